@@ -1,0 +1,1 @@
+//! Bitsmith fits ImageNet-class convolutional networks into microcontrollers.
