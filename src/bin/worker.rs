@@ -1,1 +1,3 @@
+//! The worker behind the page.
+
 fn main() {}

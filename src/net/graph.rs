@@ -1,0 +1,258 @@
+//! The graph: layers in execution order, and the tensors between them.
+
+use super::shape::{Pads, Shape};
+
+/// Position of a tensor in [`Graph::tensors`]; 0 is the image.
+pub type TensorId = usize;
+
+/// Position of a layer in [`Graph::layers`].
+pub type LayerId = usize;
+
+/// A feature map between layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Name of the layer that writes it; `image` for the input.
+    pub name: String,
+    /// Its size.
+    pub shape: Shape,
+    /// Whether it may hold values below zero: outputs of linear bottlenecks and residual adds.
+    pub signed: bool,
+}
+
+/// A square window that slides over a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Side of the window in pixels.
+    pub kernel: usize,
+    /// Step in pixels, the same in both directions.
+    pub stride: usize,
+    /// Real zeros around the input.
+    pub pads: Pads,
+}
+
+/// The non-linearity at the end of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// None: linear bottlenecks, logits.
+    Linear,
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+}
+
+/// What a layer computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Convolution over all input channels, batch normalization, activation. Weights `[c_out, k, k, c_in]`.
+    Conv(Window, Activation),
+    /// Convolution of each channel by itself, batch normalization, activation. Weights `[c, k, k, 1]`.
+    Depthwise(Window, Activation),
+    /// Matrix product with bias, without activation; gives the logits. Weights `[c_out, c_in]`.
+    Linear,
+    /// Mean over all pixels of each channel.
+    GlobalAvgPool,
+    /// Sum of two maps of the same shape.
+    Add,
+}
+
+/// One step of the network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// Unique name, e.g. `pw13` or `b2.expand`.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// Tensors read: two for [`Op::Add`], else one.
+    pub inputs: Vec<TensorId>,
+    /// Tensor written.
+    pub output: TensorId,
+}
+
+impl Layer {
+    /// Whether the layer has a weight tensor.
+    pub fn has_weights(&self) -> bool {
+        matches!(self.op, Op::Conv(..) | Op::Depthwise(..) | Op::Linear)
+    }
+
+    /// The window, for convolutions.
+    pub fn window(&self) -> Option<Window> {
+        match self.op {
+            Op::Conv(window, _) | Op::Depthwise(window, _) => Some(window),
+            _ => None,
+        }
+    }
+
+    /// The activation at the layer's end.
+    pub fn activation(&self) -> Activation {
+        match self.op {
+            Op::Conv(_, activation) | Op::Depthwise(_, activation) => activation,
+            _ => Activation::Linear,
+        }
+    }
+}
+
+/// A network without its weights. Layers stand in execution order; each writes a tensor of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    /// All tensors; the first is the image.
+    pub tensors: Vec<Tensor>,
+    /// All layers in execution order.
+    pub layers: Vec<Layer>,
+}
+
+impl Graph {
+    /// A graph that holds only its input image.
+    pub fn new(image: Shape) -> Self {
+        Self {
+            tensors: vec![Tensor { name: "image".into(), shape: image, signed: true }],
+            layers: Vec::new(),
+        }
+    }
+
+    /// The input image.
+    pub fn image(&self) -> &Tensor {
+        &self.tensors[0]
+    }
+
+    /// Id of the last layer's output: the logits.
+    pub fn logits(&self) -> TensorId {
+        self.tensors.len() - 1
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.tensors[self.logits()].shape.channels
+    }
+
+    /// Shape of a layer's first input.
+    pub fn input_shape(&self, layer: &Layer) -> Shape {
+        self.tensors[layer.inputs[0]].shape
+    }
+
+    /// Shape of a layer's output.
+    pub fn output_shape(&self, layer: &Layer) -> Shape {
+        self.tensors[layer.output].shape
+    }
+
+    /// Shape of a layer's weight tensor as `[c_out, k, k, c_in]` (`c_in` is 1 for depthwise), if it has one.
+    pub fn weight_shape(&self, layer: &Layer) -> Option<[usize; 4]> {
+        let c_in = self.input_shape(layer).channels;
+        let c_out = self.output_shape(layer).channels;
+        match layer.op {
+            Op::Conv(w, _) => Some([c_out, w.kernel, w.kernel, c_in]),
+            Op::Depthwise(w, _) => Some([c_out, w.kernel, w.kernel, 1]),
+            Op::Linear => Some([c_out, 1, 1, c_in]),
+            Op::GlobalAvgPool | Op::Add => None,
+        }
+    }
+
+    /// Elements in a layer's weight tensor; 0 if it has none.
+    pub fn weight_elements(&self, layer: &Layer) -> usize {
+        self.weight_shape(layer).map_or(0, |s| s.iter().product())
+    }
+
+    /// Multiply-accumulates of one layer for one image, padding included.
+    pub fn layer_macs(&self, layer: &Layer) -> u64 {
+        let pixels = self.output_shape(layer).pixels() as u64;
+        pixels * self.weight_elements(layer) as u64
+    }
+
+    /// Multiply-accumulates of the network for one image.
+    pub fn macs(&self) -> u64 {
+        self.layers.iter().map(|l| self.layer_macs(l)).sum()
+    }
+
+    /// Layers with weights, in order, with their ids.
+    pub fn weighted_layers(&self) -> impl Iterator<Item = (LayerId, &Layer)> {
+        self.layers.iter().enumerate().filter(|(_, l)| l.has_weights())
+    }
+
+    /// The layer that writes a tensor; `None` for the image.
+    pub fn producer(&self, tensor: TensorId) -> Option<LayerId> {
+        self.layers.iter().position(|l| l.output == tensor)
+    }
+
+    /// The last layer that reads a tensor; `None` for the logits.
+    pub fn last_reader(&self, tensor: TensorId) -> Option<LayerId> {
+        self.layers.iter().rposition(|l| l.inputs.contains(&tensor))
+    }
+
+    /// Id of the layer with this name.
+    pub fn layer_named(&self, name: &str) -> Option<LayerId> {
+        self.layers.iter().position(|l| l.name == name)
+    }
+
+    /// Appends a convolution with `channels` outputs.
+    pub fn conv(
+        &mut self,
+        name: impl Into<String>,
+        input: TensorId,
+        channels: usize,
+        window: Window,
+        activation: Activation,
+    ) -> TensorId {
+        let shape = slide(self.tensors[input].shape, window, channels);
+        let signed = activation == Activation::Linear;
+        self.push(name, Op::Conv(window, activation), vec![input], shape, signed)
+    }
+
+    /// Appends a depthwise convolution.
+    pub fn depthwise(
+        &mut self,
+        name: impl Into<String>,
+        input: TensorId,
+        window: Window,
+        activation: Activation,
+    ) -> TensorId {
+        let shape = self.tensors[input].shape;
+        let shape = slide(shape, window, shape.channels);
+        let signed = activation == Activation::Linear;
+        self.push(name, Op::Depthwise(window, activation), vec![input], shape, signed)
+    }
+
+    /// Appends a fully connected layer.
+    pub fn linear(&mut self, name: impl Into<String>, input: TensorId, channels: usize) -> TensorId {
+        self.push(name, Op::Linear, vec![input], Shape::new(1, 1, channels), true)
+    }
+
+    /// Appends a global average pool.
+    pub fn global_avg_pool(&mut self, name: impl Into<String>, input: TensorId) -> TensorId {
+        let Tensor { shape, signed, .. } = self.tensors[input];
+        let shape = Shape::new(1, 1, shape.channels);
+        self.push(name, Op::GlobalAvgPool, vec![input], shape, signed)
+    }
+
+    /// Appends a residual add; both inputs have the same shape.
+    pub fn add(&mut self, name: impl Into<String>, a: TensorId, b: TensorId) -> TensorId {
+        let shape = self.tensors[a].shape;
+        debug_assert_eq!(shape, self.tensors[b].shape, "a residual add needs equal shapes");
+        let signed = self.tensors[a].signed || self.tensors[b].signed;
+        self.push(name, Op::Add, vec![a, b], shape, signed)
+    }
+
+    fn push(
+        &mut self,
+        name: impl Into<String>,
+        op: Op,
+        inputs: Vec<TensorId>,
+        shape: Shape,
+        signed: bool,
+    ) -> TensorId {
+        let name = name.into();
+        let output = self.tensors.len();
+        self.tensors.push(Tensor { name: name.clone(), shape, signed });
+        self.layers.push(Layer { name, op, inputs, output });
+        output
+    }
+}
+
+/// Size of the map that a window leaves of `input`.
+fn slide(input: Shape, window: Window, channels: usize) -> Shape {
+    let Window { kernel, stride, pads } = window;
+    Shape {
+        height: (input.height + pads.top + pads.bottom - kernel) / stride + 1,
+        width: (input.width + pads.left + pads.right - kernel) / stride + 1,
+        channels,
+    }
+}

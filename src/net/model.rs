@@ -1,0 +1,94 @@
+//! A float network: graph, weights, and how its input is normalized.
+
+use super::{Graph, LayerId, Spec};
+
+/// Batch normalization of one layer: y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per output channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchNorm {
+    /// Learned factor, `[c_out]`.
+    pub gamma: Vec<f32>,
+    /// Learned offset, `[c_out]`.
+    pub beta: Vec<f32>,
+    /// Running mean of the convolution's output, `[c_out]`.
+    pub mean: Vec<f32>,
+    /// Running variance of the convolution's output, `[c_out]`.
+    pub variance: Vec<f32>,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+/// What follows the sum of products, per output channel.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Affine {
+    /// Batch normalization, not folded into the weights.
+    BatchNorm(BatchNorm),
+    /// A plain bias, `[c_out]`.
+    Bias(Vec<f32>),
+}
+
+impl Affine {
+    /// The same as a factor and an offset per channel: y = slope x + offset, `[c_out]` pairs.
+    pub fn slope_offset(&self) -> Vec<(f64, f64)> {
+        match self {
+            Affine::Bias(bias) => bias.iter().map(|&b| (1.0, f64::from(b))).collect(),
+            Affine::BatchNorm(bn) => (0..bn.gamma.len())
+                .map(|c| {
+                    let deviation = (f64::from(bn.variance[c]) + f64::from(bn.epsilon)).sqrt();
+                    let slope = f64::from(bn.gamma[c]) / deviation;
+                    (slope, f64::from(bn.beta[c]) - slope * f64::from(bn.mean[c]))
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Parameters of one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerWeights {
+    /// Weights as [`Graph::weight_shape`] gives it: `[c_out, k, k, c_in]`, last index fastest.
+    pub weight: Vec<f32>,
+    /// What follows.
+    pub affine: Affine,
+}
+
+/// How the codes of an RGB image (0 to 255) become the network's input: (code - mean) / deviation per channel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalization {
+    /// In units of a code.
+    pub mean: [f32; 3],
+    /// In units of a code.
+    pub deviation: [f32; 3],
+}
+
+impl Normalization {
+    /// x / 127.5 - 1: TensorFlow's MobileNets.
+    pub const SIGNED: Self = Self { mean: [127.5; 3], deviation: [127.5; 3] };
+
+    /// x / 255.
+    pub const UNIT: Self = Self { mean: [0.0; 3], deviation: [255.0; 3] };
+
+    /// Mean and deviation of ImageNet's colours: torchvision and timm.
+    pub const IMAGENET: Self = Self { mean: [123.675, 116.28, 103.53], deviation: [58.395, 57.12, 57.375] };
+}
+
+/// A float network with its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Which network.
+    pub spec: Spec,
+    /// Its graph, `spec.build()`.
+    pub graph: Graph,
+    /// Parameters by [`LayerId`]; `None` for layers without weights.
+    pub weights: Vec<Option<LayerWeights>>,
+    /// How images are normalized.
+    pub normalization: Normalization,
+    /// Names of the classes in the order of the logits, if the weights came with them.
+    pub labels: Option<Vec<String>>,
+}
+
+impl Model {
+    /// Parameters of a layer; `None` if it has none.
+    pub fn layer(&self, layer: LayerId) -> Option<&LayerWeights> {
+        self.weights.get(layer).and_then(Option::as_ref)
+    }
+}

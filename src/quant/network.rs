@@ -1,0 +1,61 @@
+//! A network in integers.
+
+use super::{AddRequantizer, Bits, Policy, Quantizer, Requantizer};
+use crate::net::{Graph, LayerId, Normalization, Spec};
+
+/// Integers of a layer with weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Codes of the weights, one a byte, `[c_out, k, k, c_in]` with the last index fastest.
+    pub weights: Vec<u8>,
+    /// Width of a code.
+    pub bits: Bits,
+    /// Code of a zero weight, per output channel; equal in all channels if quantized per layer.
+    pub zero_points: Vec<u8>,
+    /// Bias and factor per output channel. The bias includes the input's zero point.
+    pub requantizers: Vec<Requantizer>,
+    /// Code of real zero outside the map, per input channel for the first layer (whose channels are normalized
+    /// differently), else one for all.
+    pub pad_codes: Vec<u8>,
+}
+
+/// Integers of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuantizedLayer {
+    /// Convolution, depthwise convolution, linear layer.
+    Kernel(Kernel),
+    /// Global average pool: sum of the codes of a channel, requantized.
+    Pool(Requantizer),
+    /// Residual add.
+    Add(AddRequantizer),
+}
+
+/// A network whose inference needs no real number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedNetwork {
+    /// Which network.
+    pub spec: Spec,
+    /// Its graph, `spec.build()`.
+    pub graph: Graph,
+    /// Width of every tensor.
+    pub policy: Policy,
+    /// What the codes of each tensor stand for, by [`TensorId`](crate::net::TensorId). The image's is that of its
+    /// first channel; the logits' `scale` is real units per integer step.
+    pub tensors: Vec<Quantizer>,
+    /// Integers of each layer, by [`LayerId`].
+    pub layers: Vec<QuantizedLayer>,
+    /// What the image's codes meant to the float network.
+    pub normalization: Normalization,
+    /// Names of the classes, if known.
+    pub labels: Option<Vec<String>>,
+}
+
+impl QuantizedNetwork {
+    /// The integers of a layer with weights; `None` for pools and adds.
+    pub fn kernel(&self, layer: LayerId) -> Option<&Kernel> {
+        match self.layers.get(layer) {
+            Some(QuantizedLayer::Kernel(kernel)) => Some(kernel),
+            _ => None,
+        }
+    }
+}
