@@ -4,8 +4,10 @@
 //! 2, 4 or 8 bits. Read the modules in the order in which data flows:
 //!
 //! 1. [`net`] describes a network: layers, tensors, shapes; its `zoo` builds MobileNetV1, MobileNetV2 and MNasNet.
-//! 2. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
+//! 2. [`float`] runs it in real numbers.
+//! 3. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
 //!    [`Policy`](quant::Policy) that holds the width of every tensor.
 
+pub mod float;
 pub mod net;
 pub mod quant;

@@ -21,13 +21,19 @@
 //! A [`QuantizedNetwork`] is a network in these terms; [`Policy`] says which width each tensor has.
 
 mod bits;
+mod histogram;
 mod network;
 mod policy;
 mod quantizer;
+mod range;
 mod requantizer;
+mod weights;
 
 pub use bits::{Bits, UnknownWidth};
+pub use histogram::Histogram;
 pub use network::{Kernel, QuantizedLayer, QuantizedNetwork};
 pub use policy::{Policy, Slot};
 pub use quantizer::Quantizer;
+pub use range::RangeMethod;
 pub use requantizer::{AddRequantizer, Requantizer, RequantizerError};
+pub use weights::{Granularity, WeightCodes, WeightRange};

@@ -51,11 +51,11 @@ impl Requantizer {
         Ok(Self { bias: bias as i32, multiplier, shift })
     }
 
-    /// The same output whatever the sum, as long as the sum is zero: for channels that batch normalization
-    /// switches off (gamma zero) and whose weights are therefore all set to zero.
-    pub fn constant(code: u8) -> Self {
-        // code + 1/2 in steps of 2^-20.
-        Self { bias: (i32::from(code) << 20) + (1 << 19), multiplier: 1 << 30, shift: 50 }
+    /// Always `steps` output steps above the zero point, if every sum is zero: for channels that batch
+    /// normalization switches off (gamma zero), whose weights are therefore all set to zero.
+    pub fn constant(steps: i16) -> Self {
+        // steps + 1/2 with 15 binary digits after the point.
+        Self { bias: (i32::from(steps) << 15) + (1 << 14), multiplier: 1 << 30, shift: 45 }
     }
 
     /// The factor as a real number.
@@ -201,9 +201,9 @@ mod tests {
 
     #[test]
     fn constants_stay() {
-        for code in 0..=255 {
-            let r = Requantizer::constant(code);
-            assert_eq!(r.apply(r.bias, 0, Bits::B8), code);
+        for steps in -255..=255 {
+            let r = Requantizer::constant(steps);
+            assert_eq!(r.scale(r.bias), i64::from(steps));
         }
     }
 

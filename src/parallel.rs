@@ -1,0 +1,17 @@
+//! One map over a slice, on all cores where there are threads.
+//!
+//! Results stand in the order of the items, so what is folded from them does not depend on the number of threads.
+//! In the browser a pool of workers splits the images one level above; here the items follow each other.
+
+/// `f` of every item, in order.
+#[cfg(feature = "cli")]
+pub(crate) fn map<T: Send, R: Send>(items: &mut [T], f: impl Fn(&mut T) -> R + Sync) -> Vec<R> {
+    use rayon::prelude::*;
+    items.par_iter_mut().map(f).collect()
+}
+
+/// `f` of every item, in order.
+#[cfg(not(feature = "cli"))]
+pub(crate) fn map<T: Send, R: Send>(items: &mut [T], f: impl Fn(&mut T) -> R + Sync) -> Vec<R> {
+    items.iter_mut().map(f).collect()
+}

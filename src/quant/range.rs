@@ -1,0 +1,144 @@
+//! From observed values to a quantizer: where to clip.
+
+use super::{Bits, Histogram, Quantizer};
+
+/// How the range of a tensor is chosen from the values seen in calibration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RangeMethod {
+    /// All values fit.
+    MinMax,
+    /// This many percent of the values fit; the rest is split evenly between both ends.
+    Percentile(f64),
+    /// The squared error between values and codes is smallest.
+    Mse,
+    /// Up to a given value, as learned by PACT (arXiv 1805.06085); the low end as in `MinMax`.
+    Clip(f64),
+}
+
+/// Steps in which a range is shrunk in search of the smallest squared error.
+const STEPS: u32 = 50;
+
+impl RangeMethod {
+    /// Quantizer for a tensor with these values.
+    pub fn quantizer(self, values: &Histogram, bits: Bits) -> Quantizer {
+        let (low, high) = (values.low(), values.high());
+        match self {
+            RangeMethod::MinMax => Quantizer::from_range(low, high, bits),
+            RangeMethod::Clip(alpha) => Quantizer::from_range(low, alpha, bits),
+            RangeMethod::Percentile(percent) => {
+                let (low, high) = percentile(values, percent);
+                Quantizer::from_range(low, high, bits)
+            }
+            RangeMethod::Mse => {
+                let bins: Vec<_> = values.bins().collect();
+                smallest_error(low, high, bits, |q| {
+                    bins.iter().map(|&(value, count)| square(q, value) * count as f64).sum()
+                })
+            }
+        }
+    }
+}
+
+/// The quantizer of a shrunken `low..=high` with the smallest error; of equals, the widest.
+pub(super) fn smallest_error(
+    low: f64,
+    high: f64,
+    bits: Bits,
+    error: impl Fn(&Quantizer) -> f64,
+) -> Quantizer {
+    let candidate = |step: u32| {
+        let part = f64::from(step) / f64::from(STEPS);
+        Quantizer::from_range(low * part, high * part, bits)
+    };
+    let mut best = candidate(STEPS);
+    let mut least = error(&best);
+    for step in (1..STEPS).rev() {
+        let next = candidate(step);
+        let found = error(&next);
+        if found < least {
+            (best, least) = (next, found);
+        }
+    }
+    best
+}
+
+/// Squared distance between a value and what its code stands for.
+pub(super) fn square(quantizer: &Quantizer, value: f64) -> f64 {
+    let distance = quantizer.dequantize(quantizer.quantize(value)) - value;
+    distance * distance
+}
+
+/// The range that holds `percent` of the values.
+fn percentile(values: &Histogram, percent: f64) -> (f64, f64) {
+    let bins: Vec<_> = values.bins().collect();
+    let total: u64 = bins.iter().map(|(_, count)| count).sum();
+    // A tensor with one sign loses values on one side only.
+    let sides = if values.low() < 0.0 && values.high() > 0.0 { 2.0 } else { 1.0 };
+    let outside = total as f64 * (1.0 - percent / 100.0) / sides;
+    let cut = |ends: &mut dyn Iterator<Item = &(f64, u64)>, edge: f64| {
+        let mut passed = 0.0;
+        for &(value, count) in ends {
+            passed += count as f64;
+            if passed > outside {
+                return value;
+            }
+        }
+        edge
+    };
+    let low = if values.low() < 0.0 { cut(&mut bins.iter(), 0.0) } else { 0.0 };
+    let high = if values.high() > 0.0 { cut(&mut bins.iter().rev(), 0.0) } else { 0.0 };
+    (low.max(values.low()), high.min(values.high()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram(values: &[f32]) -> Histogram {
+        let mut histogram = Histogram::default();
+        histogram.add(values);
+        histogram
+    }
+
+    fn range(q: &Quantizer) -> (f64, f64) {
+        (q.dequantize(0), q.dequantize(q.bits.max_code()))
+    }
+
+    #[test]
+    fn minmax_holds_everything() {
+        let q = RangeMethod::MinMax.quantizer(&histogram(&[0.0, 1.0, 6.0]), Bits::B8);
+        assert_eq!((q.zero_point, range(&q)), (0, (0.0, 6.0)));
+    }
+
+    #[test]
+    fn clips_cut_at_alpha() {
+        let q = RangeMethod::Clip(3.0).quantizer(&histogram(&[0.0, 6.0]), Bits::B2);
+        assert_eq!((q.scale, q.zero_point), (1.0, 0));
+    }
+
+    #[test]
+    fn percentiles_drop_outliers() {
+        let mut values: Vec<f32> = (0..9_999).map(|i| i as f32 / 9_999.0).collect();
+        values.push(100.0);
+        let (_, high) = range(&RangeMethod::Percentile(99.9).quantizer(&histogram(&values), Bits::B8));
+        assert!((0.9..1.2).contains(&high), "{high}");
+        for value in &mut values {
+            *value -= 0.5;
+        }
+        let (low, high) = range(&RangeMethod::Percentile(99.0).quantizer(&histogram(&values), Bits::B8));
+        assert!((-0.6..-0.4).contains(&low) && (0.4..0.7).contains(&high), "{low} {high}");
+    }
+
+    /// A uniform distribution is covered whole, an outlier is given up at few bits and kept at many.
+    #[test]
+    fn squared_error_weighs_outliers_against_steps() {
+        let mut values: Vec<f32> = (0..10_000).map(|i| i as f32 / 10_000.0).collect();
+        let (_, high) = range(&RangeMethod::Mse.quantizer(&histogram(&values), Bits::B4));
+        assert!((0.95..1.05).contains(&high), "{high}");
+        values.push(20.0);
+        let (_, high) = range(&RangeMethod::Mse.quantizer(&histogram(&values), Bits::B2));
+        assert!(high < 10.0, "{high}");
+        let (_, high) = range(&RangeMethod::Mse.quantizer(&histogram(&values), Bits::B8));
+        assert!(high > 10.0, "{high}");
+    }
+}
