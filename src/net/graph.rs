@@ -1,6 +1,7 @@
 //! The graph: layers in execution order, and the tensors between them.
 
 use super::shape::{Pads, Shape};
+use serde::{Deserialize, Serialize};
 
 /// Position of a tensor in [`Graph::tensors`]; 0 is the image.
 pub type TensorId = usize;
@@ -9,7 +10,7 @@ pub type TensorId = usize;
 pub type LayerId = usize;
 
 /// A feature map between layers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tensor {
     /// Name of the layer that writes it; `image` for the input.
     pub name: String,
@@ -20,7 +21,7 @@ pub struct Tensor {
 }
 
 /// A square window that slides over a map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Side of the window in pixels.
     pub kernel: usize,
@@ -31,7 +32,7 @@ pub struct Window {
 }
 
 /// The non-linearity at the end of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Activation {
     /// None: linear bottlenecks, logits.
     Linear,
@@ -42,7 +43,7 @@ pub enum Activation {
 }
 
 /// What a layer computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
     /// Convolution over all input channels, batch normalization, activation. Weights `[c_out, k, k, c_in]`.
     Conv(Window, Activation),
@@ -57,7 +58,7 @@ pub enum Op {
 }
 
 /// One step of the network.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Layer {
     /// Unique name, e.g. `pw13` or `b2.expand`.
     pub name: String,
@@ -93,7 +94,7 @@ impl Layer {
 }
 
 /// A network without its weights. Layers stand in execution order; each writes a tensor of its own.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
     /// All tensors; the first is the image.
     pub tensors: Vec<Tensor>,

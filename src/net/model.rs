@@ -1,9 +1,10 @@
 //! A float network: graph, weights, and how its input is normalized.
 
 use super::{Graph, LayerId, Spec};
+use serde::{Deserialize, Serialize};
 
 /// Batch normalization of one layer: y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per output channel.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BatchNorm {
     /// Learned factor, `[c_out]`.
     pub gamma: Vec<f32>,
@@ -18,7 +19,7 @@ pub struct BatchNorm {
 }
 
 /// What follows the sum of products, per output channel.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Affine {
     /// Batch normalization, not folded into the weights.
     BatchNorm(BatchNorm),
@@ -43,7 +44,7 @@ impl Affine {
 }
 
 /// Parameters of one layer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerWeights {
     /// Weights as [`Graph::weight_shape`] gives it: `[c_out, k, k, c_in]`, last index fastest.
     pub weight: Vec<f32>,
@@ -52,7 +53,7 @@ pub struct LayerWeights {
 }
 
 /// How the codes of an RGB image (0 to 255) become the network's input: (code - mean) / deviation per channel.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normalization {
     /// In units of a code.
     pub mean: [f32; 3],
@@ -72,7 +73,7 @@ impl Normalization {
 }
 
 /// A float network with its weights.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// Which network.
     pub spec: Spec,

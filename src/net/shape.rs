@@ -1,7 +1,9 @@
 //! Sizes of feature maps and how windows slide over them.
 
+use serde::{Deserialize, Serialize};
+
 /// Size of one feature map in elements: height, width, channels (channels innermost, batch left out).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Shape {
     /// Rows.
     pub height: usize,
@@ -38,7 +40,7 @@ impl std::fmt::Display for Shape {
 ///
 /// TensorFlow's SAME and PyTorch's symmetric padding place them differently at stride 2 and give different
 /// numbers, so the graph carries them explicitly.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pads {
     /// Rows above.
     pub top: usize,

@@ -1,10 +1,11 @@
 //! The name of a network: family, width multiplier, image side, and what its weights were trained with.
 
 use super::{Graph, Shape, Window, shape::Pads, zoo};
+use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// Architecture families of the zoo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Family {
     /// MobileNetV1 (arXiv 1704.04861): depthwise separable convolutions.
     MobileNetV1,
@@ -55,7 +56,7 @@ impl Family {
 }
 
 /// Width multiplier in hundredths: 0.25 is `Width(25)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Width(pub u16);
 
 impl Width {
@@ -77,7 +78,7 @@ impl fmt::Display for Width {
 }
 
 /// Where the zeros go around a map at stride 2. Weights work only with the padding they were trained with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Padding {
     /// SAME: an odd pad goes to the bottom and the right.
     TensorFlow,
@@ -97,7 +98,7 @@ impl Padding {
 }
 
 /// A network of the zoo. Its text form is `family-width-side`, e.g. `mobilenet-v2-0.35-128`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Spec {
     /// Architecture.
     pub family: Family,

@@ -1,7 +1,9 @@
 //! The three widths.
 
+use serde::{Deserialize, Serialize};
+
 /// Width of the elements of a tensor in bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Bits {
     /// 2 bits: 4 levels.
     B2,

@@ -2,9 +2,10 @@
 
 use super::{AddRequantizer, Bits, Policy, Quantizer, Requantizer};
 use crate::net::{Graph, LayerId, Normalization, Spec};
+use serde::{Deserialize, Serialize};
 
 /// Integers of a layer with weights.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kernel {
     /// Codes of the weights, one a byte, `[c_out, k, k, c_in]` with the last index fastest.
     pub weights: Vec<u8>,
@@ -20,7 +21,7 @@ pub struct Kernel {
 }
 
 /// Integers of a layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QuantizedLayer {
     /// Convolution, depthwise convolution, linear layer.
     Kernel(Kernel),
@@ -31,7 +32,7 @@ pub enum QuantizedLayer {
 }
 
 /// A network whose inference needs no real number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuantizedNetwork {
     /// Which network.
     pub spec: Spec,

@@ -2,9 +2,10 @@
 
 use super::Bits;
 use crate::net::{Graph, LayerId, Op, TensorId};
+use serde::{Deserialize, Serialize};
 
 /// A tensor whose width is a choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Slot {
     /// The weights of a layer.
     Weight(LayerId),
@@ -32,7 +33,7 @@ impl Slot {
 }
 
 /// The width of every tensor of one network.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Policy {
     weights: Vec<Bits>,
     activations: Vec<Bits>,

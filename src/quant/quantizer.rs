@@ -1,9 +1,10 @@
 //! Real numbers to codes of one tensor or channel.
 
 use super::Bits;
+use serde::{Deserialize, Serialize};
 
 /// Uniform affine quantizer: the code q stands for `scale * (q - zero_point)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantizer {
     /// Distance between two neighbouring codes; positive.
     pub scale: f64,

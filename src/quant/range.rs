@@ -1,9 +1,10 @@
 //! From observed values to a quantizer: where to clip.
 
 use super::{Bits, Histogram, Quantizer};
+use serde::{Deserialize, Serialize};
 
 /// How the range of a tensor is chosen from the values seen in calibration.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RangeMethod {
     /// All values fit.
     MinMax,

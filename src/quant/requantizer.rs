@@ -1,6 +1,7 @@
 //! Accumulators to codes: integer multiply, shift and floor.
 
 use super::Bits;
+use serde::{Deserialize, Serialize};
 
 const TWO_POW_31: f64 = 2_147_483_648.0;
 
@@ -19,7 +20,7 @@ pub enum RequantizerError {
 ///
 /// `y = clamp(zero_point + floor((sum + bias) * multiplier / 2^shift), 0, 2^bits - 1)`, with
 /// 2^30 <= |multiplier| < 2^31. The multiplier carries the sign of batch normalization's gamma.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requantizer {
     /// Start of the accumulator.
     pub bias: i32,
@@ -97,7 +98,7 @@ fn mantissa_shift(factor: f64) -> Result<(i32, u8), RequantizerError> {
 /// Takes two codes to the code of their sum.
 ///
 /// `y = clamp(floor((a * multipliers[0] + b * multipliers[1] + offset) / 2^shift), 0, 2^bits - 1)`, exact in i32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddRequantizer {
     /// Fixed-point factor of each input, at most 2^21.
     pub multipliers: [i32; 2],

@@ -2,9 +2,10 @@
 
 use super::range::{smallest_error, square};
 use super::{Bits, Quantizer};
+use serde::{Deserialize, Serialize};
 
 /// What shares a scale and a zero point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Granularity {
     /// Each output channel has its own.
     PerChannel,
@@ -13,7 +14,7 @@ pub enum Granularity {
 }
 
 /// How the range of weights is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WeightRange {
     /// All weights fit.
     MinMax,
@@ -22,7 +23,7 @@ pub enum WeightRange {
 }
 
 /// A weight tensor in codes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightCodes {
     /// Codes in the order of the weights, `[c_out, ..]`.
     pub codes: Vec<u8>,
