@@ -9,5 +9,6 @@
 //!    [`Policy`](quant::Policy) that holds the width of every tensor.
 
 pub mod float;
+pub mod flow;
 pub mod net;
 pub mod quant;

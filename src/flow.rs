@@ -1,0 +1,10 @@
+//! The application without a screen: what a person can ask for, and what is reported back.
+//!
+//! The page sends [`Command`]s to its worker and draws the [`Event`]s that come back; the command line calls the
+//! same steps directly. Files and packages travel beside the messages, never inside them.
+
+mod messages;
+mod tally;
+
+pub use messages::{ClassSummary, Command, Event, ImagesSummary, Measurement, NetworkSummary, Task};
+pub use tally::Tally;

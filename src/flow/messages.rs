@@ -1,0 +1,165 @@
+//! Messages between the page and its worker.
+
+use super::Tally;
+use crate::net::Spec;
+use crate::quant::Policy;
+use serde::{Deserialize, Serialize};
+
+/// What the page asks for. A new command of the same kind replaces one that is still running.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Load one of the built-in networks and the built-in images.
+    OpenDemo(Spec),
+    /// Load weights from the file that comes with the message. `network` overrides what the file says of itself.
+    OpenWeights {
+        /// File name, for messages to the user.
+        name: String,
+        /// Network to load it as; recognised from the file if `None`.
+        network: Option<Spec>,
+    },
+    /// Load images from the files that come with the message: one archive, or the files of a folder.
+    OpenImages {
+        /// Path of each file below the folder that was opened, in the order of the files.
+        paths: Vec<String>,
+    },
+    /// Quantize the network and measure it on the evaluation images.
+    Measure {
+        /// Width of every tensor.
+        policy: Policy,
+        /// At most this many evaluation images; all if `None`.
+        limit: Option<usize>,
+    },
+    /// Measure the float network on the evaluation images.
+    MeasureFloat {
+        /// At most this many evaluation images; all if `None`.
+        limit: Option<usize>,
+    },
+    /// Build the firmware package of the policy that was measured last.
+    Package {
+        /// The link to it, for the report.
+        link: String,
+    },
+    /// Stop what is running; what it has found so far is reported.
+    Stop,
+}
+
+/// Something that takes time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Task {
+    /// Reading a weight file.
+    Weights,
+    /// Reading, decoding and resizing images.
+    Images,
+    /// Running the float network over the calibration images.
+    Calibrate,
+    /// Turning the network into integers.
+    Quantize,
+    /// Classifying the evaluation images in integers.
+    Evaluate,
+    /// Classifying the evaluation images in real numbers.
+    EvaluateFloat,
+    /// Building the package.
+    Package,
+}
+
+/// What the worker reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The worker is there. `workers` images are classified at the same time.
+    Ready {
+        /// Evaluation workers.
+        workers: usize,
+    },
+    /// Weights are loaded.
+    Network(NetworkSummary),
+    /// Images are loaded, as far as they could be.
+    Images(ImagesSummary),
+    /// Part of a task is done.
+    Progress {
+        /// Which.
+        task: Task,
+        /// Steps done: layers for [`Task::Quantize`], bytes for [`Task::Weights`], else images.
+        done: usize,
+        /// Steps in all.
+        total: usize,
+        /// Right answers so far, for evaluations.
+        tally: Option<Tally>,
+    },
+    /// The integer network was measured.
+    Measured(Measurement),
+    /// The float network was measured, on all images it was asked for unless it was stopped.
+    MeasuredFloat {
+        /// Result.
+        tally: Tally,
+        /// Whether it was stopped before the end.
+        stopped: bool,
+    },
+    /// The package comes with this message.
+    Packaged {
+        /// File name to save it under.
+        name: String,
+    },
+    /// A task ended without a result because the user stopped it.
+    Stopped(Task),
+    /// A task failed; everything loaded and measured before is kept.
+    Failed {
+        /// Which.
+        task: Task,
+        /// What is wrong and what to do, as the screen shows it.
+        message: String,
+    },
+}
+
+/// A loaded network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkSummary {
+    /// Which network.
+    pub spec: Spec,
+    /// Where it came from: a file name, or "demo".
+    pub source: String,
+    /// Names of the classes, if the file has them.
+    pub labels: Option<Vec<String>>,
+    /// SHA-256 of the file in hexadecimal.
+    pub sha256: String,
+}
+
+/// Loaded images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImagesSummary {
+    /// Where they came from.
+    pub source: String,
+    /// Classes in the order of their folders' names.
+    pub classes: Vec<ClassSummary>,
+    /// Images to calibrate with.
+    pub calibration: usize,
+    /// Images to measure with.
+    pub evaluation: usize,
+    /// Names of files that could not be read, each with the reason; at most the first 100.
+    pub skipped: Vec<String>,
+    /// How many could not be read.
+    pub skipped_count: usize,
+}
+
+/// One class of the loaded images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassSummary {
+    /// Name of its folder.
+    pub folder: String,
+    /// Name to show.
+    pub name: String,
+    /// Images in it.
+    pub images: usize,
+}
+
+/// A measured policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Which policy.
+    pub policy: Policy,
+    /// Result.
+    pub tally: Tally,
+    /// Whether it was stopped before the end.
+    pub stopped: bool,
+    /// Calibration images that were used.
+    pub calibration: usize,
+}
