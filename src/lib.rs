@@ -7,7 +7,9 @@
 //! 2. [`float`] runs it in real numbers.
 //! 3. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
 //!    [`Policy`](quant::Policy) that holds the width of every tensor.
+//! 4. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
 
+pub mod data;
 pub mod float;
 pub mod flow;
 pub mod net;
