@@ -7,7 +7,9 @@
 //! 2. [`float`] runs it in real numbers.
 //! 3. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
 //!    [`Policy`](quant::Policy) that holds the width of every tensor.
+//! 4. [`infer`] runs a network in integers: plainly, as the specification reads, and fast.
 
 pub mod float;
+pub mod infer;
 pub mod net;
 pub mod quant;
