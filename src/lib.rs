@@ -4,10 +4,14 @@
 //! 2, 4 or 8 bits. Read the modules in the order in which data flows:
 //!
 //! 1. [`net`] describes a network: layers, tensors, shapes; its `zoo` builds MobileNetV1, MobileNetV2 and MNasNet.
-//! 2. [`float`] runs it in real numbers.
-//! 3. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
+//! 2. [`import`] reads trained weights.
+//! 3. [`float`] runs the network in real numbers.
+//! 4. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
 //!    [`Policy`](quant::Policy) that holds the width of every tensor.
+//! 5. [`link`] writes a policy and its budgets as the text of a link.
 
 pub mod float;
+pub mod import;
+
 pub mod net;
 pub mod quant;
