@@ -6,6 +6,8 @@
 //! 1. [`net`] describes a network: layers, tensors, shapes; its `zoo` builds MobileNetV1, MobileNetV2 and MNasNet.
 //! 2. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
 //!    [`Policy`](quant::Policy) that holds the width of every tensor.
+//! 3. [`memory`] counts the FLASH and RAM that a policy takes, and plans the arena in which activations live.
 
+pub mod memory;
 pub mod net;
 pub mod quant;
