@@ -11,9 +11,8 @@
 //! 5. [`infer`] runs it in integers alone, as a microcontroller does.
 //! 6. [`calibrate`] leads from the float network to the integers, with some images.
 //! 7. [`memory`] counts the FLASH and RAM of a policy, to the byte; it knows microcontrollers.
-//! 8. [`search`] chooses policies that fit a microcontroller.
-//! 9. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
-//! 10. [`flow`] is the application without a screen.
+//! 8. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
+//! 9. [`flow`] is the application without a screen.
 
 pub mod calibrate;
 pub mod data;
@@ -25,4 +24,3 @@ pub mod memory;
 pub mod net;
 mod parallel;
 pub mod quant;
-pub mod search;
