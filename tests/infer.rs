@@ -3,8 +3,11 @@
 #[path = "common/infer.rs"]
 mod cases;
 
-use bitsmith::infer::{PreparedKernel, RowRequantizer, Scratch, reference, requantize_row};
-use cases::{LayerCase, all_widths};
+use bitsmith::infer::{
+    Engine, PreparedKernel, RowRequantizer, Scratch, Workspace, reference, requantize_row,
+};
+use bitsmith::quant::Bits;
+use cases::{LayerCase, Random, all_widths, random_network};
 use proptest::prelude::*;
 
 /// Codes of a layer by the fast path.
@@ -39,6 +42,24 @@ proptest! {
             prop_assert_eq!(fast_accumulators, accumulators, "{:?}", case);
             prop_assert_eq!(plain_codes, &codes[..], "{:?}", case);
             prop_assert_eq!(fast_codes, codes, "{:?}", case);
+        }
+    }
+}
+
+#[test]
+fn networks_agree() {
+    for (name, seeds) in [("mobilenet-v1-0.25-96", 3), ("mobilenet-v2-0.35-64", 4), ("mnasnet-0.5-32", 8)] {
+        let mut workspace = Workspace::default();
+        for seed in 0..seeds {
+            let network = random_network(name, 10 + seed, seed);
+            let engine = Engine::new(&network).expect(name);
+            for image in 0..2 {
+                let image = Random(image).codes(network.graph.image().shape.elements(), Bits::B8);
+                let expected = reference::run(&network, &image).expect(name);
+                let logits = engine.run(&mut workspace, &image).expect(name);
+                assert_eq!(logits, expected, "{name}, seed {seed}");
+                assert!(expected.iter().any(|logit| *logit != expected[0]), "{name} says something");
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a network must fulfil before it runs.
 
+use super::kernel::PreparedKernel;
 use super::reach::Reach;
 use crate::net::{Graph, Layer, LayerId, Op, Shape, TensorId};
 use crate::quant::{AddRequantizer, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer};
@@ -143,6 +144,16 @@ impl Checks<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Prepared weights are those of the layer.
+    pub(super) fn prepared(&self, id: LayerId, kernel: &PreparedKernel) -> Result<(), InferError> {
+        let layer = &self.graph.layers[id];
+        if kernel.serves(self.graph, layer) {
+            Ok(())
+        } else {
+            structure(layer, "was given the prepared weights of another layer")
+        }
     }
 
     /// A global average pool: each code of a channel counts once.

@@ -5,7 +5,7 @@ mod depthwise;
 mod padded;
 
 use super::reach::Reach;
-use crate::net::{Graph, LayerId, Op, Pads, Shape, Window};
+use crate::net::{Graph, Layer, LayerId, Op, Pads, Shape, Window};
 use dense::Dense;
 use depthwise::Depthwise;
 use wide::i16x8;
@@ -31,11 +31,20 @@ enum Weights {
 }
 
 /// How the window slides.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Geometry {
     input: Shape,
     output: Shape,
     window: Window,
+}
+
+impl Geometry {
+    /// A linear layer looks at its one pixel.
+    fn of(graph: &Graph, layer: &Layer) -> Self {
+        let pixel = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        let window = layer.window().unwrap_or(pixel);
+        Self { input: graph.input_shape(layer), output: graph.output_shape(layer), window }
+    }
 }
 
 /// Buffers of [`PreparedKernel::sums`]; they grow to the largest layer and stay.
@@ -51,6 +60,20 @@ pub struct Scratch {
     sums: Vec<i32>,
 }
 
+impl Scratch {
+    /// Sums of the codes of each channel over all pixels.
+    pub(super) fn channel_sums(&mut self, input: &[u8], channels: usize) -> &[i32] {
+        let sums = grown(&mut self.sums, channels);
+        sums.fill(0);
+        for pixel in input.chunks_exact(channels) {
+            for (sum, &code) in sums.iter_mut().zip(pixel) {
+                *sum += i32::from(code);
+            }
+        }
+        sums
+    }
+}
+
 impl PreparedKernel {
     /// Prepares the weights of a layer: `weights` holds the codes `[c_out, k, k, c_in]`, `zero_points` the code of
     /// zero of each output channel.
@@ -60,11 +83,10 @@ impl PreparedKernel {
     pub fn new(graph: &Graph, layer: LayerId, weights: &[u8], zero_points: &[u8]) -> Self {
         let layer = &graph.layers[layer];
         assert_eq!(weights.len(), graph.weight_elements(layer), "codes of the weights of {}", layer.name);
-        let (input, output) = (graph.input_shape(layer), graph.output_shape(layer));
-        assert_eq!(zero_points.len(), output.channels, "zero points of {}", layer.name);
-        let pixel = Window { kernel: 1, stride: 1, pads: Pads::default() };
-        let geometry = Geometry { input, output, window: layer.window().unwrap_or(pixel) };
-        let centred = Centred { codes: weights, zero_points, depth: weights.len() / output.channels };
+        let geometry = Geometry::of(graph, layer);
+        let channels = geometry.output.channels;
+        assert_eq!(zero_points.len(), channels, "zero points of {}", layer.name);
+        let centred = Centred { codes: weights, zero_points, depth: weights.len() / channels };
         let prepared = match layer.op {
             Op::Depthwise(..) => Weights::Depthwise(Depthwise::new(&centred, geometry)),
             _ => Weights::Dense(Dense::new(&centred)),
@@ -75,6 +97,12 @@ impl PreparedKernel {
     /// How far the sums of each output channel can go.
     pub fn reach(&self) -> &[Reach] {
         &self.reach
+    }
+
+    /// Whether these are weights for a layer of this graph.
+    pub(super) fn serves(&self, graph: &Graph, layer: &Layer) -> bool {
+        let depthwise = matches!(self.weights, Weights::Depthwise(_));
+        depthwise == matches!(layer.op, Op::Depthwise(..)) && self.geometry == Geometry::of(graph, layer)
     }
 
     /// Computes `sum x_q * (w_q - w_zero_point)` for all outputs and hands them over row by row: `row` gets the
@@ -125,7 +153,7 @@ impl Centred<'_> {
 }
 
 /// The first `len` elements of a buffer that grows when needed; their values are left from earlier use.
-fn grown<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+pub(super) fn grown<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
     if buffer.len() < len {
         buffer.resize(len, T::default());
     }

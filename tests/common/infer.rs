@@ -1,5 +1,7 @@
 //! Random layers and networks in integers, from a seed: the same on every machine and in the browser.
 
+#![allow(dead_code, reason = "tests and benchmarks each take what they need")]
+
 use bitsmith::net::{Activation, Graph, Layer, LayerId, Normalization, Op, Pads, Shape, Spec, Window};
 use bitsmith::quant::{
     AddRequantizer, Bits, Kernel, Policy, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer, Slot,
