@@ -52,6 +52,9 @@ pub enum FileError {
     /// No bytes at all.
     #[error("the file is empty; expected a .safetensors file, choose another one")]
     Empty,
+    /// A header and nothing else.
+    #[error("the file holds no tensors; expected those of a network, choose another file")]
+    NoTensors,
     /// Another format.
     #[error("the file is {format}, expected a .safetensors file; {advice}")]
     Foreign {

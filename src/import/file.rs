@@ -24,6 +24,9 @@ impl<'a> File<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FileError> {
         let tensors = SafeTensors::deserialize(bytes).map_err(|error| explain(bytes, &error))?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| explain(bytes, &error))?;
+        if tensors.is_empty() {
+            return Err(FileError::NoTensors);
+        }
         let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         Ok(Self { tensors: unwrap_names(tensors.tensors().into_iter().collect()), metadata })
     }
