@@ -101,6 +101,11 @@ pub enum Event {
     },
     /// A task ended without a result because the user stopped it.
     Stopped(Task),
+    /// The worker is gone or cannot start; only reloading the page helps.
+    Crashed {
+        /// What happened and what to do.
+        message: String,
+    },
     /// A task failed; everything loaded and measured before is kept.
     Failed {
         /// Which.
