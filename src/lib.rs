@@ -12,7 +12,8 @@
 //! 6. [`calibrate`] leads from the float network to the integers, with some images.
 //! 7. [`memory`] counts the FLASH and RAM of a policy, to the byte; it knows microcontrollers.
 //! 8. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
-//! 9. [`flow`] is the application without a screen.
+//! 9. [`link`] writes a policy and what it was made for as the text of a link.
+//! 10. [`flow`] is the application without a screen.
 
 pub mod calibrate;
 pub mod data;
@@ -20,6 +21,7 @@ pub mod float;
 pub mod flow;
 pub mod import;
 pub mod infer;
+pub mod link;
 pub mod memory;
 pub mod net;
 mod parallel;
