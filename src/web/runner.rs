@@ -206,8 +206,8 @@ impl Runner {
         let network = self.quantize(&policy).await?;
         // The network of a stopped measurement can be packaged all the same.
         self.network = Some(network.clone());
-        let order = || Order::UseIntegers(Box::new(network.clone()));
-        let (tally, stopped) = self.classify(Task::Evaluate, order).await?;
+        let order = Order::UseIntegers(Box::new(network));
+        let (tally, stopped) = self.classify(Task::Evaluate, &order).await?;
         let calibration = self.prepared.as_ref().map_or(0, |p| p.calibration.len());
         self.report(&Event::Measured(Measurement { policy, tally, stopped, calibration }));
         Ok(())
@@ -216,8 +216,8 @@ impl Runner {
     async fn measure_float(&mut self, limit: Option<usize>) -> Result<(), End> {
         self.prepare(limit).await?;
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
-        let (tally, stopped) =
-            self.classify(Task::EvaluateFloat, || Order::UseFloats(Box::new(model.clone()))).await?;
+        let order = Order::UseFloats(Box::new(model.clone()));
+        let (tally, stopped) = self.classify(Task::EvaluateFloat, &order).await?;
         self.float = Some(tally);
         self.report(&Event::MeasuredFloat { tally, stopped });
         Ok(())
@@ -255,12 +255,10 @@ impl Runner {
     }
 
     /// Classifies all loaded evaluation images; if stopped, those so far.
-    async fn classify(&self, task: Task, network: impl Fn() -> Order) -> Result<(Tally, bool), End> {
+    async fn classify(&self, task: Task, network: &Order) -> Result<(Tally, bool), End> {
         let none = Array::new();
         let total = self.evaluation_images();
-        try_join_all(self.pool.iter().map(|member| member.ask(&network(), &none)))
-            .await
-            .map_err(End::Failed)?;
+        try_join_all(self.pool.iter().map(|member| member.ask(network, &none))).await.map_err(End::Failed)?;
         let all = RefCell::new(Tally::default());
         let share = async |member: &Member| -> Result<(), End> {
             for from in (0..).step_by(CLASSIFY) {
