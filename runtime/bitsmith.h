@@ -10,7 +10,8 @@
  *             and never looked at.
  * Weights     unsigned codes, lowest bits first. Convolution and linear: one row per output channel, in the order
  *             [kernel][kernel][in_c]. Depthwise: one row per tap, in the order [kernel * kernel][channels].
- *             Every row starts on a byte.
+ *             Every row starts on a byte. Up to three bytes behind the last row are read and ignored, so something
+ *             must be there; in a package it is the parameters.
  * Parameters  per output channel; int32 bias[out_c], int32 multiplier[out_c], uint8 shift[out_c] (1 to 62),
  *             uint8 weight_zero[out_c], one table after the other.
  * Arithmetic  acc = bias + sum of in * (weight - weight_zero), modulo 2^32;

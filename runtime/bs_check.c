@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
-#include "bs_internal.h"
+#include "bs_dot.h"
 
 /* Whether a width is one of the three. */
 static bool bs_is_width(uint32_t bits)
@@ -14,7 +14,7 @@ static bool bs_is_width(uint32_t bits)
 /* Whether a zero point is a code. */
 static bool bs_is_code(uint32_t code, uint32_t bits)
 {
-    return code < 1u << bits;
+    return code <= bs_highest(bits);
 }
 
 /* Whether an address can hold 32-bit integers. */
@@ -40,6 +40,9 @@ static bool bs_is_layer(const bs_conv *layer)
         return false;
     }
     if (!bs_is_width(layer->in_bits) || !bs_is_width(layer->weight_bits)) {
+        return false;
+    }
+    if ((uint32_t)layer->kernel * layer->kernel * layer->in_c > BS_MOST_CODES) {
         return false;
     }
     const bs_channels channels = bs_channels_of(layer);

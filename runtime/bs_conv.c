@@ -44,28 +44,27 @@ bs_status bs_conv_first(const bs_conv *layer, const uint8_t *in, uint8_t *out, v
     BS_REQUIRE(bs_check_conv_first(layer, in, out, scratch));
     const uint32_t out_bytes = bs_bytes(layer->out_c, layer->out_bits);
     const uint32_t step = (uint32_t)layer->stride * layer->in_c;
+    const uint32_t n = bs_window_codes(layer);
     uint16_t *const x = scratch;
-    bs_pixels pixels = {.x = x, .n = bs_window_codes(layer)};
-    bs_ring ring = bs_ring_start(layer, in, layer->in_c, (uint8_t *)scratch + bs_pair_bytes(pixels.n));
+    bs_writer writer = bs_writer_start(layer, 0);
+    bs_ring ring = bs_ring_start(layer, in, layer->in_c, (uint8_t *)scratch + bs_pair_bytes(n));
     if (layer->in_c == 3) {
         memcpy(ring.pad, layer->pad_code, 3);
     }
-    if ((pixels.n & 3) != 0) {
-        /* Between the end of a window and the next multiple of four. */
-        memset(x + 2 * (pixels.n & ~3u), 0, 16);
-    }
+    memset(x, 0, bs_pair_bytes(n)); /* windows end before the next multiple of four codes */
 
     for (uint32_t y = 0; y < layer->out_h; y++) {
         bs_ring_advance(&ring, y);
-        for (uint32_t column = 0; column < layer->out_w; column += 2) {
-            const bool pair = column + 1 < layer->out_w;
-            const uint32_t offset = column * step;
-            pixels.sum[0] = bs_gather(&ring, offset, x);
-            pixels.sum[1] = bs_gather(&ring, pair ? offset + step : offset, x + 1);
-            pixels.out[0] = out;
-            pixels.out[1] = pair ? out + out_bytes : NULL;
-            bs_run_pixels(layer, &pixels);
+        for (uint32_t left = layer->out_w, offset = 0; left > 0;) {
+            const bool pair = left > 1;
+            uint32_t sums[2];
+            sums[0] = bs_gather(&ring, offset, x);
+            sums[1] = bs_gather(&ring, pair ? offset + step : offset, x + 1);
+            bs_write_to(&writer, out, pair ? out + out_bytes : out);
+            bs_run_pixels(layer, x, n, sums, &writer);
             out += pair ? 2 * out_bytes : out_bytes;
+            offset += 2 * step;
+            left -= pair ? 2 : 1;
         }
     }
     return BS_OK;

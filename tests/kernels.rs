@@ -63,7 +63,7 @@ fn wrong_cases() -> Vec<Case> {
         wrong(Kernel::Conv, 8, 3),          // padding as large as the window
         wrong(Kernel::Conv, 3, 100),        // windows past the padding
         wrong(Kernel::Conv, 15, 16),        // padding outside the codes
-        wrong(Kernel::Depthwise, 5, 12),    // another number of channels
+        wrong(Kernel::Depthwise, 5, 10),    // another number of channels
         wrong(Kernel::Depthwise, 6, 4),     // kernel
         wrong(Kernel::Depthwise, 17, 0),    // no block
         wrong(Kernel::Depthwise, 17, 8),    // block that is no multiple of 16

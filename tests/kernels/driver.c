@@ -150,6 +150,21 @@ static uint32_t compare(uint32_t number, const char *what, const uint8_t *found,
     return wrong;
 }
 
+/* Says how many instructions a case took, in benchmarks. */
+static void report(uint32_t number, uint32_t instructions)
+{
+#ifdef BENCHMARK
+    platform_print("case ");
+    platform_print_number(number);
+    platform_print(": instructions ");
+    platform_print_number(instructions);
+    platform_print("\n");
+#else
+    (void)number;
+    (void)instructions;
+#endif
+}
+
 /* A buffer with the next `bytes` of the file. */
 static uint8_t *load(uint32_t bytes)
 {
@@ -179,7 +194,10 @@ static uint32_t run_case(uint32_t number, const header *h)
     uint8_t *const out = h->arena_bytes != 0 ? arena + h->out_offset : platform_allocate(h->out_bytes);
 
     const bs_conv conv = describe_conv(h->fields, weights, params);
-    const bs_status status = run(h, &conv, in, out, platform_allocate(h->scratch));
+    void *const scratch = platform_allocate(h->scratch);
+    const uint32_t start = platform_instructions();
+    const bs_status status = run(h, &conv, in, out, scratch);
+    report(number, platform_instructions() - start);
     if ((uint32_t)status != h->status) {
         complain(number, "status", (uint32_t)status, h->status);
         return 1;
@@ -187,9 +205,9 @@ static uint32_t run_case(uint32_t number, const header *h)
     if (status != BS_OK) {
         return 0;
     }
-    const size_t scratch = scratch_of(h->kernel, &conv);
-    if (scratch != h->scratch) {
-        complain(number, "scratch", (uint32_t)scratch, h->scratch);
+    const size_t scratch_bytes = scratch_of(h->kernel, &conv);
+    if (scratch_bytes != h->scratch) {
+        complain(number, "scratch", (uint32_t)scratch_bytes, h->scratch);
         return 1;
     }
     uint32_t wrong = compare(number, "output byte", out, expected, h->out_bytes);

@@ -75,6 +75,11 @@ void platform_print_number(uint32_t value)
     board_print_number(value);
 }
 
+uint32_t platform_instructions(void)
+{
+    return board_instructions();
+}
+
 void platform_report_stack(void)
 {
     board_print(", ");

@@ -63,6 +63,11 @@ void platform_print_number(uint32_t value)
     printf("%lu", (unsigned long)value);
 }
 
+uint32_t platform_instructions(void)
+{
+    return 0;
+}
+
 void platform_report_stack(void)
 {
 }
