@@ -90,7 +90,8 @@ fn widths_of(layer: &Layer, [input, weight, output]: Widths) -> Widths {
 
 /// Multiply-accumulates, padding included.
 fn macs(layer: &Layer) -> u64 {
-    let per_output = layer.window * layer.window * if layer.kernel == Kernel::Depthwise { 1 } else { layer.input[2] };
+    let per_output =
+        layer.window * layer.window * if layer.kernel == Kernel::Depthwise { 1 } else { layer.input[2] };
     (layer.output.iter().product::<usize>() * per_output) as u64
 }
 
@@ -121,10 +122,13 @@ fn main() {
         columns.iter().for_each(|costs| print!("{:8.2}", costs[i].ratio()));
         println!();
     }
-    for (name, kernel) in
-        [("pointwise", Some(Kernel::Pointwise)), ("depthwise", Some(Kernel::Depthwise)), ("all but the first", None)]
-    {
-        let chosen = |layer: &Layer| kernel.map_or(layer.kernel != Kernel::Conv, |kernel| layer.kernel == kernel);
+    for (name, kernel) in [
+        ("pointwise", Some(Kernel::Pointwise)),
+        ("depthwise", Some(Kernel::Depthwise)),
+        ("all but the first", None),
+    ] {
+        let chosen =
+            |layer: &Layer| kernel.map_or(layer.kernel != Kernel::Conv, |kernel| layer.kernel == kernel);
         let total = |costs: &[Cost]| -> Cost {
             layers.iter().zip(costs).filter(|(layer, _)| chosen(layer)).map(|(_, &cost)| cost).sum()
         };

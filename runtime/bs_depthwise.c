@@ -1,9 +1,9 @@
 /*
  * bs_depthwise.c - convolution of each channel by itself, 3x3 and 5x5.
  *
- * Channels are taken a block at a time, all of them or a multiple of 16. For each block the weights are widened
- * once, then the output is written row by row from a ring of input rows, two neighbouring pixels at a time, so
- * that each weight that is loaded is used twice.
+ * Channels are taken a block at a time, all of them or a multiple of 16. For each block the weights are
+ * widened once, then the output is written row by row from a ring of input rows, two neighbouring pixels at a
+ * time, so that each weight that is loaded is used twice.
  *
  * Scratch: the ring and the widened weights.
  *
@@ -63,10 +63,10 @@ BS_INLINE void bs_dw_tap_row(int32_t acc[2], const int16_t *weights, const uint8
 #undef BS_TAP
 }
 
-/* Writes the block's channels of two neighbouring output pixels. rows[ky] are the leftmost pixels of the first
-   window; the second window lies `step` bytes further. */
-BS_INLINE void bs_dw_pixels(const bs_dw_block *block, const uint8_t *const rows[], uint32_t step, bs_writer *writer,
-                            uint32_t kernel)
+/* Writes the block's channels of two output pixels. rows[ky] are the leftmost pixels of the first window; the
+   second window lies `step` bytes further. */
+BS_INLINE void bs_dw_pixels(const bs_dw_block *block, const uint8_t *const rows[], uint32_t step,
+                            bs_writer *writer, uint32_t kernel)
 {
     const uint32_t channels = block->channels;
     const int16_t *weights = block->weights;
@@ -97,14 +97,15 @@ BS_INLINE void bs_dw_row(const bs_dw_block *block, const bs_ring *ring, bs_write
         rows[ky] = bs_ring_row(ring, ky);
     }
     for (uint32_t left = layer->out_w; left > 0;) {
-        const bool pair = left > 1;
-        bs_write_to(writer, out, pair ? out + out_bytes : out);
-        bs_dw_pixels(block, rows, pair ? step : 0, writer, kernel);
+        const uint32_t count = bs_min(left, 2);
+        const uint32_t second = count - 1; /* 0: the first pixel once more */
+        bs_write_to(writer, out, out + second * out_bytes);
+        bs_dw_pixels(block, rows, second * step, writer, kernel);
         for (uint32_t ky = 0; ky < kernel; ky++) {
-            rows[ky] += 2 * step;
+            rows[ky] += count * step;
         }
-        out += 2 * out_bytes;
-        left -= pair ? 2 : 1;
+        out += count * out_bytes;
+        left -= count;
     }
 }
 

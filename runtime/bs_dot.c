@@ -38,6 +38,18 @@ uint32_t bs_widen_vector(const uint8_t *codes, uint32_t bits, uint32_t n, uint16
     return bs_widen(codes, bits, n, x, 1);
 }
 
+uint32_t bs_widen_run(const uint8_t *codes, uint32_t n, uint16_t *x, uint32_t position)
+{
+    uint32_t sum = 0;
+    x += 2 * position;
+    for (const uint8_t *const end = codes + n; codes != end; codes++) {
+        *x = *codes;
+        sum += *codes;
+        x += 2;
+    }
+    return sum;
+}
+
 /* Code k of four packed ones. */
 BS_INLINE int32_t bs_packed_code(uint32_t packed, uint32_t k, uint32_t bits)
 {
@@ -45,7 +57,8 @@ BS_INLINE int32_t bs_packed_code(uint32_t packed, uint32_t k, uint32_t bits)
 }
 
 /* Adds the products of weight k of each row with both pixels. */
-BS_INLINE void bs_pair_step(bs_block acc, uint32_t packed0, uint32_t packed1, uint32_t k, uint32_t bits, const uint16_t *x)
+BS_INLINE void bs_pair_step(bs_block acc, uint32_t packed0, uint32_t packed1, uint32_t k, uint32_t bits,
+                            const uint16_t *x)
 {
     const int32_t weight0 = bs_packed_code(packed0, k, bits);
     const int32_t weight1 = bs_packed_code(packed1, k, bits);
@@ -58,8 +71,11 @@ BS_INLINE void bs_pair_step(bs_block acc, uint32_t packed0, uint32_t packed1, ui
 }
 
 /* bs_dot_pair for one width of the weights. */
-BS_INLINE void bs_pair(const uint8_t *row0, const uint8_t *row1, const uint16_t *x, uint32_t n, bs_block dot, uint32_t bits)
+BS_INLINE void bs_pair(const uint8_t *const rows[2], const uint16_t *x, uint32_t n, bs_block dot,
+                       uint32_t bits)
 {
+    const uint8_t *row0 = rows[0];
+    const uint8_t *row1 = rows[1];
     bs_block acc = {{0, 0}, {0, 0}};
     for (const uint16_t *const end = x + 2 * bs_round_up(n, 4); x != end; x += 8) {
         const uint32_t packed0 = bs_load_packed(row0, bits);
@@ -77,19 +93,19 @@ BS_INLINE void bs_pair(const uint8_t *row0, const uint8_t *row1, const uint16_t 
     dot[1][1] = acc[1][1];
 }
 
-static void bs_pair_2(const uint8_t *row0, const uint8_t *row1, const uint16_t *x, uint32_t n, bs_block dot)
+static void bs_pair_2(const uint8_t *const rows[2], const uint16_t *x, uint32_t n, bs_block dot)
 {
-    bs_pair(row0, row1, x, n, dot, 2);
+    bs_pair(rows, x, n, dot, 2);
 }
 
-static void bs_pair_4(const uint8_t *row0, const uint8_t *row1, const uint16_t *x, uint32_t n, bs_block dot)
+static void bs_pair_4(const uint8_t *const rows[2], const uint16_t *x, uint32_t n, bs_block dot)
 {
-    bs_pair(row0, row1, x, n, dot, 4);
+    bs_pair(rows, x, n, dot, 4);
 }
 
-static void bs_pair_8(const uint8_t *row0, const uint8_t *row1, const uint16_t *x, uint32_t n, bs_block dot)
+static void bs_pair_8(const uint8_t *const rows[2], const uint16_t *x, uint32_t n, bs_block dot)
 {
-    bs_pair(row0, row1, x, n, dot, 8);
+    bs_pair(rows, x, n, dot, 8);
 }
 
 bs_dot_pair bs_dot_pair_of(uint32_t weight_bits)
@@ -98,7 +114,8 @@ bs_dot_pair bs_dot_pair_of(uint32_t weight_bits)
 }
 
 /* Adds the products of weight k of each row with the vector. */
-BS_INLINE void bs_vector_step(int32_t acc[2], uint32_t packed0, uint32_t packed1, uint32_t k, uint32_t bits, const uint16_t *x)
+BS_INLINE void bs_vector_step(int32_t acc[2], uint32_t packed0, uint32_t packed1, uint32_t k, uint32_t bits,
+                              const uint16_t *x)
 {
     acc[0] += bs_packed_code(packed0, k, bits) * x[k];
     acc[1] += bs_packed_code(packed1, k, bits) * x[k];
@@ -106,9 +123,11 @@ BS_INLINE void bs_vector_step(int32_t acc[2], uint32_t packed0, uint32_t packed1
 }
 
 /* bs_dot_vector for one width of the weights. */
-BS_INLINE void bs_vector(const uint8_t *row0, const uint8_t *row1, const uint16_t *x, uint32_t n, int32_t dot[2],
+BS_INLINE void bs_vector(const uint8_t *const rows[2], const uint16_t *x, uint32_t n, int32_t dot[2],
                          uint32_t bits)
 {
+    const uint8_t *row0 = rows[0];
+    const uint8_t *row1 = rows[1];
     int32_t acc[2] = {0, 0};
     for (const uint16_t *const end = x + bs_round_up(n, 4); x != end; x += 4) {
         const uint32_t packed0 = bs_load_packed(row0, bits);
@@ -124,19 +143,19 @@ BS_INLINE void bs_vector(const uint8_t *row0, const uint8_t *row1, const uint16_
     dot[1] = acc[1];
 }
 
-static void bs_vector_2(const uint8_t *row0, const uint8_t *row1, const uint16_t *x, uint32_t n, int32_t dot[2])
+static void bs_vector_2(const uint8_t *const rows[2], const uint16_t *x, uint32_t n, int32_t dot[2])
 {
-    bs_vector(row0, row1, x, n, dot, 2);
+    bs_vector(rows, x, n, dot, 2);
 }
 
-static void bs_vector_4(const uint8_t *row0, const uint8_t *row1, const uint16_t *x, uint32_t n, int32_t dot[2])
+static void bs_vector_4(const uint8_t *const rows[2], const uint16_t *x, uint32_t n, int32_t dot[2])
 {
-    bs_vector(row0, row1, x, n, dot, 4);
+    bs_vector(rows, x, n, dot, 4);
 }
 
-static void bs_vector_8(const uint8_t *row0, const uint8_t *row1, const uint16_t *x, uint32_t n, int32_t dot[2])
+static void bs_vector_8(const uint8_t *const rows[2], const uint16_t *x, uint32_t n, int32_t dot[2])
 {
-    bs_vector(row0, row1, x, n, dot, 8);
+    bs_vector(rows, x, n, dot, 8);
 }
 
 bs_dot_vector bs_dot_vector_of(uint32_t weight_bits)

@@ -23,8 +23,8 @@
 #define BS_INLINE static inline
 #endif
 
-/* Makes the compiler finish two sums here. GCC otherwise gathers the products of an unrolled loop, runs out of
-   registers and spills, which doubles the cost of the inner loops. No instruction comes of it. */
+/* Makes the compiler finish two sums here. GCC otherwise gathers the products of an unrolled loop, runs out
+   of registers and spills, which doubles the cost of the inner loops. No instruction comes of it. */
 #if defined(__GNUC__)
 #define BS_SETTLE(a, b) __asm__("" : "+r"(a), "+r"(b))
 #else
@@ -152,8 +152,8 @@ BS_INLINE bs_channels bs_channels_of(const bs_conv *layer)
 /* floor(product / 2^shift) for shifts from 1 to 31, saturated to int32. */
 int32_t bs_shift_saturated(int64_t product, uint32_t shift);
 
-/* floor(acc * multiplier / 2^shift) for shifts from 1 to 62, saturated to int32. Shifts below 32, which only factors
-   above a half have, leave the straight path. */
+/* floor(acc * multiplier / 2^shift) for shifts from 1 to 62, saturated to int32. Shifts below 32, which only
+   factors above a half have, leave the straight path. */
 BS_INLINE int32_t bs_scale(uint32_t acc, int32_t multiplier, uint32_t shift)
 {
     const int64_t product = (int64_t)(int32_t)acc * multiplier;
@@ -161,7 +161,8 @@ BS_INLINE int32_t bs_scale(uint32_t acc, int32_t multiplier, uint32_t shift)
 }
 
 /* Code of an accumulator in an output with a zero point and a highest code. */
-BS_INLINE uint32_t bs_requantize(uint32_t acc, int32_t multiplier, uint32_t shift, uint32_t zero, uint32_t highest)
+BS_INLINE uint32_t bs_requantize(uint32_t acc, int32_t multiplier, uint32_t shift, uint32_t zero,
+                                 uint32_t highest)
 {
     const int32_t value = bs_scale(acc, multiplier, shift);
     const uint32_t code = (uint32_t)value + zero;

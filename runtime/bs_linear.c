@@ -25,15 +25,16 @@ bs_status bs_linear(const bs_conv *layer, const uint8_t *in, int32_t *logits, vo
     const uint32_t sum = bs_widen_vector(in, layer->in_bits, n, x);
 
     for (uint32_t o = 0; o < out_c; o += 2) {
-        const uint32_t rows = bs_min(out_c - o, 2);
+        const uint32_t count = bs_min(out_c - o, 2);
+        const uint8_t *const rows[2] = {row, count == 2 ? row + row_bytes : row};
         int32_t dot[2];
-        dot_vector(row, rows == 2 ? row + row_bytes : row, x, n, dot);
-        for (uint32_t r = 0; r < rows; r++) {
+        dot_vector(rows, x, n, dot);
+        for (uint32_t r = 0; r < count; r++) {
             const uint32_t acc =
                 (uint32_t)channels.bias[o + r] + (uint32_t)dot[r] - channels.weight_zero[o + r] * sum;
             logits[o + r] = bs_scale(acc, channels.multiplier[o + r], channels.shift[o + r]);
         }
-        row += 2 * row_bytes;
+        row += count * row_bytes;
     }
     return BS_OK;
 }

@@ -9,8 +9,9 @@
 #include "bs_dot.h"
 #include "bs_writer.h"
 
-/* Computes and writes all output channels of two pixels, given their n widened inputs each (kernel * kernel * in_c)
-   and the sums of these. A single pixel is given twice, also to the writer. */
-void bs_run_pixels(const bs_conv *layer, const uint16_t *x, uint32_t n, const uint32_t sums[2], bs_writer *writer);
+/* Computes and writes all output channels of two pixels, given their n widened inputs each (kernel * kernel *
+   in_c) and the sums of these. A single pixel is given twice, also to the writer. */
+void bs_run_pixels(const bs_conv *layer, const uint16_t *x, uint32_t n, const uint32_t sums[2],
+                   bs_writer *writer);
 
 #endif

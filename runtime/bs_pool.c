@@ -30,7 +30,9 @@ bs_status bs_avgpool(const bs_pool *layer, const uint8_t *in, uint8_t *out)
         }
         uint32_t codes = 0;
         for (uint32_t i = 0; i < count; i++) {
-            codes |= bs_requantize(acc[i], layer->multiplier, layer->shift, layer->out_zero, highest) << (8 * i);
+            const uint32_t code =
+                bs_requantize(acc[i], layer->multiplier, layer->shift, layer->out_zero, highest);
+            codes |= code << (8 * i);
         }
         bs_store_codes(out, layer->out_bits, count, codes);
         in += in_bits >> 1;

@@ -53,26 +53,26 @@ fn wrong_cases() -> Vec<Case> {
         case.expect("separate buffers are always possible").refused(field, value)
     };
     vec![
-        wrong(Kernel::Pointwise, 0, 0),     // no rows
-        wrong(Kernel::Pointwise, 4, 9),     // another width of the output
-        wrong(Kernel::Pointwise, 6, 3),     // kernel
-        wrong(Kernel::Pointwise, 10, 3),    // input bits
-        wrong(Kernel::Pointwise, 12, 1),    // output bits
-        wrong(Kernel::Pointwise, 13, 16),   // zero point outside the codes
-        wrong(Kernel::Conv, 7, 0),          // stride
-        wrong(Kernel::Conv, 8, 3),          // padding as large as the window
-        wrong(Kernel::Conv, 3, 100),        // windows past the padding
-        wrong(Kernel::Conv, 15, 16),        // padding outside the codes
-        wrong(Kernel::Depthwise, 5, 10),    // another number of channels
-        wrong(Kernel::Depthwise, 6, 4),     // kernel
-        wrong(Kernel::Depthwise, 17, 0),    // no block
-        wrong(Kernel::Depthwise, 17, 8),    // block that is no multiple of 16
-        wrong(Kernel::Linear, 1, 2),        // two pixels
-        wrong(Kernel::Linear, 11, 16),      // weight bits
-        wrong(Kernel::Pool, 7, 0),          // shift
-        wrong(Kernel::Pool, 7, 63),         // shift
-        wrong(Kernel::Add, 5, 0),           // no channels
-        wrong(Kernel::Add, 9, 31),          // shift
+        wrong(Kernel::Pointwise, 0, 0),   // no rows
+        wrong(Kernel::Pointwise, 4, 9),   // another width of the output
+        wrong(Kernel::Pointwise, 6, 3),   // kernel
+        wrong(Kernel::Pointwise, 10, 3),  // input bits
+        wrong(Kernel::Pointwise, 12, 1),  // output bits
+        wrong(Kernel::Pointwise, 13, 16), // zero point outside the codes
+        wrong(Kernel::Conv, 7, 0),        // stride
+        wrong(Kernel::Conv, 8, 3),        // padding as large as the window
+        wrong(Kernel::Conv, 3, 100),      // windows past the padding
+        wrong(Kernel::Conv, 15, 16),      // padding outside the codes
+        wrong(Kernel::Depthwise, 5, 10),  // another number of channels
+        wrong(Kernel::Depthwise, 6, 4),   // kernel
+        wrong(Kernel::Depthwise, 17, 0),  // no block
+        wrong(Kernel::Depthwise, 17, 8),  // block that is no multiple of 16
+        wrong(Kernel::Linear, 1, 2),      // two pixels
+        wrong(Kernel::Linear, 11, 16),    // weight bits
+        wrong(Kernel::Pool, 7, 0),        // shift
+        wrong(Kernel::Pool, 7, 63),       // shift
+        wrong(Kernel::Add, 5, 0),         // no channels
+        wrong(Kernel::Add, 9, 31),        // shift
     ]
 }
 
@@ -100,7 +100,7 @@ fn in_parallel<T: Send + Sync + Copy>(items: &[T], run: impl Fn(T) + Sync) {
 }
 
 /// Compiles the driver for a target and runs a file of cases.
-fn run_driver(target: Target, file: &Path, case_count: usize, flags: &[&str]) {
+fn run_driver(target: Target, file: &Path, cases: &[Case], flags: &[&str]) {
     let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels");
     let platform = if target.is_board() { "platform_board.c" } else { "platform_host.c" };
     let mut sources = toolchain::runtime_sources();
@@ -110,13 +110,29 @@ fn run_driver(target: Target, file: &Path, case_count: usize, flags: &[&str]) {
     target.compile(&Program { sources: &sources, includes: &includes, flags }, &program);
     let output = target.run(&program, &[file.to_str().expect("a path in UTF-8")]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    println!("{target:?}: {}", text.trim_end());
+    println!("{target:?}: {}", text.lines().last().unwrap_or("no output"));
     assert!(
-        output.status.success() && text.contains(&format!("{case_count} cases, 0 differing bytes")),
-        "{target:?}: {}\n{text}{}",
+        output.status.success() && text.contains(&format!("{} cases, 0 differing bytes", cases.len())),
+        "{target:?}: {}\n{}{}",
         output.status,
+        with_descriptions(&text, cases),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// The driver's output with a description behind each number of a case, cut to a readable length.
+fn with_descriptions(text: &str, cases: &[Case]) -> String {
+    let describe = |line: &str| {
+        let number =
+            line.strip_prefix("case ").and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
+        match number.and_then(|number| cases.get(number)) {
+            Some(Case { layer, widths, layout, .. }) => {
+                format!("{line}\n    {widths:?} {layout:?} {layer:?}\n")
+            }
+            None => format!("{line}\n"),
+        }
+    };
+    text.lines().take(20).map(describe).collect()
 }
 
 #[test]
@@ -124,7 +140,7 @@ fn every_kernel_equals_the_reference() {
     let cases = random_cases();
     let file = workspace("kernels").join("cases.bin");
     std::fs::write(&file, case_file(&cases)).expect("space for the cases");
-    in_parallel(&TARGETS, |target| run_driver(target, &file, cases.len(), &[]));
+    in_parallel(&TARGETS, |target| run_driver(target, &file, &cases, &[]));
 }
 
 #[test]
@@ -132,7 +148,7 @@ fn debug_builds_refuse_wrong_arguments() {
     let cases = wrong_cases();
     let file = workspace("kernels").join("wrong.bin");
     std::fs::write(&file, case_file(&cases)).expect("space for the cases");
-    run_driver(Target::GccSanitized, &file, cases.len(), &["-DBS_CHECK=1"]);
+    run_driver(Target::GccSanitized, &file, &cases, &["-DBS_CHECK=1"]);
 }
 
 #[test]
@@ -144,7 +160,13 @@ fn objects_are_small_and_self_contained() {
             let name = source.file_stem().expect("a file").to_string_lossy().into_owned();
             let object = workspace("objects").join(format!("{name}.{target:?}.o"));
             let mut compile = Command::new(target.compiler());
-            compile.args(toolchain::STRICT).args(target.flags()).arg("-c").arg(&source).arg("-o").arg(&object);
+            compile
+                .args(toolchain::STRICT)
+                .args(target.flags())
+                .arg("-c")
+                .arg(&source)
+                .arg("-o")
+                .arg(&object);
             toolchain::checked(&mut compile);
 
             let undefined = toolchain::checked(Command::new("arm-none-eabi-nm").arg("-u").arg(&object));

@@ -1,7 +1,7 @@
 //! Compiles C programs for the host and for the emulated boards, and runs them.
 //!
-//! Included by tests and benches with `#[path = "board/toolchain.rs"] mod toolchain;`. Programs for a board are
-//! linked with the start-up code beside this file; `board.h` says what it offers.
+//! Included by tests and benches with `#[path = "board/toolchain.rs"] mod toolchain;`. Programs for a board
+//! are linked with the start-up code beside this file; `board.h` says what it offers.
 
 // Each test that includes this file uses a part of it.
 #![allow(dead_code)]
@@ -74,8 +74,12 @@ impl Target {
         match self {
             Target::Gcc | Target::Clang => vec!["-O2"],
             Target::GccSanitized | Target::ClangSanitized => [&["-O1"], &SANITIZE[..]].concat(),
-            Target::CortexM4 => vec!["-O2", "-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"],
-            Target::CortexM7 => vec!["-O2", "-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"],
+            Target::CortexM4 => {
+                vec!["-O2", "-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+            }
+            Target::CortexM7 => {
+                vec!["-O2", "-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"]
+            }
         }
     }
 

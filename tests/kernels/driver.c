@@ -1,9 +1,9 @@
 /*
  * driver.c - runs the layers of a case file and compares their outputs byte by byte.
  *
- * The file is written by tests/kernels/cases.rs, in 32-bit little-endian words and bytes; see struct header. It is
- * read one case at a time. Every buffer is allocated at its exact size and filled with rubbish, so that sanitizers on
- * the host, and guards on the boards, catch any access beside it.
+ * The file is written by tests/kernels/cases.rs, in 32-bit little-endian words and bytes; see struct header.
+ * It is read one case at a time. Every buffer is allocated at its exact size and filled with rubbish, so that
+ * sanitizers on the host, and guards on the boards, catch any access beside it.
  */
 #include "bitsmith.h"
 #include "platform.h"
@@ -13,7 +13,8 @@
 
 enum { KERNEL_POINTWISE, KERNEL_CONV, KERNEL_DEPTHWISE, KERNEL_LINEAR, KERNEL_POOL, KERNEL_ADD, KERNEL_END };
 
-/* Start of a case. Lengths and offsets are in bytes. Behind it: in[0], in[1], weights, params, expected output. */
+/* Start of a case. Lengths and offsets are in bytes. Behind it: in[0], in[1], weights, params, expected
+   output. */
 typedef struct {
     uint32_t kernel;
     uint32_t status;         /* what the call must return; the output is looked at only if it is BS_OK */
@@ -99,7 +100,8 @@ static size_t scratch_of(uint32_t kernel, const bs_conv *layer)
 }
 
 /* Calls the kernel of a case. */
-static bs_status run(const header *h, const bs_conv *conv, const uint8_t *const in[2], uint8_t *out, void *scratch)
+static bs_status run(const header *h, const bs_conv *conv, const uint8_t *const in[2], uint8_t *out,
+                     void *scratch)
 {
     switch (h->kernel) {
     case KERNEL_POINTWISE:
@@ -136,7 +138,8 @@ static void complain(uint32_t number, const char *what, uint32_t found, uint32_t
 }
 
 /* Compares an output; returns the number of bytes that differ and complains about the first. */
-static uint32_t compare(uint32_t number, const char *what, const uint8_t *found, const uint8_t *expected, uint32_t n)
+static uint32_t compare(uint32_t number, const char *what, const uint8_t *found, const uint8_t *expected,
+                        uint32_t n)
 {
     uint32_t wrong = 0;
     for (uint32_t i = 0; i < n; i++) {

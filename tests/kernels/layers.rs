@@ -1,5 +1,8 @@
 //! Shapes of layers to test, and random integers for them.
 
+// The benchmark includes this file and uses a part of it.
+#![allow(dead_code)]
+
 use crate::reference;
 use bitsmith::net::{self, Family, Op, Padding, Spec, Width, Window};
 
@@ -35,7 +38,8 @@ pub type Widths = [u32; 3];
 /// All combinations of widths.
 pub fn all_widths() -> impl Iterator<Item = Widths> {
     const BITS: [u32; 3] = [2, 4, 8];
-    BITS.into_iter().flat_map(|a| BITS.into_iter().flat_map(move |b| BITS.into_iter().map(move |c| [a, b, c])))
+    BITS.into_iter()
+        .flat_map(|a| BITS.into_iter().flat_map(move |b| BITS.into_iter().map(move |c| [a, b, c])))
 }
 
 impl Layer {
@@ -152,7 +156,8 @@ pub fn zoo() -> Vec<Layer> {
     for family in Family::ALL {
         for (width, padding) in [(family.named_widths()[0], Padding::TensorFlow), (100, Padding::PyTorch)] {
             let spec = Spec::new(family, Width(width), 32).expect("a supported size");
-            layers.extend(of_network(&spec.with_classes(10).expect("a supported count").with_padding(padding)));
+            layers
+                .extend(of_network(&spec.with_classes(10).expect("a supported count").with_padding(padding)));
         }
     }
     layers
@@ -198,7 +203,7 @@ impl Rng {
 
     /// An integer from `low` to `high`, both included.
     pub fn range(&mut self, low: i64, high: i64) -> i64 {
-        low + (u128::from(self.next()) * (high - low + 1) as u128 >> 64) as i64
+        low + ((u128::from(self.next()) * (high - low + 1) as u128) >> 64) as i64
     }
 
     /// One of several.

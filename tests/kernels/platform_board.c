@@ -1,5 +1,6 @@
 /*
- * platform_board.c - host files over semihosting; buffers one after the other in test memory, with guards between.
+ * platform_board.c - host files over semihosting; buffers one after the other in test memory, with guards
+ * between.
  */
 #include "board.h"
 #include "platform.h"

@@ -1,5 +1,6 @@
 /*
- * platform_host.c - files and memory of the host. Buffers come from malloc at their exact size, for the sanitizers.
+ * platform_host.c - files and memory of the host. Buffers come from malloc at their exact size, for the
+ * sanitizers.
  */
 #include "platform.h"
 
