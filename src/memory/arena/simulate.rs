@@ -68,7 +68,7 @@ impl Machine<'_> {
             Op::Depthwise(window, _) => {
                 let channels = self.graph.tensors[layer.inputs[0]].shape.channels;
                 let block = self.plan.blocks[id];
-                if block != channels && (block == 0 || block % 16 != 0 || block > channels) {
+                if block != channels && (block == 0 || !block.is_multiple_of(16) || block > channels) {
                     return Err(format!("a block of {block} of {channels} channels"));
                 }
                 for first in (0..channels).step_by(block) {
