@@ -19,7 +19,7 @@ pub enum Routine {
     Linear,
     /// Global average pool.
     Pool,
-    /// Residual add, one pixel at a time.
+    /// Residual add, four channels at a time.
     Add,
 }
 
@@ -70,7 +70,7 @@ impl Routine {
     /// Bytes of the constant that describes one layer, on a machine with 32-bit pointers.
     pub const fn descriptor_bytes(self) -> usize {
         match self {
-            Self::Pointwise | Self::Conv | Self::Depthwise | Self::Linear => 40,
+            Self::Pointwise | Self::Conv | Self::Depthwise | Self::Linear => 36,
             Self::Pool => 20,
             Self::Add => 24,
         }
