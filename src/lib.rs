@@ -11,9 +11,10 @@
 //! 5. [`infer`] runs it in integers alone, as a microcontroller does.
 //! 6. [`calibrate`] leads from the float network to the integers, with some images.
 //! 7. [`memory`] counts the FLASH and RAM of a policy, to the byte; it knows microcontrollers.
-//! 8. [`link`] writes a policy as the text of a link.
-//! 9. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
-//! 10. [`flow`] is the application without a screen.
+//! 8. [`search`] chooses a policy for a budget.
+//! 9. [`link`] writes a policy as the text of a link.
+//! 10. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
+//! 11. [`flow`] is the application without a screen.
 
 pub mod calibrate;
 pub mod data;
@@ -26,5 +27,6 @@ pub mod memory;
 pub mod net;
 mod parallel;
 pub mod quant;
+pub mod search;
 #[cfg(feature = "web")]
 pub mod web;

@@ -76,10 +76,9 @@ impl<'a> Search<'a> {
     /// Places the outputs of `layer` and all that follow.
     fn place_from(&mut self, layer: LayerId) -> bool {
         let Some(Demand { output, .. }) = self.demands.layers.get(layer) else { return true };
-        if !self.dead_ends.is_empty() {
-            if self.dead_ends.len() > PATIENCE || self.dead_ends.contains(&self.situation(layer)) {
-                return false;
-            }
+        let known = &self.dead_ends;
+        if known.len() > PATIENCE || !known.is_empty() && known.contains(&self.situation(layer)) {
+            return false;
         }
         for offset in self.places(layer) {
             self.offsets[*output] = offset;
