@@ -17,6 +17,8 @@
 //! 11. [`flow`] is the application without a screen.
 
 pub mod calibrate;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod data;
 pub mod float;
 pub mod flow;
