@@ -5,12 +5,13 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { openApp } from "./support/app.mjs";
 
-/** Starts the app's worker in the page and resolves when its Wasm has arrived and run, or with the error it threw. */
+/** Starts the app's worker as the page does, from a blob so that it inherits the page's policy. */
 async function startWorker(page) {
   const loaded = page.waitForResponse(/worker_bg\.wasm$/);
   await page.evaluate(() => {
-    const address = document.querySelector("meta[name=worker]").content;
-    globalThis.worker = new Worker(new URL(address, document.baseURI), { type: "module" });
+    const { href } = new URL(document.querySelector("meta[name=worker]").content, document.baseURI);
+    const start = new Blob([`import ${JSON.stringify(href)};`], { type: "text/javascript" });
+    globalThis.worker = new Worker(URL.createObjectURL(start), { type: "module" });
   });
   await loaded;
   await page.waitForLoadState("networkidle");
