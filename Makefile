@@ -32,7 +32,8 @@ run: build ## build the release app and serve it on this machine (PORT=8080)
 
 build: ## build the release app into dist/
 	@.ci/tools web
-	$(STEP) "app, release build" trunk build
+	# Trunk refuses the customary NO_COLOR=1.
+	$(STEP) "app, release build" env NO_COLOR=true trunk build
 
 test: ## every check there is
 	@.ci/tools web browser c
