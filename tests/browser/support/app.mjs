@@ -16,7 +16,7 @@ export async function openApp(t) {
   const browser = await chromium.launch({ executablePath: binary, args });
   t.after(() => browser.close());
 
-  const page = await browser.newPage();
+  const page = await (await browser.newContext()).newPage();
   const requests = [];
   const problems = [];
   page.on("request", (request) => requests.push(request.url()));
