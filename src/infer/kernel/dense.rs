@@ -3,9 +3,9 @@
 //! Two neighbouring codes of a patch, as one 32-bit lane, multiply the two weights of each of eight output channels
 //! (`pmaddwd`, `i32x4.dot_i16x8_s`), so no sum is ever taken across lanes.
 
-use super::{Centred, Geometry, LANES, Scratch, grown, padded::Padded, store};
+use super::{Centred, Geometry, LANES, Scratch, grown, padded::Padded, store, widened};
 use bytemuck::cast;
-use wide::{i16x8, i16x16, i32x8, u8x16};
+use wide::{i16x8, i16x16, i32x8};
 
 /// Pixels whose sums are computed together, so that each weight is loaded once for all of them.
 const TILE: usize = 4;
@@ -49,10 +49,10 @@ impl Dense {
         scratch: &mut Scratch,
         mut row: impl FnMut(usize, &[i32]),
     ) {
-        let Scratch { padded, patch, columns, sums } = scratch;
+        let Scratch { padded, patch, columns, sums, .. } = scratch;
         let out = geometry.output;
         let patches = Patches::new(geometry, input, pad_codes, padded);
-        let patch = grown(patch, self.depth);
+        let patch = grown(patch, self.depth + CHUNK);
         let band_rows = BAND.div_ceil(out.width).min(out.height);
         let columns = grown(columns, band_rows * out.width * self.depth.div_ceil(CHUNK));
         let sums = grown(sums, band_rows * out.width * out.channels);
@@ -87,12 +87,12 @@ impl Dense {
                 let (chunks, rest) = patch.as_chunks::<CHUNK>();
                 let mut columns = columns.iter_mut().skip(p).step_by(tile);
                 for (chunk, column) in chunks.iter().zip(&mut columns) {
-                    *column = widened(*chunk);
+                    *column = self::column(*chunk);
                 }
                 if let Some(column) = columns.next().filter(|_| !rest.is_empty()) {
                     let mut chunk = [0; CHUNK];
                     chunk[..rest.len()].copy_from_slice(rest);
-                    *column = widened(chunk);
+                    *column = self::column(chunk);
                 }
             }
         }
@@ -139,10 +139,11 @@ fn tile<'a, const P: usize>(
     }
 }
 
-/// Codes as 16-bit lanes.
+/// A chunk of codes as 16-bit lanes.
 #[inline(always)]
-fn widened(codes: [u8; CHUNK]) -> i16x8 {
-    i16x8::from_u8x16_low(cast::<[[u8; CHUNK]; 2], u8x16>([codes, [0; CHUNK]]))
+fn column(codes: [u8; CHUNK]) -> i16x8 {
+    let [column, _] = widened(cast([codes, [0; CHUNK]]));
+    column
 }
 
 /// Where the codes under a window lie.
@@ -170,11 +171,16 @@ impl<'a> Patches<'a> {
             Patches::Windows { map, geometry } => {
                 let Geometry { input, output, window } = geometry;
                 let (y, x) = (pixel / output.width * window.stride, pixel % output.width * window.stride);
-                for (ky, row) in patch.chunks_exact_mut(window.kernel * input.channels).enumerate() {
+                let row_len = window.kernel * input.channels;
+                for ky in 0..window.kernel {
                     let start = ((y + ky) * map.width + x) * input.channels;
-                    row.copy_from_slice(&map.codes[start..][..row.len()]);
+                    // Whole chunks, faster than a copy of any length; the next row overwrites what is too much.
+                    let row = map.codes[start..].chunks_exact(CHUNK).take(row_len.div_ceil(CHUNK));
+                    for (to, from) in patch[ky * row_len..].chunks_exact_mut(CHUNK).zip(row) {
+                        to.copy_from_slice(from);
+                    }
                 }
-                patch
+                &patch[..window.kernel * row_len]
             }
         }
     }
