@@ -123,7 +123,8 @@ fn networks_that_may_overflow_are_refused_with_the_name_of_the_layer() {
 
 #[test]
 fn contradictions_are_refused_in_words() {
-    let refused = |damage: fn(&mut QuantizedNetwork, usize)| {
+    type Damage = fn(&mut QuantizedNetwork, usize);
+    let refused = |damage: Damage| {
         let (mut network, layer) = small("b2.dw");
         damage(&mut network, layer);
         refusal(&network).to_string()
@@ -132,12 +133,16 @@ fn contradictions_are_refused_in_words() {
         let QuantizedLayer::Kernel(kernel) = &mut network.layers[layer] else { panic!("a convolution") };
         kernel
     }
-    let cases: [(&str, fn(&mut QuantizedNetwork, usize)); 9] = [
-        ("layer b2.dw has 431 codes of weights: expected 432", |n, l| drop(kernel(n, l).weights.pop())),
+    let cases: [(&str, Damage); 10] = [
+        ("layer b2.dw has 431 codes of weights: expected 432", |n, l| kernel(n, l).weights.truncate(431)),
         ("layer b2.dw has 47 zero points of weights: expected 48", |n, l| {
-            drop(kernel(n, l).zero_points.pop())
+            kernel(n, l).zero_points.truncate(47)
         }),
-        ("layer b2.dw has 47 requantizers: expected 48", |n, l| drop(kernel(n, l).requantizers.pop())),
+        ("layer b2.dw has 47 requantizers: expected 48", |n, l| kernel(n, l).requantizers.truncate(47)),
+        ("layer b2.dw has codes of weights beyond", |n, l| {
+            kernel(n, l).bits = Bits::B2;
+            kernel(n, l).weights[7] = 4;
+        }),
         ("layer b2.dw has 2 pad codes: expected 48", |n, l| kernel(n, l).pad_codes = vec![0; 2]),
         ("layer b2.dw has a pad code beyond", |n, l| {
             n.tensors[n.graph.layers[l].inputs[0]].bits = Bits::B4;
@@ -147,7 +152,7 @@ fn contradictions_are_refused_in_words() {
         ("layer b2.dw has a pool's integers", |n, l| {
             n.layers[l] = QuantizedLayer::Pool(Requantizer::constant(0));
         }),
-        ("layer fc has 63 quantized layers up to it: expected 64", |n, _| drop(n.layers.pop())),
+        ("layer fc has 63 quantized layers up to it: expected 64", |n, _| n.layers.truncate(63)),
         ("layer b2.dw has a zero point beyond", |n, l| {
             let output = &mut n.tensors[n.graph.layers[l].output];
             (output.bits, output.zero_point) = (Bits::B2, 4);

@@ -31,6 +31,10 @@ enum Weights {
     Depthwise(Depthwise),
 }
 
+/// The window of linear layers, and of 1x1 convolutions that keep the size of the map.
+const ONE_PIXEL: Window =
+    Window { kernel: 1, stride: 1, pads: Pads { top: 0, left: 0, bottom: 0, right: 0 } };
+
 /// How the window slides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Geometry {
@@ -40,10 +44,8 @@ struct Geometry {
 }
 
 impl Geometry {
-    /// A linear layer looks at its one pixel.
     fn of(graph: &Graph, layer: &Layer) -> Self {
-        let pixel = Window { kernel: 1, stride: 1, pads: Pads::default() };
-        let window = layer.window().unwrap_or(pixel);
+        let window = layer.window().unwrap_or(ONE_PIXEL);
         Self { input: graph.input_shape(layer), output: graph.output_shape(layer), window }
     }
 }

@@ -165,6 +165,29 @@ mod tests {
         }
     }
 
+    /// (2^h - 1) (2^h + 1) is one short of a power of two, so the scaled accumulator is as close to an integer as
+    /// can be.
+    #[test]
+    fn accumulators_just_short_of_an_integer_stay_below_it() {
+        for half in 20..=28u8 {
+            for shift in 2 * half - 9..=2 * half {
+                let normalize = 30 - half;
+                let multiplier = ((1 << half) + 1) << normalize;
+                let short = Requantizer { bias: 0, multiplier, shift: shift + normalize };
+                let beyond = Requantizer { multiplier: -multiplier, ..short };
+                let requantizers: [_; LANES] =
+                    std::array::from_fn(|i| if i % 2 == 0 { short } else { beyond });
+                let sums = [(1 << half) - 1; LANES];
+                for (zero_point, bits) in [(0, Bits::B8), (77, Bits::B8), (255, Bits::B8), (9, Bits::B4)] {
+                    let (mut expected, mut found) = ([0; LANES], [0; LANES]);
+                    requantize_row(&sums, &requantizers, zero_point, bits, &mut expected);
+                    RowRequantizer::new(&requantizers, zero_point, bits).apply(&sums, &mut found);
+                    assert_eq!(found, expected, "2^{half} - 1 and 2^{half} + 1 over 2^{shift}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn factors_of_usual_layers_are_computed_in_vectors() {
         let odd = |shift| [Requantizer { bias: 0, multiplier: i32::MAX, shift }; LANES];

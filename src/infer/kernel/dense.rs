@@ -3,7 +3,7 @@
 //! Two neighbouring codes of a patch, as one 32-bit lane, multiply the two weights of each of eight output channels
 //! (`pmaddwd`, `i32x4.dot_i16x8_s`), so no sum is ever taken across lanes.
 
-use super::{Centred, Geometry, LANES, Scratch, grown, padded::Padded, store, widened};
+use super::{Centred, Geometry, LANES, ONE_PIXEL, Scratch, grown, padded::Padded, store, widened};
 use bytemuck::cast;
 use wide::{i16x8, i16x16, i32x8};
 
@@ -41,6 +41,10 @@ impl Dense {
         Self { weights, depth: centred.depth }
     }
 
+    fn chunks(&self) -> usize {
+        self.depth.div_ceil(CHUNK)
+    }
+
     pub(super) fn sums(
         &self,
         geometry: Geometry,
@@ -54,7 +58,7 @@ impl Dense {
         let patches = Patches::new(geometry, input, pad_codes, padded);
         let patch = grown(patch, self.depth + CHUNK);
         let band_rows = BAND.div_ceil(out.width).min(out.height);
-        let columns = grown(columns, band_rows * out.width * self.depth.div_ceil(CHUNK));
+        let columns = grown(columns, band_rows * out.width * self.chunks());
         let sums = grown(sums, band_rows * out.width * out.channels);
         for top in (0..out.height).step_by(band_rows) {
             let rows = band_rows.min(out.height - top);
@@ -77,7 +81,7 @@ impl Dense {
         patch: &mut [u8],
         columns: &mut [i16x8],
     ) {
-        let tile_len = TILE * self.depth.div_ceil(CHUNK);
+        let tile_len = TILE * self.chunks();
         let mut left = pixels.len();
         for (first, columns) in pixels.step_by(TILE).zip(columns.chunks_mut(tile_len)) {
             let tile = left.min(TILE);
@@ -100,7 +104,7 @@ impl Dense {
 
     /// Sums of some pixels, `[pixels, c_out]`.
     fn multiply(&self, columns: &[i16x8], channels: usize, sums: &mut [i32]) {
-        let chunks = self.depth.div_ceil(CHUNK);
+        let chunks = self.chunks();
         for (block, weights) in self.weights.chunks_exact(chunks).enumerate() {
             let first = block * LANES;
             let lanes = first..channels.min(first + LANES);
@@ -150,14 +154,14 @@ fn column(codes: [u8; CHUNK]) -> i16x8 {
 enum Patches<'a> {
     /// A 1x1 window at stride 1 reads the input as it lies.
     Pixels { input: &'a [u8], channels: usize },
-    /// Any other window gathers rows of `row` codes from the padded map.
+    /// Any other window gathers its rows from the padded map.
     Windows { map: Padded<'a>, geometry: Geometry },
 }
 
 impl<'a> Patches<'a> {
     fn new(geometry: Geometry, input: &'a [u8], pad_codes: &[u8], padded: &'a mut Vec<u8>) -> Self {
         let channels = geometry.input.channels;
-        if geometry.window.kernel == 1 && geometry.input.pixels() == geometry.output.pixels() {
+        if geometry.window == ONE_PIXEL {
             Patches::Pixels { input, channels }
         } else {
             Patches::Windows { map: Padded::new(geometry, input, pad_codes, padded), geometry }
