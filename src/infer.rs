@@ -1,4 +1,4 @@
-//! Inference in integers, twice: [`reference`] is the numeric contract of [`quant`](crate::quant) in plain loops;
+//! Inference in integers, twice: [`mod@reference`] is the numeric contract of [`quant`](crate::quant) in plain loops;
 //! [`Engine`] computes the same logits, bit for bit, with vector instructions on the desktop and in the browser.
 //!
 //! An engine refuses networks whose accumulators may leave 32 bits, so its arithmetic is exact. It is put together
