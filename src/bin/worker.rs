@@ -1,3 +1,5 @@
-//! The worker behind the page.
+//! The worker that does everything heavy, so that the page only draws.
 
-fn main() {}
+fn main() {
+    console_error_panic_hook::set_once();
+}

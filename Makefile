@@ -1,0 +1,82 @@
+# Every verb installs what it needs and this machine lacks, says so, and is quiet when nothing is missing.
+
+export BITSMITH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bitsmith
+export CARGO_TARGET_DIR ?= $(BITSMITH_CACHE)/target
+export PATH := $(BITSMITH_CACHE)/tools/bin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+export WASM_BINDGEN_TEST_WEBDRIVER_JSON := $(CURDIR)/tests/browser/webdriver.json
+export WASM_BINDGEN_TEST_TIMEOUT ?= 600
+export WASM_BINDGEN_TEST_DRIVER_TIMEOUT ?= 60
+ifdef CI
+export NO_COLOR := 1
+export CARGO_TERM_COLOR := never
+export CARGO_TERM_PROGRESS_WHEN := never
+endif
+
+WASM := --target wasm32-unknown-unknown --no-default-features --features web
+SUITES := $(basename $(notdir $(wildcard tests/*.rs)))
+# Suites named c_* call C compilers and emulators; the suite `web` runs in a browser.
+C_SUITES := $(filter c_%,$(SUITES))
+NATIVE_SUITES := $(filter-out c_% web,$(SUITES))
+CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
+STEP := @.ci/step
+PORT ?= 8080
+
+.NOTPARALLEL:
+.PHONY: help run build test check lint test-native test-wasm test-browser test-c bench docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+run: build ## build the release app and serve it on this machine (PORT=8080)
+	@node .ci/serve.mjs $(PORT)
+
+build: ## build the release app into dist/
+	@.ci/tools web
+	$(STEP) "app, release build" trunk build
+
+test: ## every check there is
+	@.ci/tools web browser c
+	@.ci/step "all checks" $(MAKE) --no-print-directory lint test-native test-wasm test-browser test-c
+
+check: ## type-check, native and Wasm
+	@.ci/tools rust
+	$(STEP) "check, native" cargo check --all-targets
+	$(STEP) "check, Wasm" cargo check $(WASM) --lib --bins
+
+lint: ## formatting, clippy and rustdoc, warnings are errors
+	@.ci/tools rust
+	$(STEP) "format" cargo fmt --check
+	$(STEP) "clippy, native" cargo clippy --all-targets -- -D warnings
+	$(STEP) "clippy, Wasm" cargo clippy $(WASM) --lib --bins --test web -- -D warnings
+	$(STEP) "rustdoc, native" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
+	$(STEP) "rustdoc, Wasm" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib $(WASM)
+
+test-native: ## unit, integration and documentation tests on this machine
+	@.ci/tools rust
+	$(STEP) "native tests" $(CARGO_TEST) --lib --bins $(addprefix --test ,$(NATIVE_SUITES))
+	$(STEP) "documentation tests" cargo test --doc
+
+test-wasm: ## the Wasm code in Chromium
+	@.ci/tools web browser
+	$(STEP) "Wasm tests in Chromium" cargo test $(WASM) --test web
+
+test-browser: build ## the built app in Chromium
+	@.ci/tools browser
+	$(STEP) "browser tests" node --test --test-reporter=spec $(wildcard tests/browser/*.mjs)
+
+test-c: ## exported C on this machine and on emulated boards
+	@.ci/tools rust c
+	$(if $(C_SUITES),$(STEP) "C tests" $(CARGO_TEST) $(addprefix --test ,$(C_SUITES)))
+
+bench: ## benchmarks
+	@.ci/tools rust
+	$(STEP) "benchmarks" cargo bench --benches
+
+docs: ## the crate's documentation
+	@.ci/tools rust
+	$(STEP) "documentation" cargo doc --no-deps --lib
+	@echo "$(CARGO_TARGET_DIR)/doc/bitsmith/index.html"
+
+clean: ## remove what was built; installed tools stay in the cache
+	cargo clean
+	rm -rf dist tests/browser/node_modules

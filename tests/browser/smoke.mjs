@@ -1,0 +1,53 @@
+// The built app starts, and nothing leaves its origin.
+import { AxeBuilder } from "@axe-core/playwright";
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { openApp } from "./support/app.mjs";
+
+/** Starts the app's worker in the page and resolves when its Wasm has arrived and run, or with the error it threw. */
+async function startWorker(page) {
+  const loaded = page.waitForResponse(/worker_bg\.wasm$/);
+  await page.evaluate(() => {
+    const address = document.querySelector("meta[name=worker]").content;
+    globalThis.worker = new Worker(new URL(address, document.baseURI), { type: "module" });
+  });
+  await loaded;
+  await page.waitForLoadState("networkidle");
+}
+
+test("the page and its worker start without an error and ask only their own origin", async (t) => {
+  const { page, address, requests, problems } = await openApp(t);
+  assert.equal(await page.title(), "Bitsmith");
+  await startWorker(page);
+
+  const asked = (pattern) => requests.some((url) => pattern.test(url));
+  assert.ok(asked(/\/page-[0-9a-f]+_bg\.wasm$/), "the page's Wasm is named by its content");
+  assert.ok(asked(/\/worker-[0-9a-f]{16}\/worker_bg\.wasm$/), "the worker's Wasm is named by its content");
+  assert.deepEqual(requests.filter((url) => !url.startsWith(address)), []);
+  assert.deepEqual(problems, []);
+});
+
+test("the page and its worker cannot reach another origin", async (t) => {
+  const { page } = await openApp(t);
+  await startWorker(page);
+  let reached = 0;
+  const elsewhere = createServer((_, response) => {
+    reached += 1;
+    response.end();
+  });
+  await new Promise((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
+  t.after(() => elsewhere.close());
+
+  const attempt = (url) => fetch(url, { mode: "no-cors" }).then(() => "reached", () => "refused");
+  const url = `http://127.0.0.1:${elsewhere.address().port}/`;
+  assert.equal(await page.evaluate(attempt, url), "refused");
+  assert.equal(await page.workers()[0].evaluate(attempt, url), "refused");
+  assert.equal(reached, 0);
+});
+
+test("the page meets WCAG 2 A and AA as far as axe can tell", async (t) => {
+  const { page } = await openApp(t);
+  const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21aa"]).analyze();
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`), []);
+});

@@ -1,0 +1,27 @@
+// Opens the built app in Chromium and keeps watch over what it asks for and what goes wrong.
+import { readFile } from "node:fs/promises";
+import { chromium } from "playwright-core";
+import { serve } from "../../../.ci/serve.mjs";
+
+// The Wasm tests read the same file: one set of flags for both.
+const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", import.meta.url)))["goog:chromeOptions"];
+
+/**
+ * Serves dist/ on a port of its own and opens it; both end with the test `t`.
+ * `requests` holds every address asked for by the page and its workers, `problems` every uncaught error and console error.
+ */
+export async function openApp(t) {
+  const { server, address } = await serve(0);
+  t.after(() => server.close());
+  const browser = await chromium.launch({ executablePath: binary, args });
+  t.after(() => browser.close());
+
+  const page = await browser.newPage();
+  const requests = [];
+  const problems = [];
+  page.on("request", (request) => requests.push(request.url()));
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  await page.goto(address, { waitUntil: "networkidle" });
+  return { page, address, requests, problems };
+}
