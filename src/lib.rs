@@ -12,3 +12,7 @@ pub mod float;
 pub mod flow;
 pub mod net;
 pub mod quant;
+#[cfg(feature = "web")]
+pub mod ui;
+#[cfg(feature = "web")]
+pub mod web;
