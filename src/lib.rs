@@ -7,9 +7,11 @@
 //! 2. [`float`] runs it in real numbers.
 //! 3. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
 //!    [`Policy`](quant::Policy) that holds the width of every tensor.
+//! 4. [`memory`] counts the FLASH and RAM that a policy takes, and plans the arena in which activations live.
 
 pub mod float;
 pub mod flow;
+pub mod memory;
 pub mod net;
 pub mod quant;
 #[cfg(feature = "web")]

@@ -1,0 +1,114 @@
+//! The arena: one block of RAM in which all activations and scratch of a network live.
+
+mod demand;
+mod fit;
+mod pack;
+
+use super::{
+    footprint::Step,
+    layout::{align, tensor_bytes},
+    routine::{BLOCK_STEP, Routine, scratch_bytes},
+};
+use crate::{
+    net::{Graph, Layer, LayerId, TensorId},
+    quant::Policy,
+};
+use demand::Demands;
+use fit::{Fit, Span};
+use pack::{Packed, pack};
+
+/// Scratch of one layer in the arena.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scratch {
+    /// Where it starts, in bytes from the arena's start.
+    pub offset: usize,
+    /// Its bytes; 0 if the layer needs none.
+    pub bytes: usize,
+}
+
+/// Where every activation tensor and every layer's scratch lies in the arena. All offsets are multiples of 4.
+///
+/// A tensor lives from the layer that writes it to the last that reads it, so the branches of residual blocks are
+/// kept as long as they are needed. An output may lie over an input that is read for the last time, as far as the
+/// routine's order of reading and writing allows. The same graph and policy always give the same plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Bytes of the arena.
+    pub arena: usize,
+    /// Offset of each tensor in bytes, by [`TensorId`](crate::net::TensorId).
+    pub tensors: Vec<usize>,
+    /// Scratch of each layer, by [`LayerId`].
+    pub scratch: Vec<Scratch>,
+    /// Channels that a depthwise convolution takes at once, by [`LayerId`]; 0 for other layers.
+    pub blocks: Vec<usize>,
+}
+
+impl Plan {
+    /// Plans the arena of a network with a policy.
+    pub fn new(graph: &Graph, policy: &Policy) -> Self {
+        let demands = Demands::of(graph, policy);
+        let Packed { arena, offsets: tensors } = pack(&demands);
+        let layers = graph.layers.len();
+        let mut plan =
+            Self { arena, tensors, scratch: Vec::with_capacity(layers), blocks: Vec::with_capacity(layers) };
+        for id in 0..layers {
+            let fit = Fit::of(&demands, id, &plan.tensors, arena);
+            let (block, bytes) = largest_block(graph, policy, id, &fit);
+            let offset = fit.first_free(align(bytes)).expect("the packer left room for the least scratch");
+            plan.blocks.push(block);
+            plan.scratch.push(Scratch { offset, bytes });
+        }
+        plan
+    }
+
+    /// Bytes below which no plan can be: the most that one layer needs while it runs. Much quicker than a plan, which
+    /// hardly ever takes more.
+    pub fn lower_bound(graph: &Graph, policy: &Policy) -> usize {
+        Self::least(graph, policy).into_iter().max().unwrap_or(0)
+    }
+
+    /// Least bytes that hold all a layer needs while it runs, by [`LayerId`].
+    pub fn least(graph: &Graph, policy: &Policy) -> Vec<usize> {
+        let demands = Demands::of(graph, policy);
+        (0..graph.layers.len()).map(|id| demands.least(id)).collect()
+    }
+
+    /// Bytes in use while each layer runs. No step has more than the arena.
+    pub fn steps(&self, graph: &Graph, policy: &Policy) -> Vec<Step> {
+        let demands = Demands::of(graph, policy);
+        let span = |tensor: TensorId| Span::new(self.tensors[tensor], tensor_bytes(graph, policy, tensor));
+        let step = |(id, layer): (LayerId, &Layer)| {
+            let (inputs, kept): (Vec<_>, Vec<_>) =
+                demands.present(id).iter().map(|p| p.tensor).partition(|t| layer.inputs.contains(t));
+            let bytes = |tensors: &[TensorId]| tensors.iter().map(|&t| span(t).bytes()).sum();
+            let output = span(layer.output);
+            Step {
+                layer: id,
+                inputs: bytes(&inputs),
+                output: output.bytes(),
+                shared: inputs.iter().map(|&t| span(t).shared(output)).sum(),
+                kept: bytes(&kept),
+                scratch: self.scratch[id].bytes,
+            }
+        };
+        graph.layers.iter().enumerate().map(step).collect()
+    }
+}
+
+/// Channels that a depthwise convolution takes at once (0 for other layers) and bytes of scratch: all channels if the
+/// output may lie where it does and the scratch fits, else the largest block that fits.
+fn largest_block(graph: &Graph, policy: &Policy, id: LayerId, fit: &Fit) -> (usize, usize) {
+    let layer = &graph.layers[id];
+    let scratch = |block| scratch_bytes(graph, layer, policy.weight(id), block);
+    if Routine::of(layer) != Routine::Depthwise {
+        return (0, scratch(0));
+    }
+    let channels = graph.input_shape(layer).channels;
+    let free = fit.largest_free();
+    if fit.streams && align(scratch(channels)) <= free {
+        return (channels, scratch(channels));
+    }
+    let blocks = (BLOCK_STEP..channels).step_by(BLOCK_STEP);
+    let block = blocks.take_while(|&block| align(scratch(block)) <= free).last().unwrap_or(BLOCK_STEP);
+    (block, scratch(block))
+}

@@ -1,0 +1,146 @@
+//! What every layer demands of the arena while it runs.
+
+use crate::{
+    memory::{
+        layout::{align, tensor_bytes},
+        routine::{BLOCK_STEP, Routine, scratch_bytes},
+        stream,
+    },
+    net::{Graph, LayerId, TensorId},
+    quant::Policy,
+};
+use std::ops::Range;
+
+/// A tensor that is in memory, besides the output, while a layer runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Present {
+    pub tensor: TensorId,
+    /// How far above the output's start it must start to be overwritten by it, in bytes; `None` if it must not be
+    /// overwritten.
+    pub distance: Option<usize>,
+}
+
+/// What one layer demands.
+pub struct Demand {
+    /// Its first input.
+    pub input: TensorId,
+    pub output: TensorId,
+    /// Where its tensors stand in [`Demands::present`].
+    present: Range<usize>,
+    /// Bytes of scratch, rounded up; for depthwise convolutions with all channels at once.
+    pub scratch: usize,
+    /// The other way to run a depthwise convolution.
+    pub blocked: Option<Blocked>,
+}
+
+/// A depthwise convolution that takes the fewest channels at once. Its output may not overlap its input, unless both
+/// are exactly the same bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocked {
+    /// Bytes of scratch, rounded up.
+    pub scratch: usize,
+    /// Whether the output may take the input's place.
+    pub in_place: bool,
+}
+
+/// The demands of all layers of a network with a policy.
+pub struct Demands {
+    /// Bytes of each tensor, rounded up to the alignment.
+    pub sizes: Vec<usize>,
+    /// By layer.
+    pub layers: Vec<Demand>,
+    present: Vec<Present>,
+}
+
+impl Demands {
+    pub fn of(graph: &Graph, policy: &Policy) -> Self {
+        let sizes = (0..graph.tensors.len()).map(|t| align(tensor_bytes(graph, policy, t))).collect();
+        let mut last_reader = vec![None; graph.tensors.len()];
+        for (id, layer) in graph.layers.iter().enumerate() {
+            layer.inputs.iter().for_each(|&t| last_reader[t] = Some(id));
+        }
+        let mut demands = Self { sizes, layers: Vec::with_capacity(graph.layers.len()), present: Vec::new() };
+        // Tensors that this or a later layer reads.
+        let mut kept = vec![0];
+        for (id, layer) in graph.layers.iter().enumerate() {
+            let is_last_reader = |tensor: TensorId| last_reader[tensor] == Some(id);
+            let first = demands.present.len();
+            demands.present.extend(distinct(&layer.inputs).map(|tensor| Present {
+                tensor,
+                distance:
+                    is_last_reader(tensor).then(|| stream::distance(graph, policy, layer, tensor)).flatten(),
+            }));
+            let waiting = kept.iter().filter(|t| !layer.inputs.contains(t));
+            demands.present.extend(waiting.map(|&tensor| Present { tensor, distance: None }));
+            let channels = graph.input_shape(layer).channels;
+            demands.layers.push(Demand {
+                input: layer.inputs[0],
+                output: layer.output,
+                present: first..demands.present.len(),
+                scratch: align(scratch_bytes(graph, layer, policy.weight(id), channels)),
+                blocked: Blocked::of(graph, policy, id, is_last_reader(layer.inputs[0])),
+            });
+            kept.retain(|&tensor| last_reader[tensor] > Some(id));
+            if last_reader[layer.output].is_some() {
+                kept.push(layer.output);
+            }
+        }
+        demands
+    }
+
+    /// Tensors in memory, besides its output, while a layer runs: its inputs, then what is kept for later layers.
+    pub fn present(&self, layer: LayerId) -> &[Present] {
+        &self.present[self.layers[layer].present.clone()]
+    }
+
+    /// Least bytes that hold everything a layer needs while it runs, wherever it may lie.
+    pub fn least(&self, layer: LayerId) -> usize {
+        let demand = &self.layers[layer];
+        let output = self.sizes[demand.output];
+        let present = self.present(layer);
+        let all: usize = present.iter().map(|p| self.sizes[p.tensor]).sum();
+        let streamed = demand.scratch + self.least_streamed(output, present, all);
+        let Some(blocked) = demand.blocked else { return streamed };
+        streamed.min(blocked.scratch + all + if blocked.in_place { 0 } else { output })
+    }
+
+    /// Least bytes of an output and all that is present, `all` bytes of it, if the output may overlap inputs.
+    fn least_streamed(&self, output: usize, present: &[Present], all: usize) -> usize {
+        let mut least = all + output;
+        let overlappable =
+            || present.iter().filter_map(|p| Some((p.tensor, self.sizes[p.tensor], p.distance?)));
+        for (a, size_a, distance_a) in overlappable() {
+            let end_a = distance_a + size_a;
+            least = least.min(end_a.max(output) + all - size_a);
+            for (_, size_b, distance_b) in overlappable().filter(|&(b, ..)| b != a) {
+                let end_b = end_a.max(distance_b) + size_b;
+                least = least.min(end_b.max(output) + all - size_a - size_b);
+            }
+        }
+        least
+    }
+}
+
+impl Blocked {
+    /// The choice of a layer, if it is a depthwise convolution with enough channels. `last` says whether it is the
+    /// last reader of its input.
+    fn of(graph: &Graph, policy: &Policy, id: LayerId, last: bool) -> Option<Self> {
+        let layer = &graph.layers[id];
+        let window = layer.window()?;
+        let input = graph.input_shape(layer);
+        if Routine::of(layer) != Routine::Depthwise || input.channels <= BLOCK_STEP {
+            return None;
+        }
+        let same_map = window.stride == 1 && input == graph.output_shape(layer);
+        let same_width = policy.activation(layer.inputs[0]) == policy.activation(layer.output);
+        Some(Self {
+            scratch: align(scratch_bytes(graph, layer, policy.weight(id), BLOCK_STEP)),
+            in_place: last && same_map && same_width,
+        })
+    }
+}
+
+/// The tensors without repetitions.
+fn distinct(tensors: &[TensorId]) -> impl Iterator<Item = TensorId> {
+    tensors.iter().enumerate().filter(|(i, t)| !tensors[..*i].contains(t)).map(|(_, &t)| t)
+}

@@ -1,0 +1,132 @@
+//! What a network takes, and where: the figures behind a FLASH bar and a RAM skyline.
+
+use super::{Budget, Excess, Flash, Memory, Plan, Usage, layout, paper};
+use crate::{
+    net::{Graph, LayerId},
+    quant::Policy,
+};
+
+/// Which of the two memory models counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MemoryModel {
+    /// The papers' model, for comparison with published figures; see [`paper`].
+    Paper,
+    /// What the exported firmware takes.
+    #[default]
+    Device,
+}
+
+/// RAM while one layer runs, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// The layer.
+    pub layer: LayerId,
+    /// What it reads.
+    pub inputs: usize,
+    /// What it writes.
+    pub output: usize,
+    /// How much of the output lies on top of an input.
+    pub shared: usize,
+    /// Tensors that later layers read: the other branch of a residual block.
+    pub kept: usize,
+    /// Scratch.
+    pub scratch: usize,
+}
+
+impl Step {
+    /// All bytes in use.
+    pub const fn live(&self) -> usize {
+        self.inputs + self.output - self.shared + self.kept + self.scratch
+    }
+}
+
+/// What a network takes with a policy, in all detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// FLASH by purpose.
+    pub flash: Flash,
+    /// Bytes of RAM: for the device the arena, which no step's bytes exceed.
+    pub ram: usize,
+    /// RAM step by step: all layers for the device, those with weights for the paper.
+    pub steps: Vec<Step>,
+}
+
+impl MemoryModel {
+    /// The two totals.
+    pub fn usage(self, graph: &Graph, policy: &Policy) -> Usage {
+        match self {
+            Self::Paper => Usage {
+                flash: paper::flash_bytes(graph, policy, paper::Scheme::default()),
+                ram: paper::ram_bytes(graph, policy),
+            },
+            Self::Device => {
+                Usage { flash: Flash::of(graph, policy).total(), ram: Plan::new(graph, policy).arena }
+            }
+        }
+    }
+
+    /// The totals with all that is behind them.
+    pub fn footprint(self, graph: &Graph, policy: &Policy) -> Footprint {
+        match self {
+            Self::Paper => {
+                let parameters = paper::parameter_bytes(graph, paper::Scheme::default());
+                let total = paper::flash_bytes(graph, policy, paper::Scheme::default());
+                let flash = Flash { weights: total - parameters, parameters, ..Flash::default() };
+                let steps = paper::steps(graph, policy).collect();
+                Footprint { flash, ram: paper::ram_bytes(graph, policy), steps }
+            }
+            Self::Device => {
+                let plan = Plan::new(graph, policy);
+                let steps = plan.steps(graph, policy);
+                Footprint { flash: Flash::of(graph, policy), ram: plan.arena, steps }
+            }
+        }
+    }
+}
+
+impl Footprint {
+    /// The two totals.
+    pub const fn usage(&self) -> Usage {
+        Usage { flash: self.flash.total(), ram: self.ram }
+    }
+
+    /// Which of the two budgets are exceeded, and because of which layers of `graph`.
+    pub fn excesses(&self, graph: &Graph, policy: &Policy, budget: Budget) -> Vec<Excess> {
+        let Usage { flash, ram } = self.usage();
+        let mut excesses = Vec::new();
+        if flash > budget.flash {
+            let layers = largest_weights(graph, policy);
+            excesses.push(Excess { memory: Memory::Flash, needed: flash, budget: budget.flash, layers });
+        }
+        if ram > budget.ram {
+            let layers = self.peaks(graph, budget.ram);
+            excesses.push(Excess { memory: Memory::Ram, needed: ram, budget: budget.ram, layers });
+        }
+        excesses
+    }
+
+    /// Names of the layers that take more than `ram` bytes while they run, or of the one that takes most.
+    fn peaks(&self, graph: &Graph, ram: usize) -> Vec<String> {
+        let mut steps = self.steps.clone();
+        steps.sort_by_key(|step| std::cmp::Reverse(step.live()));
+        let above = steps.iter().take_while(|step| step.live() > ram).count();
+        steps.iter().take(above.max(1)).map(|step| graph.layers[step.layer].name.clone()).collect()
+    }
+}
+
+/// Names of the layers whose weights take most FLASH, largest first: those that make up half of all weights.
+fn largest_weights(graph: &Graph, policy: &Policy) -> Vec<String> {
+    let mut layers: Vec<_> = graph
+        .weighted_layers()
+        .map(|(id, layer)| (layout::weight_bytes(graph, layer, policy.weight(id)), layer))
+        .collect();
+    layers.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+    let half = layers.iter().map(|(bytes, _)| bytes).sum::<usize>() / 2;
+    let mut sum = 0;
+    let needed = layers.iter().take_while(|(bytes, _)| {
+        let short = sum < half;
+        sum += bytes;
+        short
+    });
+    needed.map(|(_, layer)| layer.name.clone()).collect()
+}

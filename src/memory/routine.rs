@@ -1,0 +1,159 @@
+//! The runtime's routines: which one runs a layer, how much scratch it needs, how much code it is.
+
+use super::layout::align;
+use crate::{
+    net::{Graph, Layer, Op, Shape, Window},
+    quant::Bits,
+};
+
+/// A routine of the C runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Routine {
+    /// 1x1 convolution with stride 1, two pixels at a time.
+    Pointwise,
+    /// Any other convolution over all channels, one row of output at a time.
+    Conv,
+    /// Depthwise convolution, one row of output at a time, over all channels or a block of them.
+    Depthwise,
+    /// Fully connected layer.
+    Linear,
+    /// Global average pool.
+    Pool,
+    /// Residual add, one pixel at a time.
+    Add,
+}
+
+/// A depthwise convolution that does not take all channels at once takes a multiple of this many.
+pub const BLOCK_STEP: usize = 16;
+
+impl Routine {
+    /// All routines.
+    pub const ALL: [Routine; 6] =
+        [Self::Pointwise, Self::Conv, Self::Depthwise, Self::Linear, Self::Pool, Self::Add];
+
+    /// The routine that runs a layer.
+    pub fn of(layer: &Layer) -> Self {
+        match layer.op {
+            Op::Conv(Window { kernel: 1, stride: 1, .. }, _) => Self::Pointwise,
+            Op::Conv(..) => Self::Conv,
+            Op::Depthwise(..) => Self::Depthwise,
+            Op::Linear => Self::Linear,
+            Op::GlobalAvgPool => Self::Pool,
+            Op::Add => Self::Add,
+        }
+    }
+
+    /// Name of its function.
+    pub const fn function(self) -> &'static str {
+        match self {
+            Self::Pointwise => "bs_pointwise",
+            Self::Conv => "bs_conv_first",
+            Self::Depthwise => "bs_depthwise",
+            Self::Linear => "bs_linear",
+            Self::Pool => "bs_avgpool",
+            Self::Add => "bs_residual_add",
+        }
+    }
+
+    /// Bytes of its code: an allowance for Thumb-2 at `-O2`.
+    pub const fn code_bytes(self) -> usize {
+        match self {
+            Self::Pointwise => 900,
+            Self::Conv => 1200,
+            Self::Depthwise => 1100,
+            Self::Linear => 500,
+            Self::Pool => 250,
+            Self::Add => 300,
+        }
+    }
+
+    /// Bytes of the constant that describes one layer, on a machine with 32-bit pointers.
+    pub const fn descriptor_bytes(self) -> usize {
+        match self {
+            Self::Pointwise | Self::Conv | Self::Depthwise | Self::Linear => 40,
+            Self::Pool => 20,
+            Self::Add => 24,
+        }
+    }
+}
+
+/// Bytes of scratch that a layer needs while it runs. `block` is the number of channels that a depthwise
+/// convolution takes at once; other layers ignore it.
+///
+/// Pixels and weights that are used many times are widened to 16 bits; rows under a window wait in a ring of bytes
+/// with their padding.
+pub fn scratch_bytes(graph: &Graph, layer: &Layer, weights: Bits, block: usize) -> usize {
+    let input = graph.input_shape(layer);
+    let c_in = input.channels;
+    let c_out = graph.output_shape(layer).channels;
+    let taps = layer.window().map_or(1, |w| w.kernel * w.kernel);
+    match Routine::of(layer) {
+        Routine::Pointwise => {
+            // Rows of few weights are cheaper to widen once than for every pair of pixels.
+            let widen = c_in <= 16 && weights != Bits::B8;
+            let widened = if widen { 2 * c_out * c_in.next_multiple_of(2) } else { 0 };
+            4 * c_in.next_multiple_of(16) + widened
+        }
+        Routine::Conv => {
+            let patch = taps * c_in;
+            let ring = ring_pixels(graph, layer, input) * c_in;
+            align(ring) + 4 * patch.next_multiple_of(16) + 2 * c_out * patch.next_multiple_of(2)
+        }
+        Routine::Depthwise => {
+            align(ring_pixels(graph, layer, input) * block) + 2 * block * taps.next_multiple_of(2)
+        }
+        Routine::Linear => 2 * c_in.next_multiple_of(16),
+        Routine::Pool | Routine::Add => 0,
+    }
+}
+
+/// Pixels in a ring of padded rows: kernel x (width + the pads that are used).
+fn ring_pixels(graph: &Graph, layer: &Layer, input: Shape) -> usize {
+    let Some(Window { kernel, stride, pads }) = layer.window() else { return 0 };
+    let last = (graph.output_shape(layer).width - 1) * stride + kernel;
+    // The window may stop short of the last column of input or padding.
+    kernel * last.max(pads.left + input.width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Activation, Pads, Window};
+
+    const RELU: Activation = Activation::Relu;
+
+    fn scratch(build: impl Fn(&mut Graph) -> usize, image: Shape, weights: Bits, block: usize) -> usize {
+        let mut graph = Graph::new(image);
+        build(&mut graph);
+        scratch_bytes(&graph, &graph.layers[0], weights, block)
+    }
+
+    #[test]
+    fn figures_worked_out_by_hand() {
+        let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        let pointwise = |g: &mut Graph| g.conv("pw", 0, 24, one, RELU);
+        assert_eq!(scratch(pointwise, Shape::new(8, 8, 20), Bits::B2, 0), 4 * 32);
+        assert_eq!(scratch(pointwise, Shape::new(8, 8, 15), Bits::B8, 0), 4 * 16);
+        assert_eq!(scratch(pointwise, Shape::new(8, 8, 15), Bits::B4, 0), 4 * 16 + 2 * 24 * 16);
+
+        // 32 columns at stride 2 with one pad on the right: 33 in use; the symmetric pad on the right is not used.
+        let same = Window { kernel: 3, stride: 2, pads: Pads::same(32, 3, 2) };
+        let conv = |g: &mut Graph| g.conv("conv1", 0, 8, same, RELU);
+        let ring = (3 * 33 * 3_usize).next_multiple_of(4);
+        assert_eq!(scratch(conv, Shape::new(32, 32, 3), Bits::B8, 0), ring + 4 * 32 + 2 * 8 * 28);
+        let symmetric = Window { pads: Pads::symmetric(1), ..same };
+        let conv = |g: &mut Graph| g.conv("conv1", 0, 8, symmetric, RELU);
+        assert_eq!(scratch(conv, Shape::new(32, 32, 3), Bits::B8, 0), ring + 4 * 32 + 2 * 8 * 28);
+
+        let five = Window { kernel: 5, stride: 1, pads: Pads::symmetric(2) };
+        let depthwise = |g: &mut Graph| g.depthwise("dw", 0, five, RELU);
+        for block in [16, 40] {
+            let expected = 5 * 18 * block + 2 * block * 26;
+            assert_eq!(scratch(depthwise, Shape::new(14, 14, 40), Bits::B2, block), expected);
+        }
+        let linear = |g: &mut Graph| g.linear("fc", 0, 10);
+        assert_eq!(scratch(linear, Shape::new(1, 1, 100), Bits::B8, 0), 2 * 112);
+        let pool = |g: &mut Graph| g.global_avg_pool("pool", 0);
+        assert_eq!(scratch(pool, Shape::new(7, 7, 100), Bits::B8, 0), 0);
+    }
+}

@@ -1,0 +1,120 @@
+//! How far an output must keep behind an input that it overwrites.
+//!
+//! Routines read an input front to back and write the output front to back, so both may share memory if the input
+//! is not needed afterwards and the output starts far enough below it: no byte may be written before it was read.
+
+use super::{
+    layout::{align, pixel_bytes},
+    routine::Routine,
+};
+use crate::{
+    net::{Graph, Layer, TensorId},
+    quant::Policy,
+};
+
+/// Least distance in bytes from the start of a layer's output up to the start of `input`, so that the output may
+/// overlap it; `None` if they may never overlap.
+///
+/// The layer must be the last reader of `input`. For a depthwise convolution the figure holds if it takes all
+/// channels at once.
+pub fn distance(graph: &Graph, policy: &Policy, layer: &Layer, input: TensorId) -> Option<usize> {
+    let read = pixel_bytes(graph, policy, input);
+    let written = pixel_bytes(graph, policy, layer.output);
+    let pixels = graph.input_shape(layer).pixels();
+    Some(align(match Routine::of(layer) {
+        Routine::Pool => return None,
+        Routine::Linear => 0,
+        Routine::Add => lead(pixels, 1, read, written),
+        Routine::Pointwise => lead(pixels, 2, read, written),
+        Routine::Conv | Routine::Depthwise => row_lead(graph, layer, read, written),
+    }))
+}
+
+/// Bytes by which writing gets ahead of reading before the last step, if each step reads `step` pixels and then
+/// writes as many.
+fn lead(pixels: usize, step: usize, read: usize, written: usize) -> usize {
+    let before_last = (pixels.div_ceil(step) - 1) * step;
+    before_last * written.saturating_sub(read)
+}
+
+/// The same for routines that write rows: before row y of output all rows of input under its window are read.
+fn row_lead(graph: &Graph, layer: &Layer, read: usize, written: usize) -> usize {
+    let (input, output) = (graph.input_shape(layer), graph.output_shape(layer));
+    let Some(window) = layer.window() else { return 0 };
+    let rows_read = |y: usize| (y * window.stride + window.kernel).saturating_sub(window.pads.top);
+    (0..output.height - 1)
+        .take_while(|&y| rows_read(y) < input.height)
+        .map(|y| ((y + 1) * output.width * written).saturating_sub(rows_read(y) * input.width * read))
+        .max()
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        net::{Activation, Pads, Shape, Window},
+        quant::{Bits, Slot},
+    };
+
+    const RELU: Activation = Activation::Relu;
+
+    fn distance_of(graph: &Graph, bits: Bits) -> Option<usize> {
+        let mut policy = Policy::uniform(graph, Bits::B8, Bits::B8);
+        policy.set(Slot::Activation(1), bits);
+        distance(graph, &policy, &graph.layers[1], 1)
+    }
+
+    fn graph(image: Shape, layer: impl Fn(&mut Graph)) -> Graph {
+        let mut graph = Graph::new(image);
+        let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        graph.conv("first", 0, 8, one, RELU);
+        layer(&mut graph);
+        graph.linear("fc", 2, 2);
+        graph
+    }
+
+    #[test]
+    fn pointwise_leads_by_all_pairs_but_the_last() {
+        let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        let wider = graph(Shape::new(5, 5, 3), |g| {
+            g.conv("pw", 1, 24, one, RELU);
+        });
+        // 13 steps; after the twelfth 24 pixels of 8 bytes are read and 24 of 24 bytes written.
+        assert_eq!(distance_of(&wider, Bits::B8), Some(24 * 16));
+        let narrower = graph(Shape::new(5, 5, 3), |g| {
+            g.conv("pw", 1, 4, one, RELU);
+        });
+        assert_eq!(distance_of(&narrower, Bits::B8), Some(0));
+        assert_eq!(distance_of(&narrower, Bits::B2), Some(24 * 2), "2 bytes in, 4 bytes out");
+    }
+
+    #[test]
+    fn rows_lead_until_the_input_is_read() {
+        let depthwise = |window: Window| {
+            graph(Shape::new(6, 6, 3), move |g| {
+                g.depthwise("dw", 1, window, RELU);
+            })
+        };
+        let same = depthwise(Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) });
+        assert_eq!(distance_of(&same, Bits::B8), Some(0));
+        // Rows of 6 x 2 bytes in, 6 x 8 bytes out; row 3 of output still has row 5 of input to come.
+        assert_eq!(distance_of(&same, Bits::B2), Some(4 * 48 - 5 * 12));
+        // Stride 2 writes 3 rows of 3 x 8 bytes; the first two read 3 and 5 rows of 12 bytes.
+        let half = depthwise(Window { kernel: 3, stride: 2, pads: Pads::same(6, 3, 2) });
+        assert_eq!(distance_of(&half, Bits::B8), Some(0));
+        assert_eq!(distance_of(&half, Bits::B2), Some(0));
+    }
+
+    #[test]
+    fn a_single_pixel_may_be_overwritten_and_a_pooled_map_may_not() {
+        let graph = "mobilenet-v1-0.25-32".parse::<crate::net::Spec>().expect("a name").build();
+        let policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+        let of = |name: &str| {
+            let layer = &graph.layers[graph.layer_named(name).expect(name)];
+            distance(&graph, &policy, layer, layer.inputs[0])
+        };
+        assert_eq!(of("fc"), Some(0));
+        assert_eq!(of("pool"), None);
+    }
+}
