@@ -7,9 +7,10 @@ pub use files::{Picked, dropped, picked};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Blob, BlobPropertyBag, Document, Element, HtmlAnchorElement, HtmlElement, HtmlInputElement, KeyboardEvent,
-    ScrollIntoViewOptions, ScrollLogicalPosition, Storage, Url, Window,
+    Blob, BlobPropertyBag, Document, Element, HtmlAnchorElement, HtmlElement, HtmlInputElement,
+    KeyboardEvent, ScrollIntoViewOptions, ScrollLogicalPosition, Storage, Url, Window,
 };
+use yew::TargetCast;
 
 /// The window; a page always has one.
 pub fn window() -> Window {
@@ -65,8 +66,8 @@ fn storage() -> Option<Storage> {
 pub async fn copy(text: String) -> bool {
     // Absent on pages that are not served over https or from this machine.
     let navigator = window().navigator();
-    let has_clipboard =
-        js_sys::Reflect::get(&navigator, &"clipboard".into()).is_ok_and(|clipboard| !clipboard.is_undefined());
+    let has_clipboard = js_sys::Reflect::get(&navigator, &"clipboard".into())
+        .is_ok_and(|clipboard| !clipboard.is_undefined());
     has_clipboard && JsFuture::from(navigator.clipboard().write_text(&text)).await.is_ok()
 }
 
@@ -74,7 +75,8 @@ pub async fn copy(text: String) -> bool {
 pub fn object_url(bytes: &js_sys::ArrayBuffer, mime: &str) -> Option<String> {
     let options = BlobPropertyBag::new();
     options.set_type(mime);
-    let blob = Blob::new_with_buffer_source_sequence_and_options(&js_sys::Array::of1(bytes), &options).ok()?;
+    let blob =
+        Blob::new_with_buffer_source_sequence_and_options(&js_sys::Array::of1(bytes), &options).ok()?;
     Url::create_object_url_with_blob(&blob).ok()
 }
 
@@ -114,7 +116,7 @@ pub fn set_theme(theme: Option<&str>) {
 
 /// Whether a key was pressed where people type text or choose from a list, so that it is no shortcut.
 pub fn is_typing(event: &KeyboardEvent) -> bool {
-    let Some(target) = event.target().and_then(|t| t.dyn_into::<Element>().ok()) else { return false };
+    let Some(target) = event.target_dyn_into::<Element>() else { return false };
     match target.tag_name().as_str() {
         "TEXTAREA" | "SELECT" => true,
         "INPUT" => target

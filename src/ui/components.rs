@@ -5,14 +5,13 @@ mod budget_bar;
 mod combobox;
 mod drop_zone;
 mod header;
-mod help;
+pub mod help;
 mod layer_chart;
 mod layer_row;
 mod layer_table;
 mod progress;
 mod skyline;
 
-pub use bits_control::{BitsControl, BitsMark};
 pub use budget_bar::{BudgetBar, Part};
 pub use combobox::{Choice, Combobox};
 pub use drop_zone::DropZone;

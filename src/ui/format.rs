@@ -34,7 +34,11 @@ pub fn percent(value: f64) -> String {
 
 /// Accuracy with half the width of its 95 % confidence interval: `91.3 % ± 0.8`.
 pub fn accuracy(tally: Tally) -> String {
-    if tally.images == 0 { "no image yet".into() } else { format!("{:.1} % ± {:.1}", tally.percent(), tally.margin()) }
+    if tally.images == 0 {
+        "no image yet".into()
+    } else {
+        format!("{:.1} % ± {:.1}", tally.percent(), tally.margin())
+    }
 }
 
 /// What an accuracy was counted on: `1,826 of 2,000 images right`.

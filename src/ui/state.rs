@@ -8,7 +8,7 @@ mod tests;
 mod trial;
 mod work;
 
-pub use design::{Allocator, Design, Target, other_model};
+pub use design::{Allocator, Design, Target, Version};
 pub use network::{Kind, Network};
 pub use rows::{Output, Row};
 pub use trial::{Trial, summary};
@@ -16,9 +16,10 @@ pub use work::{Running, Work};
 
 use crate::{
     flow::{Command, Event, Tally, Task},
+    link::{self, LinkError},
     memory::{Budget, MemoryModel},
     net::{Family, Padding, Spec, Width},
-    quant::{Bits, Policy, Slot},
+    quant::{Bits, Slot},
 };
 use std::rc::Rc;
 use trial::Asked;
@@ -92,6 +93,10 @@ pub enum Action {
     Refused(Area, String),
     /// The worker reported, at a time in milliseconds.
     Reported(Event, f64),
+    /// Measure on at most so many images.
+    SetLimit(Option<usize>),
+    /// Whether the float network is measured as well.
+    SetFloat(bool),
     /// The package was handed to the browser under this name, with so many bytes.
     Saved(String, usize),
 }
@@ -106,9 +111,9 @@ pub struct State {
     /// Why the link that was opened says nothing.
     pub link_error: Option<String>,
     /// Policies before the present one, oldest first.
-    past: Vec<Rc<Policy>>,
+    past: Vec<Version>,
     /// Policies that were undone, latest last.
-    future: Vec<Rc<Policy>>,
+    future: Vec<Version>,
     /// The worker.
     pub work: Work,
     /// Measured policies, oldest first.
@@ -117,6 +122,10 @@ pub struct State {
     pub float: Option<FloatResult>,
     /// The package that was built last: name and bytes.
     pub saved: Option<(String, usize)>,
+    /// Measure on at most so many images; all if `None`.
+    pub limit: Option<usize>,
+    /// Whether the float network is measured as well.
+    pub with_float: bool,
     asked: Option<Asked>,
     load: u32,
 }
@@ -140,9 +149,9 @@ impl Default for State {
     fn default() -> Self {
         let target = Target::default();
         let network = Network::new(DEMOS[0]);
-        let (policy, notice) = Design::allocate(&network, &target, Allocator::Rule);
+        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule);
         Self {
-            design: Rc::new(Design::new(network, target, policy)),
+            design: Rc::new(Design::new(network, target, version)),
             notice,
             link_error: None,
             past: Vec::new(),
@@ -151,6 +160,8 @@ impl Default for State {
             trials: Rc::default(),
             float: None,
             saved: None,
+            limit: None,
+            with_float: true,
             asked: None,
             load: 0,
         }
@@ -163,32 +174,27 @@ impl State {
         let mut next = self.clone();
         match action {
             Action::SelectNetwork(spec) => next.select_network(spec),
-            Action::SelectTarget(target) => {
-                next.design = Rc::new(self.design.with_target(target));
-                (next.notice, next.link_error) = (None, None);
-            }
-            Action::Allocate(allocator) => {
-                let (policy, notice) = Design::allocate(&self.design.network, &self.design.target, allocator);
-                next.change_policy(policy);
-                next.notice = notice;
-            }
-            Action::Set(slots, bits) => next.change_policy(self.design.edited(&slots, bits)),
+            Action::SelectTarget(target) => next.select_target(target),
+            Action::Allocate(allocator) => next.allocate(allocator),
+            Action::Set(slots, bits) => next.change(self.design.edited(&slots, bits)),
             Action::Undo => {
-                if let Some(policy) = next.past.pop() {
-                    next.future.push(self.design.policy.clone());
-                    next.show(policy);
+                if let Some(version) = next.past.pop() {
+                    next.future.push(self.design.version.clone());
+                    next.show(version);
                 }
             }
             Action::Redo => {
-                if let Some(policy) = next.future.pop() {
-                    next.past.push(self.design.policy.clone());
-                    next.show(policy);
+                if let Some(version) = next.future.pop() {
+                    next.past.push(self.design.version.clone());
+                    next.show(version);
                 }
             }
             Action::OpenLink(text) => next.open_link(&text),
             Action::Asked(command, now) => next.asked(&command, now),
             Action::Refused(area, message) => next.work.failed(area, &message),
             Action::Reported(event, now) => next.reported(&event, now),
+            Action::SetLimit(limit) => next.limit = limit,
+            Action::SetFloat(with_float) => next.with_float = with_float,
             Action::Saved(name, bytes) => next.saved = Some((name, bytes)),
         }
         next
@@ -212,13 +218,19 @@ impl State {
     /// The last measurement of the policy on the screen with the weights and images that are loaded.
     pub fn trial(&self) -> Option<&Trial> {
         self.trials.iter().rev().find(|t| {
-            t.load == self.load && t.spec == self.design.network.spec && t.policy == self.design.policy
+            t.load == self.load && t.spec == self.design.network.spec && t.policy == *self.design.policy()
         })
     }
 
-    /// Whether a trial was measured with the weights and images that are loaded.
-    pub fn is_current(&self, trial: &Trial) -> bool {
-        trial.load == self.load
+    /// Counts loads of weights and images; see [`Trial::load`].
+    pub fn load(&self) -> u32 {
+        self.load
+    }
+
+    /// Whether the float network is still to be measured for the last trial.
+    pub fn wants_float(&self) -> bool {
+        let comparable = self.trials.last().is_some_and(|t| t.load == self.load && !t.stopped);
+        self.with_float && self.float.is_none() && comparable
     }
 
     /// Why nothing can be measured now; `None` if it can.
@@ -268,8 +280,24 @@ impl State {
         }
         let network = Network::new(spec);
         let target = self.design.target;
-        let (policy, notice) = Design::allocate(&network, &target, Allocator::Rule);
-        self.replace(Design::new(network, target, policy));
+        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule);
+        self.replace(Design::new(network, target, version));
+        self.notice = notice;
+    }
+
+    /// A policy of the rule follows the device; any other stays as it is.
+    fn select_target(&mut self, target: Target) {
+        let Design { network, version, .. } = &*self.design;
+        self.design = Rc::new(Design::new(network.clone(), target, version.clone()));
+        (self.notice, self.link_error) = (None, None);
+        if self.design.version.allocator == link::Allocator::Rule {
+            self.allocate(Allocator::Rule);
+        }
+    }
+
+    fn allocate(&mut self, allocator: Allocator) {
+        let (version, notice) = Version::allocate(&self.design.network, &self.design.target, allocator);
+        self.change(version);
         self.notice = notice;
     }
 
@@ -281,27 +309,35 @@ impl State {
         (self.notice, self.link_error) = (None, None);
     }
 
-    fn change_policy(&mut self, policy: Rc<Policy>) {
-        if policy == self.design.policy {
-            self.link_error = None;
-            self.notice = None;
-            return;
+    fn change(&mut self, version: Version) {
+        if version.policy != *self.design.policy() {
+            if self.past.len() == UNDO_LIMIT {
+                self.past.remove(0);
+            }
+            self.past.push(self.design.version.clone());
+            self.future.clear();
         }
-        if self.past.len() == UNDO_LIMIT {
-            self.past.remove(0);
-        }
-        self.past.push(self.design.policy.clone());
-        self.future.clear();
-        self.show(policy);
+        self.show(version);
     }
 
-    fn show(&mut self, policy: Rc<Policy>) {
-        self.design = Rc::new(self.design.with_policy(policy));
+    fn show(&mut self, version: Version) {
+        let Design { network, target, .. } = &*self.design;
+        self.design = Rc::new(Design::new(network.clone(), *target, version));
         (self.notice, self.link_error) = (None, None);
     }
 
+    /// Shows what a link says, with the way back if it is to the same network.
     fn open_link(&mut self, text: &str) {
-        let _ = text;
+        match text.parse().map(Design::from_link) {
+            Ok(design) if design.network == self.design.network => {
+                self.change(design.version.clone());
+                self.design = Rc::new(design);
+            }
+            Ok(design) => self.replace(design),
+            Err::<_, LinkError>(error) => {
+                self.link_error = Some(format!("This link cannot be opened: {error}."))
+            }
+        }
     }
 
     fn asked(&mut self, command: &Command, now: f64) {

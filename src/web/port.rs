@@ -44,7 +44,10 @@ impl Port {
         let on_error = Closure::new(move |error: ErrorEvent| {
             let message = error.message();
             let cause = if message.is_empty() { "its files did not load" } else { &message };
-            on_event.emit((Event::Crashed { message: format!("The worker stopped: {cause}. Reload the page.") }, None));
+            on_event.emit((
+                Event::Crashed { message: format!("The worker stopped: {cause}. Reload the page.") },
+                None,
+            ));
         });
         worker.set_onerror(Some(JsCast::unchecked_ref(on_error.as_ref())));
         Ok(Self { worker, waiting, _on_message: on_message, _on_error: on_error })

@@ -45,7 +45,7 @@ pub fn BudgetBar(props: &BudgetBarProps) -> Html {
     let legend = parts.iter().map(|part| {
         html! {
             <li><span class={classes!("mark", part.class)} aria-hidden="true"></span>{ part.title }{ " " }
-                <b>{ Bytes(part.bytes) }</b></li>
+                <b>{ Bytes(part.bytes).to_string() }</b></li>
         }
     });
     html! {

@@ -2,6 +2,7 @@
 
 use super::Network;
 use crate::{
+    link::{self, Link},
     memory::{Budget, Excess, Footprint, MemoryModel, Usage},
     quant::{Bits, Policy, Slot},
 };
@@ -27,6 +28,32 @@ pub enum Allocator {
     Uniform(Bits, Bits),
 }
 
+/// A policy and where it came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// Width of every tensor.
+    pub policy: Rc<Policy>,
+    /// What has chosen it.
+    pub allocator: link::Allocator,
+    /// Seed of the run that has chosen it.
+    pub seed: u64,
+}
+
+impl Version {
+    /// The policy that an allocator finds, and what the user should know of it.
+    pub fn allocate(network: &Network, target: &Target, allocator: Allocator) -> (Self, Option<String>) {
+        let graph = &network.graph;
+        let _ = target;
+        let (policy, allocator, notice) = match allocator {
+            Allocator::Uniform(weights, activations) => {
+                (Policy::uniform(graph, weights, activations), link::Allocator::Uniform, None)
+            }
+            Allocator::Rule => (Policy::uniform(graph, Bits::B4, Bits::B8), link::Allocator::Rule, None),
+        };
+        (Self { policy: Rc::new(policy), allocator, seed: 0 }, notice)
+    }
+}
+
 /// A network with a policy on a device, and what it takes. Figures are computed once per change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Design {
@@ -34,8 +61,8 @@ pub struct Design {
     pub network: Network,
     /// The device.
     pub target: Target,
-    /// Width of every tensor.
-    pub policy: Rc<Policy>,
+    /// The policy.
+    pub version: Version,
     /// What it takes as [`Target::model`] counts.
     pub footprint: Rc<Footprint>,
     /// What it takes as the other memory model counts.
@@ -46,31 +73,33 @@ pub struct Design {
 
 impl Design {
     /// Counts what a policy takes.
-    pub fn new(network: Network, target: Target, policy: Rc<Policy>) -> Self {
-        let graph = &network.graph;
-        let footprint = target.model.footprint(graph, &policy);
-        let excesses = footprint.excesses(graph, &policy, target.budget).into();
-        let other = other_model(target.model).usage(graph, &policy);
-        Self { network, target, policy, footprint: Rc::new(footprint), other, excesses }
+    pub fn new(network: Network, target: Target, version: Version) -> Self {
+        let (graph, policy) = (&network.graph, &version.policy);
+        let footprint = target.model.footprint(graph, policy);
+        let excesses = footprint.excesses(graph, policy, target.budget).into();
+        let other = other_model(target.model).usage(graph, policy);
+        Self { network, target, version, footprint: Rc::new(footprint), other, excesses }
     }
 
-    /// The same network and device with another policy.
-    pub fn with_policy(&self, policy: Rc<Policy>) -> Self {
-        Self::new(self.network.clone(), self.target, policy)
+    /// What a link says; the device is the first of the catalogue with these budgets.
+    pub fn from_link(link: Link) -> Self {
+        let Link { spec, policy, budget, memory: model, allocator, seed } = link;
+        let target = Target { device: None, budget, model };
+        Self::new(Network::new(spec), target, Version { policy: Rc::new(policy), allocator, seed })
     }
 
-    /// The same network and policy on another device.
-    pub fn with_target(&self, target: Target) -> Self {
-        Self::new(self.network.clone(), target, self.policy.clone())
+    /// The width of every tensor.
+    pub fn policy(&self) -> &Rc<Policy> {
+        &self.version.policy
     }
 
     /// The same policy but for `slots`, which get `bits`.
-    pub fn edited(&self, slots: &[Slot], bits: Bits) -> Rc<Policy> {
-        let mut policy = (*self.policy).clone();
+    pub fn edited(&self, slots: &[Slot], bits: Bits) -> Version {
+        let mut policy = (**self.policy()).clone();
         for &slot in slots {
             policy.set(slot, bits);
         }
-        Rc::new(policy)
+        Version { policy: Rc::new(policy), allocator: link::Allocator::ByHand, seed: 0 }
     }
 
     /// Whether both budgets hold.
@@ -78,14 +107,12 @@ impl Design {
         self.excesses.is_empty()
     }
 
-    /// The policy that an allocator finds for the network and the target, and what the user should know of it.
-    pub fn allocate(network: &Network, target: &Target, allocator: Allocator) -> (Rc<Policy>, Option<String>) {
-        allocate(network, target, allocator)
-    }
-
     /// The design as the text after `#`.
     pub fn link(&self) -> String {
-        String::new()
+        let Target { budget, model: memory, .. } = self.target;
+        let Version { policy, allocator, seed } = &self.version;
+        let (spec, policy) = (self.network.spec, (**policy).clone());
+        Link { spec, policy, budget, memory, allocator: *allocator, seed: *seed }.encode()
     }
 }
 
@@ -94,13 +121,5 @@ pub const fn other_model(model: MemoryModel) -> MemoryModel {
     match model {
         MemoryModel::Paper => MemoryModel::Device,
         MemoryModel::Device => MemoryModel::Paper,
-    }
-}
-
-fn allocate(network: &Network, _target: &Target, allocator: Allocator) -> (Rc<Policy>, Option<String>) {
-    let graph = &network.graph;
-    match allocator {
-        Allocator::Uniform(weights, activations) => (Rc::new(Policy::uniform(graph, weights, activations)), None),
-        Allocator::Rule => (Rc::new(Policy::uniform(graph, Bits::B4, Bits::B8)), None),
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn new(design: &Design, images: String, load: u32) -> Self {
-        let (graph, policy) = (&design.network.graph, &design.policy);
+        let (graph, policy) = (&design.network.graph, design.policy());
         Self {
             spec: design.network.spec,
             policy: policy.clone(),
@@ -72,7 +72,7 @@ pub fn summary(design: &Design) -> String {
         let mut counts = [0; Bits::ALL.len()];
         for slot in Slot::all(&design.network.graph) {
             if matches!(slot, Slot::Weight(_)) == want_weights {
-                counts[design.policy.get(slot) as usize] += 1;
+                counts[design.policy().get(slot) as usize] += 1;
             }
         }
         let used: Vec<_> = Bits::ALL.iter().rev().filter(|&&bits| counts[bits as usize] > 0).collect();
