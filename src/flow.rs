@@ -3,8 +3,12 @@
 //! The page sends [`Command`]s to its worker and draws the [`Event`]s that come back; the command line calls the
 //! same steps directly. Files and packages travel beside the messages, never inside them.
 
+mod images;
 mod messages;
+mod sources;
 mod tally;
 
+pub use images::{CALIBRATION, Item, Listing};
 pub use messages::{ClassSummary, Command, Event, ImagesSummary, Measurement, NetworkSummary, Task};
+pub use sources::Sources;
 pub use tally::Tally;

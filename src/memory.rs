@@ -24,6 +24,8 @@ mod footprint;
 pub mod layout;
 pub mod paper;
 mod routine;
+#[cfg(test)]
+mod sample;
 mod stream;
 
 pub use arena::{Plan, Scratch};

@@ -5,13 +5,13 @@
 
 /// `f` of every item, in order.
 #[cfg(feature = "cli")]
-pub(crate) fn map<T: Send, R: Send>(items: &mut [T], f: impl Fn(&mut T) -> R + Sync) -> Vec<R> {
+pub(crate) fn map<T: Send, R: Send>(items: &mut [T], f: impl Fn(&mut T) -> R + Send + Sync) -> Vec<R> {
     use rayon::prelude::*;
     items.par_iter_mut().map(f).collect()
 }
 
 /// `f` of every item, in order.
 #[cfg(not(feature = "cli"))]
-pub(crate) fn map<T: Send, R: Send>(items: &mut [T], f: impl Fn(&mut T) -> R + Sync) -> Vec<R> {
+pub(crate) fn map<T: Send, R: Send>(items: &mut [T], f: impl Fn(&mut T) -> R + Send + Sync) -> Vec<R> {
     items.iter_mut().map(f).collect()
 }

@@ -1,8 +1,13 @@
 //! The arena: one block of RAM in which all activations and scratch of a network live.
 
+mod bound;
 mod demand;
 mod fit;
 mod pack;
+#[cfg(test)]
+mod simulate;
+#[cfg(test)]
+mod tests;
 
 use super::{
     footprint::Step,
@@ -14,7 +19,7 @@ use crate::{
     quant::Policy,
 };
 use demand::Demands;
-use fit::{Fit, Span};
+use fit::{Fit, Span, Surroundings};
 use pack::{Packed, pack};
 
 /// Scratch of one layer in the arena.
@@ -47,24 +52,22 @@ impl Plan {
     /// Plans the arena of a network with a policy.
     pub fn new(graph: &Graph, policy: &Policy) -> Self {
         let demands = Demands::of(graph, policy);
-        let Packed { arena, offsets: tensors } = pack(&demands);
-        let layers = graph.layers.len();
-        let mut plan =
-            Self { arena, tensors, scratch: Vec::with_capacity(layers), blocks: Vec::with_capacity(layers) };
-        for id in 0..layers {
-            let fit = Fit::of(&demands, id, &plan.tensors, arena);
-            let (block, bytes) = largest_block(graph, policy, id, &fit);
-            let offset = fit.first_free(align(bytes)).expect("the packer left room for the least scratch");
+        let Packed { arena, offsets } = pack(&demands);
+        let mut plan = Self { arena, tensors: offsets, scratch: Vec::new(), blocks: Vec::new() };
+        for (id, layer) in graph.layers.iter().enumerate() {
+            let output = Span::new(plan.tensors[layer.output], demands.sizes[layer.output]);
+            let fit = Surroundings::of(&demands, id, &plan.tensors, arena).fit(output);
+            let block = largest_block(graph, policy, id, fit);
+            let bytes = scratch_bytes(graph, layer, policy.weight(id), block);
             plan.blocks.push(block);
-            plan.scratch.push(Scratch { offset, bytes });
+            plan.scratch.push(Scratch { offset: fit.free.start, bytes });
         }
         plan
     }
 
-    /// Bytes below which no plan can be: the most that one layer needs while it runs. Much quicker than a plan, which
-    /// hardly ever takes more.
+    /// Bytes below which no plan can be. Quicker than a plan, which hardly ever takes more.
     pub fn lower_bound(graph: &Graph, policy: &Policy) -> usize {
-        Self::least(graph, policy).into_iter().max().unwrap_or(0)
+        bound::lower_bound(&Demands::of(graph, policy))
     }
 
     /// Least bytes that hold all a layer needs while it runs, by [`LayerId`].
@@ -95,20 +98,19 @@ impl Plan {
     }
 }
 
-/// Channels that a depthwise convolution takes at once (0 for other layers) and bytes of scratch: all channels if the
-/// output may lie where it does and the scratch fits, else the largest block that fits.
-fn largest_block(graph: &Graph, policy: &Policy, id: LayerId, fit: &Fit) -> (usize, usize) {
+/// Channels that a depthwise convolution takes at once: all of them if its output may lie where it does and the scratch
+/// fits, else the largest block whose scratch fits; 0 for other layers.
+fn largest_block(graph: &Graph, policy: &Policy, id: LayerId, fit: Fit) -> usize {
     let layer = &graph.layers[id];
-    let scratch = |block| scratch_bytes(graph, layer, policy.weight(id), block);
     if Routine::of(layer) != Routine::Depthwise {
-        return (0, scratch(0));
+        return 0;
     }
     let channels = graph.input_shape(layer).channels;
-    let free = fit.largest_free();
-    if fit.streams && align(scratch(channels)) <= free {
-        return (channels, scratch(channels));
+    if fit.streams {
+        return channels;
     }
+    let fits =
+        |block: &usize| align(scratch_bytes(graph, layer, policy.weight(id), *block)) <= fit.free.bytes();
     let blocks = (BLOCK_STEP..channels).step_by(BLOCK_STEP);
-    let block = blocks.take_while(|&block| align(scratch(block)) <= free).last().unwrap_or(BLOCK_STEP);
-    (block, scratch(block))
+    blocks.take_while(fits).last().unwrap_or(BLOCK_STEP)
 }

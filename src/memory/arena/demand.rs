@@ -93,26 +93,31 @@ impl Demands {
         &self.present[self.layers[layer].present.clone()]
     }
 
+    /// Bytes of all that is present, besides its output, while a layer runs.
+    pub fn present_bytes(&self, layer: LayerId) -> usize {
+        self.present(layer).iter().map(|p| self.sizes[p.tensor]).sum()
+    }
+
     /// Least bytes that hold everything a layer needs while it runs, wherever it may lie.
     pub fn least(&self, layer: LayerId) -> usize {
         let demand = &self.layers[layer];
-        let output = self.sizes[demand.output];
-        let present = self.present(layer);
-        let all: usize = present.iter().map(|p| self.sizes[p.tensor]).sum();
-        let streamed = demand.scratch + self.least_streamed(output, present, all);
+        let streamed = demand.scratch + self.least_streamed(layer, None);
         let Some(blocked) = demand.blocked else { return streamed };
-        streamed.min(blocked.scratch + all + if blocked.in_place { 0 } else { output })
+        let output = if blocked.in_place { 0 } else { self.sizes[demand.output] };
+        streamed.min(blocked.scratch + self.present_bytes(layer) + output)
     }
 
-    /// Least bytes of an output and all that is present, `all` bytes of it, if the output may overlap inputs.
-    fn least_streamed(&self, output: usize, present: &[Present], all: usize) -> usize {
+    /// Least bytes of the tensors while a layer runs, if the output may overlap its inputs except `apart_from`.
+    pub fn least_streamed(&self, layer: LayerId, apart_from: Option<TensorId>) -> usize {
+        let output = self.sizes[self.layers[layer].output];
+        let all = self.present_bytes(layer);
+        let below = |p: &Present| Some((p.tensor, self.sizes[p.tensor], p.distance?));
+        let below = || self.present(layer).iter().filter_map(below).filter(|&(t, ..)| Some(t) != apart_from);
         let mut least = all + output;
-        let overlappable =
-            || present.iter().filter_map(|p| Some((p.tensor, self.sizes[p.tensor], p.distance?)));
-        for (a, size_a, distance_a) in overlappable() {
+        for (a, size_a, distance_a) in below() {
             let end_a = distance_a + size_a;
             least = least.min(end_a.max(output) + all - size_a);
-            for (_, size_b, distance_b) in overlappable().filter(|&(b, ..)| b != a) {
+            for (_, size_b, distance_b) in below().filter(|&(b, ..)| b != a) {
                 let end_b = end_a.max(distance_b) + size_b;
                 least = least.min(end_b.max(output) + all - size_a - size_b);
             }

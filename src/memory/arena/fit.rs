@@ -1,10 +1,11 @@
 //! Whether a layer can run with its tensors at given offsets.
 
-use super::demand::{Demands, Present};
+use super::demand::{Demand, Demands, Present};
 use crate::net::LayerId;
+use std::iter::once;
 
 /// Bytes from `start` up to `end`, which is not included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
     pub start: usize,
     pub end: usize,
@@ -25,63 +26,65 @@ impl Span {
     }
 }
 
-/// Which overlaps of output and input a layer allows, and what is left free.
+/// The arena while one layer runs, without the layer's output.
+pub struct Surroundings<'a> {
+    demand: &'a Demand,
+    arena: usize,
+    /// What is in memory, lowest first.
+    present: Vec<(Span, Present)>,
+}
+
+/// What a layer may do if its output lies at a certain offset.
+#[derive(Clone, Copy, Debug)]
 pub struct Fit {
-    /// The output may lie where it does if the layer streams; depthwise: takes all channels at once.
+    /// It may stream; depthwise: with all channels at once.
     pub streams: bool,
-    /// The output may lie where it does if a depthwise convolution takes a block of channels at once.
+    /// A depthwise convolution may take a block of channels at once.
     pub blocks: bool,
-    /// Free spans of the arena, lowest first.
-    pub free: Vec<Span>,
+    /// The largest free span, where scratch can be.
+    pub free: Span,
 }
 
-impl Fit {
-    /// Looks at a layer whose tensors lie at `offsets`, in an arena that holds them all.
-    pub fn of(demands: &Demands, layer: LayerId, offsets: &[usize], arena: usize) -> Self {
-        let span = |tensor: usize| Span::new(offsets[tensor], demands.sizes[tensor]);
-        let demand = &demands.layers[layer];
-        let present = demands.present(layer);
-        let output = span(demand.output);
-        let apart = |p: &Present| output.shared(span(p.tensor)) == 0;
-        let behind = |p: &Present| p.distance.is_some_and(|d| offsets[p.tensor] >= output.start + d);
-        let in_place = |p: &Present| p.tensor == demand.input && offsets[p.tensor] == output.start;
-
-        let streams = present.iter().all(|p| apart(p) || behind(p));
-        let blocks = demand
-            .blocked
-            .is_some_and(|blocked| present.iter().all(|p| apart(p) || blocked.in_place && in_place(p)));
-        let mut used: Vec<Span> = present.iter().map(|p| span(p.tensor)).collect();
-        used.push(output);
-        Self { streams, blocks, free: free(used, arena) }
+impl<'a> Surroundings<'a> {
+    /// Looks at a layer whose inputs, and all that is kept, lie at `offsets`.
+    pub fn of(demands: &'a Demands, layer: LayerId, offsets: &[usize], arena: usize) -> Self {
+        let span = |p: &Present| Span::new(offsets[p.tensor], demands.sizes[p.tensor]);
+        let mut present: Vec<_> = demands.present(layer).iter().map(|p| (span(p), *p)).collect();
+        present.sort_unstable_by_key(|(span, _)| *span);
+        Self { demand: &demands.layers[layer], arena, present }
     }
 
-    /// Bytes of the largest free span.
-    pub fn largest_free(&self) -> usize {
-        self.free.iter().map(|span| span.bytes()).max().unwrap_or(0)
-    }
-
-    /// Where `bytes` fit lowest; nothing fits everywhere.
-    pub fn first_free(&self, bytes: usize) -> Option<usize> {
-        if bytes == 0 {
-            return Some(0);
+    /// What the layer may do with its output there.
+    pub fn fit(&self, output: Span) -> Fit {
+        let Demand { input, blocked, .. } = *self.demand;
+        let apart = |span: Span| span.shared(output) == 0;
+        let above = |span: Span, p: Present| p.distance.is_some_and(|d| span.start >= output.start + d);
+        let streams = self.present.iter().all(|&(span, p)| apart(span) || above(span, p));
+        let blocks = blocked.is_some_and(|blocked| {
+            let in_place = |span: Span, p: Present| blocked.in_place && p.tensor == input && span == output;
+            self.present.iter().all(|&(span, p)| apart(span) || in_place(span, p))
+        });
+        let free = self.largest_free(output);
+        Fit {
+            streams: streams && self.demand.scratch <= free.bytes(),
+            blocks: blocks && blocked.is_some_and(|b| b.scratch <= free.bytes()),
+            free,
         }
-        self.free.iter().find(|span| span.bytes() >= bytes).map(|span| span.start)
     }
-}
 
-/// What `used` leaves of the arena.
-fn free(mut used: Vec<Span>, arena: usize) -> Vec<Span> {
-    used.sort_unstable();
-    let mut free = Vec::with_capacity(used.len() + 1);
-    let mut start = 0;
-    for span in used {
-        if span.start > start {
-            free.push(Span { start, end: span.start });
+    /// The largest span without output or anything else.
+    fn largest_free(&self, output: Span) -> Span {
+        let (lower, higher) = self.present.split_at(self.present.partition_point(|(span, _)| *span < output));
+        let lower = lower.iter().map(|(span, _)| *span);
+        let higher = higher.iter().map(|(span, _)| *span);
+        let end = Span::new(self.arena, 0);
+        let (mut used, mut largest) = (0, Span::default());
+        for span in lower.chain(once(output)).chain(higher).chain(once(end)) {
+            if span.start.saturating_sub(used) > largest.bytes() {
+                largest = Span { start: used, end: span.start };
+            }
+            used = used.max(span.end);
         }
-        start = start.max(span.end);
+        largest
     }
-    if arena > start {
-        free.push(Span { start, end: arena });
-    }
-    free
 }

@@ -1,112 +1,159 @@
 //! Finds an offset for every tensor in the smallest arena it can.
 //!
-//! No arena can be smaller than what the most demanding layer needs, so that size is tried first. Tensors are placed
-//! in the order in which they are written. Where a tensor can go depends only on what is in memory at that time, so
-//! a depth-first search over few candidate places, which remembers what failed, is quick: most of the time it never
-//! has to step back.
+//! Tensors are placed in the order in which they are written. Where one can go depends only on what is in memory at
+//! that time, so a depth-first search that considers few offsets and remembers what failed is quick; most of the time
+//! it never steps back. It starts with an arena of the lower bound and enlarges it until all tensors fit.
 
-use super::{demand::Demands, fit::Fit};
-use crate::net::LayerId;
+use super::{
+    bound::lower_bound,
+    demand::{Demand, Demands},
+    fit::{Span, Surroundings},
+};
+use crate::{memory::layout::align, net::LayerId};
 use std::collections::HashSet;
 
 /// A packed arena.
 pub struct Packed {
+    /// Its bytes.
     pub arena: usize,
     /// By tensor.
     pub offsets: Vec<usize>,
 }
 
-/// Failed attempts to place a tensor before a size is given up.
-const PATIENCE: usize = 2000;
+/// Dead ends after which an arena is given up.
+const PATIENCE: usize = 1000;
 
 pub fn pack(demands: &Demands) -> Packed {
-    let least = (0..demands.layers.len()).map(|id| demands.least(id)).max().unwrap_or(0);
-    let mut arena = least.max(demands.sizes[0]);
+    let least = lower_bound(demands);
+    let mut arena = least;
     loop {
-        let mut search = Search::new(demands, arena);
-        if search.run() {
-            return Packed { arena, offsets: search.offsets };
+        for candidates in [Candidates::Few, Candidates::Many] {
+            if let Some(offsets) = Search::new(demands, arena, candidates).run() {
+                return Packed { arena, offsets };
+            }
         }
-        arena += (least / 256).next_multiple_of(4).max(4);
+        arena += align(least.div_ceil(256));
     }
+}
+
+/// Which offsets to consider.
+#[derive(Clone, Copy, PartialEq)]
+enum Candidates {
+    /// Next to something.
+    Few,
+    /// Also so far from it that the scratch of this or the next layer fits between, or that the next output can
+    /// overwrite this one.
+    Many,
 }
 
 /// The search in an arena of a given size.
 struct Search<'a> {
     demands: &'a Demands,
     arena: usize,
+    candidates: Candidates,
     offsets: Vec<usize>,
-    /// Layers that cannot run when what is present lies at these offsets.
-    failed: HashSet<(LayerId, Vec<usize>)>,
+    /// Layers that cannot run with what is in memory at these offsets.
+    dead_ends: HashSet<(LayerId, Vec<usize>)>,
 }
 
 impl<'a> Search<'a> {
-    fn new(demands: &'a Demands, arena: usize) -> Self {
-        Self { demands, arena, offsets: vec![0; demands.sizes.len()], failed: HashSet::new() }
+    fn new(demands: &'a Demands, arena: usize, candidates: Candidates) -> Self {
+        let offsets = vec![0; demands.sizes.len()];
+        Self { demands, arena, candidates, offsets, dead_ends: HashSet::new() }
     }
 
-    fn run(&mut self) -> bool {
-        for offset in [self.arena - self.demands.sizes[0], 0] {
+    fn run(mut self) -> Option<Vec<usize>> {
+        let image_on_top = self.arena - self.demands.sizes[0];
+        for offset in [image_on_top, 0] {
             self.offsets[0] = offset;
             if self.place_from(0) {
-                return true;
+                return Some(self.offsets);
             }
         }
-        false
+        None
     }
 
     /// Places the outputs of `layer` and all that follow.
     fn place_from(&mut self, layer: LayerId) -> bool {
-        if layer == self.demands.layers.len() {
-            return true;
+        let Some(Demand { output, .. }) = self.demands.layers.get(layer) else { return true };
+        if !self.dead_ends.is_empty() {
+            if self.dead_ends.len() > PATIENCE || self.dead_ends.contains(&self.situation(layer)) {
+                return false;
+            }
         }
-        if self.failed.len() > PATIENCE || self.failed.contains(&self.key(layer)) {
-            return false;
-        }
-        for place in self.places(layer) {
-            self.offsets[self.demands.layers[layer].output] = place;
+        for offset in self.places(layer) {
+            self.offsets[*output] = offset;
             if self.place_from(layer + 1) {
                 return true;
             }
         }
-        self.failed.insert(self.key(layer));
+        self.dead_ends.insert(self.situation(layer));
         false
     }
 
-    /// A layer and where everything lies when its turn comes.
-    fn key(&self, layer: LayerId) -> (LayerId, Vec<usize>) {
+    /// A layer, and where everything lies when its turn comes.
+    fn situation(&self, layer: LayerId) -> (LayerId, Vec<usize>) {
         (layer, self.demands.present(layer).iter().map(|p| self.offsets[p.tensor]).collect())
     }
 
     /// Offsets at which the output of a layer may lie, the best first: those that let a depthwise convolution take all
     /// channels at once, and of those the highest, since outputs move down when they overwrite inputs.
-    ///
-    /// Only offsets next to something are considered: a place in the middle of nowhere is never better.
-    fn places(&mut self, layer: LayerId) -> Vec<usize> {
-        let demand = &self.demands.layers[layer];
-        let bytes = self.demands.sizes[demand.output];
+    fn places(&self, layer: LayerId) -> Vec<usize> {
+        let bytes = self.demands.sizes[self.demands.layers[layer].output];
         let Some(top) = self.arena.checked_sub(bytes) else { return Vec::new() };
-        let mut offsets = vec![top, 0];
-        for present in self.demands.present(layer) {
-            let start = self.offsets[present.tensor];
-            let end = start + self.demands.sizes[present.tensor];
-            offsets.extend([Some(end), start.checked_sub(bytes), Some(start)].into_iter().flatten());
-            offsets.extend(present.distance.and_then(|d| start.checked_sub(d)));
-        }
-        offsets.retain(|&offset| offset <= top);
-        let mut places = Vec::with_capacity(offsets.len());
-        for offset in offsets {
-            self.offsets[demand.output] = offset;
-            let fit = Fit::of(self.demands, layer, &self.offsets, self.arena);
-            let free = fit.largest_free();
-            let streams = fit.streams && demand.scratch <= free;
-            let blocks = fit.blocks && demand.blocked.is_some_and(|b| b.scratch <= free);
-            if streams || blocks {
-                places.push((streams, offset));
+        let mut offsets = self.neighbours(layer, top, bytes);
+        if self.candidates == Candidates::Many {
+            let shifts = self.shifts(layer);
+            for i in 0..offsets.len() {
+                let near = offsets[i];
+                offsets.extend(shifts.iter().flat_map(|&s| [near.saturating_sub(s), near + s]));
             }
         }
-        places.sort_unstable_by(|a, b| b.cmp(a));
-        places.dedup();
-        places.into_iter().map(|(_, offset)| offset).collect()
+        offsets.retain(|&offset| offset <= top);
+        offsets.sort_unstable_by(|a, b| b.cmp(a));
+        offsets.dedup();
+
+        let surroundings = Surroundings::of(self.demands, layer, &self.offsets, self.arena);
+        let mut streaming = Vec::with_capacity(offsets.len());
+        let mut blocking = Vec::new();
+        for offset in offsets {
+            let fit = surroundings.fit(Span::new(offset, bytes));
+            if fit.streams {
+                streaming.push(offset);
+            } else if fit.blocks {
+                blocking.push(offset);
+            }
+        }
+        streaming.append(&mut blocking);
+        streaming
+    }
+
+    /// Offsets at the ends of the arena and next to, over and just below what is in memory.
+    fn neighbours(&self, layer: LayerId, top: usize, bytes: usize) -> Vec<usize> {
+        let present = self.demands.present(layer);
+        let mut offsets = Vec::with_capacity(2 + 4 * present.len());
+        offsets.extend([top, 0]);
+        for p in present {
+            let start = self.offsets[p.tensor];
+            offsets.extend([start + self.demands.sizes[p.tensor], start]);
+            offsets.extend(start.checked_sub(bytes));
+            offsets.extend(p.distance.and_then(|distance| start.checked_sub(distance)));
+        }
+        offsets
+    }
+
+    /// Distances that this layer or the next may need beside the output.
+    fn shifts(&self, layer: LayerId) -> Vec<usize> {
+        let Demand { output, .. } = self.demands.layers[layer];
+        let mut shifts = Vec::new();
+        for demand in self.demands.layers[layer..].iter().take(2) {
+            shifts.push(demand.scratch);
+            shifts.extend(demand.blocked.as_ref().map(|blocked| blocked.scratch));
+        }
+        if layer + 1 < self.demands.layers.len() {
+            let next = self.demands.present(layer + 1).iter().filter(|p| p.tensor == output);
+            shifts.extend(next.filter_map(|p| p.distance));
+        }
+        shifts
     }
 }

@@ -1,0 +1,112 @@
+/*
+ * bitsmith.h - integer inference of convolutional networks with 2-, 4- and 8-bit tensors.
+ *
+ * Every tensor has its own width. The functions below run one layer each; a generated network.c calls them
+ * in order with constant descriptors. They use no heap, no floating point and no mutable globals, call
+ * nothing but memcpy and memset, and are re-entrant.
+ *
+ * Tensors     unsigned codes, rows of pixels, channels innermost, the lowest channel in the lowest bits. Every
+ *             pixel starts on a byte and takes ceil(channels * bits / 8) bytes; spare bits are written as zero
+ *             and never looked at.
+ * Weights     unsigned codes, lowest bits first. Convolution and linear: one row per output channel, in the order
+ *             [kernel][kernel][in_c]. Depthwise: one row per tap, in the order [kernel * kernel][channels].
+ *             Every row starts on a byte.
+ * Parameters  per output channel; int32 bias[out_c], int32 multiplier[out_c], uint8 shift[out_c] (1 to 62),
+ *             uint8 weight_zero[out_c], one table after the other.
+ * Arithmetic  acc = bias + sum of in * (weight - weight_zero), modulo 2^32;
+ *             out = clamp(out_zero + floor(acc * multiplier / 2^shift), 0, 2^out_bits - 1), exactly.
+ *
+ * Overlap     Kernels with one input read it front to back and write the output front to back, so the output may
+ *             lie over its own input, at a lower or equal address, if it never overtakes the reader:
+ *               pointwise   two pixels are read, then their outputs are written;
+ *               linear      everything is read before the first logit is written;
+ *               conv, depthwise with block = channels
+ *                           before output row y is written, the input up to row
+ *                           y * stride - pad_top + kernel - 1 has been read;
+ *               depthwise with block < channels
+ *                           only exactly in place, with stride 1 and in_bits = out_bits;
+ *               add         four channels of a pixel are read, then written;
+ *               pool        no overlap.
+ *
+ * Scratch must be aligned to 4 bytes and may hold anything; its size is given by the bs_scratch_* functions.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#ifndef BITSMITH_H
+#define BITSMITH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Outcome of a call. Arguments are checked if the runtime is compiled with BS_CHECK=1, else BS_OK is returned. */
+typedef enum {
+    BS_OK = 0,
+    BS_ERROR_ARGUMENT, /* a descriptor that no kernel can run, or a null pointer */
+    BS_ERROR_ARENA     /* scratch, arena or logits are not aligned */
+} bs_status;
+
+/* A layer with weights: convolution, depthwise convolution, linear. */
+typedef struct {
+    const uint8_t *weights;        /* packed codes, any alignment */
+    const int32_t *params;         /* tables of the output channels, see above */
+    uint16_t in_h, in_w, in_c;     /* input map: rows, columns, channels */
+    uint16_t out_h, out_w, out_c;  /* output map */
+    uint8_t kernel, stride;        /* side and step of the window in pixels */
+    uint8_t pad_top, pad_left;     /* rows and columns of padding; those below and to the right follow */
+    uint8_t in_bits, weight_bits, out_bits; /* widths: 2, 4 or 8 */
+    uint8_t out_zero;              /* code of zero in the output */
+    uint8_t pad_code[3];           /* code of zero in the input: one per channel for bs_conv_first with three
+                                      channels, else the first is that of all channels */
+    uint8_t reserved;
+    uint16_t block;                /* depthwise: channels at a time, in_c or a multiple of 16 */
+    uint16_t reserved2;
+} bs_conv;
+
+/* Global average pool: out = requantized (bias + sum of the codes of a channel). */
+typedef struct {
+    int32_t bias, multiplier;
+    uint16_t in_h, in_w, channels;
+    uint8_t in_bits, out_bits, shift, out_zero;
+} bs_pool;
+
+/* Residual add: out = clamp(floor((a * multiplier[0] + b * multiplier[1] + offset) / 2^shift), 0, 2^out_bits - 1).
+   The sum must stay within int32. */
+typedef struct {
+    int32_t multiplier[2], offset;
+    uint16_t h, w, channels;
+    uint8_t bits[2], out_bits, shift;
+} bs_add;
+
+/* Convolution with kernel 1 and stride 1. */
+bs_status bs_pointwise(const bs_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
+
+/* Convolution over all channels with any kernel and stride, made for the first layer. */
+bs_status bs_conv_first(const bs_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
+
+/* Convolution of each channel by itself; kernel 3 or 5. */
+bs_status bs_depthwise(const bs_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
+
+/* Linear layer on a map of one pixel: logits[i] = floor(acc * multiplier / 2^shift), saturated to int32. */
+bs_status bs_linear(const bs_conv *layer, const uint8_t *in, int32_t *logits, void *scratch);
+
+/* Global average pool. */
+bs_status bs_avgpool(const bs_pool *layer, const uint8_t *in, uint8_t *out);
+
+/* Residual add of two maps of the same shape. */
+bs_status bs_residual_add(const bs_add *layer, const uint8_t *a, const uint8_t *b, uint8_t *out);
+
+/* Bytes of scratch that each kernel needs for a layer. Pool and add need none. */
+size_t bs_scratch_pointwise(const bs_conv *layer);
+size_t bs_scratch_conv_first(const bs_conv *layer);
+size_t bs_scratch_depthwise(const bs_conv *layer);
+size_t bs_scratch_linear(const bs_conv *layer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * bs_check.c - checks of arguments, for builds with BS_CHECK=1.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#include "bs_internal.h"
+
+/* Whether a width is one of the three. */
+static bool bs_is_width(uint32_t bits)
+{
+    return bits == 2 || bits == 4 || bits == 8;
+}
+
+/* Whether a zero point is a code. */
+static bool bs_is_code(uint32_t code, uint32_t bits)
+{
+    return code < 1u << bits;
+}
+
+/* Whether an address can hold 32-bit integers. */
+static bool bs_is_aligned(const void *address)
+{
+    return ((uintptr_t)address & 3) == 0;
+}
+
+/* Whether a requantizer's shift is in range. */
+static bool bs_is_shift(uint32_t shift)
+{
+    return shift >= 1 && shift <= 62;
+}
+
+/* What holds for every layer with weights. */
+static bool bs_is_layer(const bs_conv *layer)
+{
+    if (layer == NULL || layer->weights == NULL || layer->params == NULL || !bs_is_aligned(layer->params)) {
+        return false;
+    }
+    if (layer->in_h == 0 || layer->in_w == 0 || layer->in_c == 0 || layer->out_h == 0 || layer->out_w == 0
+        || layer->out_c == 0) {
+        return false;
+    }
+    if (!bs_is_width(layer->in_bits) || !bs_is_width(layer->weight_bits)) {
+        return false;
+    }
+    const bs_channels channels = bs_channels_of(layer);
+    for (uint32_t o = 0; o < layer->out_c; o++) {
+        if (!bs_is_shift(channels.shift[o]) || !bs_is_code(channels.weight_zero[o], layer->weight_bits)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the output is one of codes with a zero point among them. */
+static bool bs_is_output(const bs_conv *layer)
+{
+    return bs_is_width(layer->out_bits) && bs_is_code(layer->out_zero, layer->out_bits);
+}
+
+/* Whether windows of the output start in the padded input and pads are codes smaller than the window. */
+static bool bs_is_window(const bs_conv *layer)
+{
+    const uint32_t kernel = layer->kernel;
+    const uint32_t stride = layer->stride;
+    if (kernel == 0 || stride == 0 || layer->pad_top >= kernel || layer->pad_left >= kernel) {
+        return false;
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        if (!bs_is_code(layer->pad_code[i], layer->in_bits)) {
+            return false;
+        }
+    }
+    return (layer->out_h - 1u) * stride < (uint32_t)layer->pad_top + layer->in_h
+        && (layer->out_w - 1u) * stride < (uint32_t)layer->pad_left + layer->in_w;
+}
+
+/* Status of a layer whose descriptor has been looked at. */
+static bs_status bs_verdict(bool valid, const void *in, const void *out, const void *scratch)
+{
+    if (!valid || in == NULL || out == NULL || scratch == NULL) {
+        return BS_ERROR_ARGUMENT;
+    }
+    return bs_is_aligned(scratch) ? BS_OK : BS_ERROR_ARENA;
+}
+
+bs_status bs_check_pointwise(const bs_conv *layer, const void *in, const void *out, const void *scratch)
+{
+    const bool valid = bs_is_layer(layer) && bs_is_output(layer) && layer->kernel == 1 && layer->stride == 1
+        && layer->pad_top == 0 && layer->pad_left == 0 && layer->out_h == layer->in_h && layer->out_w == layer->in_w;
+    return bs_verdict(valid, in, out, scratch);
+}
+
+bs_status bs_check_conv_first(const bs_conv *layer, const void *in, const void *out, const void *scratch)
+{
+    const bool valid = bs_is_layer(layer) && bs_is_output(layer) && bs_is_window(layer);
+    return bs_verdict(valid, in, out, scratch);
+}
+
+bs_status bs_check_depthwise(const bs_conv *layer, const void *in, const void *out, const void *scratch)
+{
+    const bool valid = bs_is_layer(layer) && bs_is_output(layer) && bs_is_window(layer)
+        && (layer->kernel == 3 || layer->kernel == 5) && layer->out_c == layer->in_c
+        && (layer->block == layer->in_c || (layer->block != 0 && layer->block < layer->in_c && layer->block % 16 == 0));
+    return bs_verdict(valid, in, out, scratch);
+}
+
+bs_status bs_check_linear(const bs_conv *layer, const void *in, const void *logits, const void *scratch)
+{
+    const bool valid = bs_is_layer(layer) && layer->in_h == 1 && layer->in_w == 1;
+    const bs_status status = bs_verdict(valid, in, logits, scratch);
+    return status == BS_OK && !bs_is_aligned(logits) ? BS_ERROR_ARENA : status;
+}
+
+bs_status bs_check_avgpool(const bs_pool *layer, const void *in, const void *out)
+{
+    const bool valid = layer != NULL && in != NULL && out != NULL && layer->in_h != 0 && layer->in_w != 0
+        && layer->channels != 0 && bs_is_width(layer->in_bits) && bs_is_width(layer->out_bits)
+        && bs_is_code(layer->out_zero, layer->out_bits) && bs_is_shift(layer->shift);
+    return valid ? BS_OK : BS_ERROR_ARGUMENT;
+}
+
+bs_status bs_check_residual_add(const bs_add *layer, const void *a, const void *b, const void *out)
+{
+    const bool valid = layer != NULL && a != NULL && b != NULL && out != NULL && layer->h != 0 && layer->w != 0
+        && layer->channels != 0 && bs_is_width(layer->bits[0]) && bs_is_width(layer->bits[1])
+        && bs_is_width(layer->out_bits) && layer->shift <= 30;
+    return valid ? BS_OK : BS_ERROR_ARGUMENT;
+}

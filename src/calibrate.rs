@@ -1,0 +1,70 @@
+//! From a float network and some images to a network in integers.
+//!
+//! 1. An [`Observer`] runs the float network over a few hundred images and keeps, for every tensor, a
+//!    histogram of its values and, for every channel of every layer, mean and deviation of the sums before batch
+//!    normalization. This does not depend on the policy.
+//! 2. A [`Quantization`] walks through the network layer by layer for one [`Policy`](crate::quant::Policy).
+//!    It runs the integers of the layers before on the same images and re-estimates the statistics of batch
+//!    normalization, so that the layer's output keeps the mean and the deviation it had in the float network.
+//!    Without that, 4-bit weights collapse.
+//!
+//! The correction costs nothing on the device: it goes into the multipliers and biases that are there anyway.
+
+mod moments;
+mod observe;
+mod quantize;
+mod walk;
+
+pub use moments::Moments;
+pub use observe::{Calibration, Observer};
+pub use quantize::Quantization;
+
+use crate::float::FloatError;
+use crate::infer::InferError;
+use crate::quant::{Granularity, RangeMethod, RequantizerError, WeightRange};
+
+/// How a network is quantized.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// What shares a weight scale.
+    pub granularity: Granularity,
+    /// How weights are clipped.
+    pub weights: WeightRange,
+    /// How activations are clipped.
+    pub activations: RangeMethod,
+    /// Whether batch normalization's statistics are re-estimated on the quantized network.
+    pub reestimate: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            granularity: Granularity::PerChannel,
+            weights: WeightRange::Mse,
+            activations: RangeMethod::Mse,
+            reestimate: true,
+        }
+    }
+}
+
+/// Why a network cannot be calibrated or quantized.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CalibrateError {
+    /// There is nothing to calibrate with.
+    #[error("no calibration images: add at least one image")]
+    NoImages,
+    /// The float network does not run.
+    #[error(transparent)]
+    Float(#[from] FloatError),
+    /// The integer network does not run.
+    #[error(transparent)]
+    Infer(#[from] InferError),
+    /// A layer has no integer form.
+    #[error("layer {layer}: {error}; give its tensors more bits or calibrate with other images")]
+    Layer {
+        /// Its name.
+        layer: String,
+        /// What is wrong.
+        error: RequantizerError,
+    },
+}

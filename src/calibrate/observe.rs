@@ -1,0 +1,95 @@
+//! What the float network does on the calibration images.
+
+use super::{CalibrateError, Moments, Settings};
+use crate::float::FloatNetwork;
+use crate::net::Model;
+use crate::parallel;
+use crate::quant::Histogram;
+
+/// A float network's behaviour on the calibration images: all that quantization needs to know of it.
+#[derive(Clone, Debug)]
+pub struct Calibration {
+    /// How to quantize.
+    pub settings: Settings,
+    /// Values of each tensor, by [`TensorId`](crate::net::TensorId); empty for the image.
+    pub values: Vec<Histogram>,
+    /// Sums before batch normalization of each layer, by [`LayerId`](crate::net::LayerId); `None` without weights.
+    pub sums: Vec<Option<Moments>>,
+    /// Images seen.
+    pub images: usize,
+}
+
+/// Collects a [`Calibration`], some images at a time.
+pub struct Observer<'a> {
+    model: &'a Model,
+    network: FloatNetwork,
+    seen: Calibration,
+}
+
+impl<'a> Observer<'a> {
+    /// Has seen nothing yet.
+    ///
+    /// # Errors
+    /// If the model does not fit its graph.
+    pub fn new(model: &'a Model, settings: Settings) -> Result<Self, CalibrateError> {
+        Ok(Self { model, network: FloatNetwork::new(model)?, seen: Calibration::nothing(model, settings) })
+    }
+
+    /// Runs the float network over images, each `[h, w, 3]` of the network's size. The sums of reals are taken in
+    /// the order of the images, so the same images in the same order give the same calibration.
+    ///
+    /// # Errors
+    /// If an image has another size.
+    pub fn add(&mut self, images: &[Vec<u8>]) -> Result<(), CalibrateError> {
+        let mut images: Vec<&Vec<u8>> = images.iter().collect();
+        for seen in parallel::map(&mut images, |image| self.one(image)) {
+            self.seen.merge(&seen?);
+        }
+        Ok(())
+    }
+
+    /// What was seen.
+    ///
+    /// # Errors
+    /// If no image was.
+    pub fn finish(self) -> Result<Calibration, CalibrateError> {
+        if self.seen.images == 0 { Err(CalibrateError::NoImages) } else { Ok(self.seen) }
+    }
+
+    fn one(&self, image: &[u8]) -> Result<Calibration, CalibrateError> {
+        let mut seen = Calibration::nothing(self.model, self.seen.settings);
+        seen.images = 1;
+        self.network.run_observed(image, |observed| {
+            seen.values[self.model.graph.layers[observed.layer].output].add(observed.output);
+            if let Some(moments) = &mut seen.sums[observed.layer] {
+                moments.add(observed.sums);
+            }
+        })?;
+        Ok(seen)
+    }
+}
+
+impl Calibration {
+    fn nothing(model: &Model, settings: Settings) -> Self {
+        let graph = &model.graph;
+        let moments = |layer| Moments::new(graph.output_shape(layer).channels);
+        Self {
+            settings,
+            values: vec![Histogram::default(); graph.tensors.len()],
+            sums: graph.layers.iter().map(|l| l.has_weights().then(|| moments(l))).collect(),
+            images: 0,
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (values, more) in self.values.iter_mut().zip(&other.values) {
+            values.merge(more);
+        }
+        for (sums, more) in self.sums.iter_mut().zip(&other.sums) {
+            if let (Some(sums), Some(more)) = (sums, more) {
+                sums.merge(more);
+            }
+        }
+        self.images += other.images;
+    }
+}

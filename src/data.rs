@@ -1,0 +1,33 @@
+//! Images: from files and folders to the bytes of a network's input.
+//!
+//! ```text
+//! Archive / Folder --Files--> Dataset --Splits--> image numbers --read--> Decode --> Preprocess --> bytes
+//!                               |
+//!                               +--ClassMap--> which output of the network is which class
+//! ```
+//!
+//! Everything here gives the same result natively and in a browser: listings are sorted, samples come from
+//! a seeded generator, decoding and resizing are integer arithmetic. Each image is decoded on its own and
+//! fails on its own: a broken file is an error to name and count, never the end of a run.
+
+pub mod archive;
+pub mod class_map;
+pub mod decode;
+mod error;
+pub mod files;
+pub mod imagenet;
+pub mod listing;
+pub mod preprocess;
+mod resize;
+pub mod split;
+
+pub use archive::{Archive, Limits};
+pub use class_map::{ClassMap, MatchedBy};
+pub use decode::{Decode, PureRust, RgbImage};
+pub use error::DataError;
+#[cfg(not(target_arch = "wasm32"))]
+pub use files::Folder;
+pub use files::{FileInfo, Files};
+pub use listing::{Class, Dataset, ImageRef, Split};
+pub use preprocess::{Crop, Preprocess};
+pub use split::Splits;

@@ -1,0 +1,184 @@
+//! Zip, tar and tar.gz archives, told apart by their first bytes.
+//!
+//! Opening an archive reads its directory only: a zip has one at its end, a tar is walked from header to
+//! header. Each file is then read where it lies, so a large archive is never in memory twice. A tar.gz has
+//! no such order and is unpacked once, into memory.
+
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+
+use super::error::{DataError, first_bytes};
+use super::files::{FileInfo, Files, no_such_file};
+
+mod tar_index;
+mod zip_index;
+
+/// Bounds on what an archive may unpack to, so that a small file cannot fill the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of all files together, unpacked; a plain tar is as large as it looks and is not held to it.
+    pub total: u64,
+    /// Bytes of one file, unpacked.
+    pub file: u64,
+    /// Number of files.
+    pub files: u64,
+}
+
+impl Default for Limits {
+    /// 2 GiB in all, 64 MiB for one file, 2 million files.
+    fn default() -> Self {
+        Limits { total: 2 << 30, file: 64 << 20, files: 2_000_000 }
+    }
+}
+
+/// Refuses `found` when it is above `limit`.
+fn check(found: u64, limit: u64, unit: &'static str) -> Result<(), DataError> {
+    if found > limit {
+        return Err(DataError::TooLarge { limit, found, unit });
+    }
+    Ok(())
+}
+
+/// An opened archive. With a reader that can be cloned (bytes in memory) the archive can be cloned too,
+/// one for each thread, at no cost.
+#[derive(Clone, Debug)]
+pub struct Archive<R> {
+    name: String,
+    limits: Limits,
+    container: Container<R>,
+    files: Arc<[FileInfo]>,
+    /// Of each file its number in the zip, or the position of its first byte in the tar.
+    places: Arc<[u64]>,
+}
+
+#[derive(Clone, Debug)]
+enum Container<R> {
+    Zip(zip::ZipArchive<R>),
+    Tar(R),
+    UnpackedTar(Cursor<Unpacked>),
+}
+
+/// Bytes in memory that clones share.
+#[derive(Clone, Debug)]
+struct Unpacked(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Unpacked {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A file as an index finds it.
+struct Found {
+    info: FileInfo,
+    place: u64,
+}
+
+impl<R: Read + Seek> Archive<R> {
+    /// Opens the archive that `reader` holds, under the default [`Limits`]; `name` is for messages only.
+    ///
+    /// # Errors
+    /// With the archive's name: not an archive, damaged or cut short, above a limit, or unreadable.
+    pub fn open(name: &str, reader: R) -> Result<Self, DataError> {
+        Self::open_within(name, reader, Limits::default())
+    }
+
+    /// [`Archive::open`] under limits of one's own.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn open_within(name: &str, reader: R, limits: Limits) -> Result<Self, DataError> {
+        Self::open_unnamed(name, reader, limits).map_err(|error| error.in_file(name))
+    }
+
+    fn open_unnamed(name: &str, mut reader: R, limits: Limits) -> Result<Self, DataError> {
+        let start = read_start(&mut reader)?;
+        let (container, mut found) = if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
+            let (archive, found) = zip_index::open(reader, &limits)?;
+            (Container::Zip(archive), found)
+        } else if start.starts_with(&[0x1f, 0x8b]) {
+            let mut unpacked = Cursor::new(unpack(&mut reader, &limits)?);
+            let found = tar_index::open(&mut unpacked, "tar.gz", &limits)?;
+            (Container::UnpackedTar(unpacked), found)
+        } else if tar_index::is_header(&start) {
+            let found = tar_index::open(&mut reader, "tar", &limits)?;
+            (Container::Tar(reader), found)
+        } else {
+            return Err(DataError::UnknownArchive { found: first_bytes(&start) });
+        };
+
+        // Of files with the same path the last one counts, as when the archive is unpacked.
+        found.reverse();
+        found.sort_by(|a, b| a.info.path.cmp(&b.info.path));
+        found.dedup_by(|next, kept| next.info.path == kept.info.path);
+        let (files, places): (Vec<_>, Vec<_>) = found.into_iter().map(|file| (file.info, file.place)).unzip();
+        Ok(Archive { name: name.to_owned(), limits, container, files: files.into(), places: places.into() })
+    }
+}
+
+impl<R: Read + Seek> Files for Archive<R> {
+    fn files(&self) -> &[FileInfo] {
+        &self.files
+    }
+
+    fn read(&mut self, index: usize) -> Result<Vec<u8>, DataError> {
+        let (Some(info), Some(&place)) = (self.files.get(index), self.places.get(index)) else {
+            return Err(no_such_file(index, self.files.len()).in_file(&self.name));
+        };
+        check(info.size, self.limits.file, "bytes")
+            .and_then(|()| match &mut self.container {
+                Container::Zip(archive) => zip_index::read(archive, place, info.size),
+                Container::Tar(reader) => tar_index::read(reader, place, info.size),
+                Container::UnpackedTar(reader) => tar_index::read(reader, place, info.size),
+            })
+            .map_err(|error| error.in_file(&format!("{}: {}", self.name, info.path)))
+    }
+}
+
+/// The first block of the file, or less if it is shorter.
+fn read_start(reader: &mut (impl Read + Seek)) -> Result<Vec<u8>, DataError> {
+    let mut start = Vec::with_capacity(tar_index::BLOCK);
+    reader.seek(SeekFrom::Start(0))?;
+    reader.by_ref().take(tar_index::BLOCK as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Unpacks a whole gzip file; its checksum is verified on the way.
+fn unpack(reader: &mut (impl Read + Seek), limits: &Limits) -> Result<Unpacked, DataError> {
+    const KIND: &str = "tar.gz";
+    reader.seek(SeekFrom::Start(0))?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a file at the limit from one above it.
+    MultiGzDecoder::new(io::BufReader::new(reader))
+        .take(limits.total.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| damaged_or_io(KIND, "compressed data up to its end", error))?;
+    check(bytes.len() as u64, limits.total, "bytes")?;
+    if !tar_index::is_header(&bytes) {
+        return Err(DataError::DamagedArchive {
+            kind: KIND,
+            expected: "a tar archive inside the gzip file".to_owned(),
+            found: first_bytes(&bytes),
+        });
+    }
+    Ok(Unpacked(Arc::new(bytes)))
+}
+
+/// Decoders report broken data as I/O errors; what is left is the file system's.
+fn damaged_or_io(kind: &'static str, expected: &str, error: io::Error) -> DataError {
+    use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    match error.kind() {
+        InvalidData | InvalidInput | Other | UnexpectedEof => {
+            DataError::DamagedArchive { kind, expected: expected.to_owned(), found: error.to_string() }
+        }
+        _ => DataError::Io(error),
+    }
+}
+
+/// A path with `/` between its components, without `.` and empty ones.
+fn plain_path(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    parts.join("/")
+}

@@ -1,0 +1,169 @@
+//! JPEG and PNG to 8-bit RGB.
+//!
+//! Accuracy figures of a run are only comparable when every machine sees the same pixels. Image decoders
+//! are not equal: the JPEG standard leaves rounding open, and browsers use whatever their platform has.
+//! [`PureRust`] is therefore the same code everywhere: scalar, integer arithmetic, with all processor
+//! specific routes of its crates left out when it is compiled (zune-jpeg's option `set_use_unsafe(false)`
+//! would not do: its AVX2 flag stays set beside it). Against libjpeg-turbo it differs by a few levels in
+//! some pixels; `tests/data_shared.rs` measures how much.
+//!
+//! Not looked at: EXIF orientation, colour profiles and gamma. Networks are trained on pixels read
+//! without them.
+
+use std::io::Cursor;
+
+use png::{ColorType, Transformations};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::error::{DataError, first_bytes};
+
+/// The largest image that is decoded, in pixels; its RGB bytes take three times as much memory.
+pub const MAX_PIXELS: u64 = 64 << 20;
+
+/// An image of 8-bit RGB pixels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RgbImage {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl RgbImage {
+    /// An image from its bytes: rows from the top, pixels from the left, red, green, blue.
+    ///
+    /// # Errors
+    /// [`DataError::BadDimensions`] unless there is a pixel and `pixels` has `3 * width * height` bytes.
+    pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self, DataError> {
+        let expected = width.checked_mul(height).and_then(|count| count.checked_mul(3));
+        if expected != Some(pixels.len()) || pixels.is_empty() {
+            return Err(DataError::BadDimensions { width, height, bytes: pixels.len() });
+        }
+        Ok(RgbImage { width, height, pixels })
+    }
+
+    /// Width in pixels, at least 1.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels, at least 1.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The bytes in the order height, width, channel.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The bytes in the order height, width, channel.
+    #[must_use]
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+}
+
+/// Turns the bytes of an image file into pixels.
+pub trait Decode {
+    /// Decodes one image file.
+    ///
+    /// # Errors
+    /// When the bytes are no image this decoder reads, or a damaged one. One such file never stops a run:
+    /// the caller names it, counts it and goes on.
+    fn decode(&self, bytes: &[u8]) -> Result<RgbImage, DataError>;
+}
+
+/// The decoder that gives the same pixels on every machine: JPEG (baseline and progressive; RGB, gray,
+/// CMYK and YCCK) and PNG (1 to 16 bits; gray, RGB, palette; interlaced or not). Transparent pixels are
+/// put on black; of 16 bits the upper 8 are kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PureRust;
+
+impl Decode for PureRust {
+    fn decode(&self, bytes: &[u8]) -> Result<RgbImage, DataError> {
+        match bytes {
+            [0xff, 0xd8, 0xff, ..] => decode_jpeg(bytes),
+            [0x89, b'P', b'N', b'G', ..] => decode_png(bytes),
+            _ => Err(DataError::UnknownImage { found: foreign_format(bytes) }),
+        }
+    }
+}
+
+fn foreign_format(bytes: &[u8]) -> String {
+    let name = match bytes {
+        [b'G', b'I', b'F', b'8', ..] => "a GIF image",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "a WebP image",
+        [b'B', b'M', ..] => "a BMP image",
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => "a TIFF image",
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => "an AVIF, HEIC or MP4 file",
+        _ => return first_bytes(bytes),
+    };
+    name.to_owned()
+}
+
+fn check_size(width: usize, height: usize) -> Result<(), DataError> {
+    let found = (width as u64).saturating_mul(height as u64);
+    if found > MAX_PIXELS {
+        return Err(DataError::TooLarge { limit: MAX_PIXELS, found, unit: "pixels" });
+    }
+    Ok(())
+}
+
+fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, DataError> {
+    let damaged = |found: String| DataError::DamagedImage { format: "JPEG", found };
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|error| damaged(format!("{error:?}")))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| damaged("no size".to_owned()))?;
+    check_size(width, height)?;
+    let pixels = decoder.decode().map_err(|error| damaged(format!("{error:?}")))?;
+    RgbImage::new(width, height, pixels)
+}
+
+fn decode_png(bytes: &[u8]) -> Result<RgbImage, DataError> {
+    let damaged =
+        |error: png::DecodingError| DataError::DamagedImage { format: "PNG", found: error.to_string() };
+    let mut decoder = png::Decoder::new(Cursor::new(bytes));
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    let info = decoder.read_header_info().map_err(damaged)?;
+    let (width, height) = (info.width as usize, info.height as usize);
+    check_size(width, height)?;
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    let size = reader.output_buffer_size().ok_or(DataError::BadDimensions { width, height, bytes: 0 })?;
+    let mut buffer = vec![0; size];
+    let frame = reader.next_frame(&mut buffer).map_err(damaged)?;
+    buffer.truncate(frame.buffer_size());
+
+    let on_black = |level: u8, alpha: u8| ((u16::from(level) * u16::from(alpha) + 127) / 255) as u8;
+    let pixels = match frame.color_type {
+        ColorType::Rgb => buffer,
+        ColorType::Grayscale => buffer.iter().flat_map(|&gray| [gray; 3]).collect(),
+        ColorType::GrayscaleAlpha => {
+            buffer.chunks_exact(2).flat_map(|pixel| [on_black(pixel[0], pixel[1]); 3]).collect()
+        }
+        ColorType::Rgba => buffer
+            .chunks_exact(4)
+            .flat_map(|pixel| [0, 1, 2].map(|channel| on_black(pixel[channel], pixel[3])))
+            .collect(),
+        // EXPAND has turned palette indices into RGB or RGBA.
+        ColorType::Indexed => {
+            return Err(DataError::DamagedImage {
+                format: "PNG",
+                found: "a palette that cannot be expanded".to_owned(),
+            });
+        }
+    };
+    RgbImage::new(width, height, pixels)
+}

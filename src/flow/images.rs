@@ -1,0 +1,116 @@
+//! Which images serve what, for one network.
+
+use crate::data::{ClassMap, DataError, Dataset, FileInfo, Splits};
+use crate::flow::{ClassSummary, ImagesSummary};
+use crate::net::Model;
+
+/// Calibration images by default.
+pub const CALIBRATION: usize = 256;
+
+/// Seed of the samples. Fixed: the same images and the same network give the same integers for everybody.
+const SEED: u64 = 0;
+
+/// An image to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Number of the file in the listing.
+    pub file: usize,
+    /// Its path, for messages.
+    pub path: String,
+    /// Class, as an index into [`Listing::dataset`]'s classes.
+    pub class: usize,
+}
+
+/// Images of a source, split.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Where they came from, for people.
+    pub source: String,
+    /// Classes and images.
+    pub dataset: Dataset,
+    /// Images to calibrate with, in the order in which they are used.
+    pub calibration: Vec<Item>,
+    /// Images to measure with, sorted by path.
+    pub evaluation: Vec<Item>,
+}
+
+impl Listing {
+    /// Finds and splits the images among `files`. `calibration` is the wanted number of calibration images.
+    ///
+    /// # Errors
+    /// If there are too few images in class folders.
+    pub fn new(source: String, files: &[FileInfo], calibration: usize) -> Result<Self, DataError> {
+        let dataset = Dataset::from_files(files)?;
+        let splits = Splits::new(&dataset, calibration, SEED)?;
+        let items = |indices: &[usize]| {
+            let images = indices.iter().filter_map(|&index| dataset.images.get(index));
+            images.map(|i| Item { file: i.file, path: i.path.clone(), class: i.class }).collect()
+        };
+        let (calibration, evaluation) = (items(&splits.calibration), items(&splits.evaluation));
+        Ok(Self { source, dataset, calibration, evaluation })
+    }
+
+    /// The evaluation images of a limited run: as many of each class as possible, sorted by path.
+    pub fn limited(&self, limit: Option<usize>) -> Vec<Item> {
+        let Some(limit) = limit.filter(|&limit| limit < self.evaluation.len()) else {
+            return self.evaluation.clone();
+        };
+        let mut by_class: Vec<Vec<&Item>> = vec![Vec::new(); self.dataset.classes.len()];
+        for item in &self.evaluation {
+            by_class[item.class].push(item);
+        }
+        // The first of each class, then the second, ...
+        let rounds = (0..self.evaluation.len()).flat_map(|i| by_class.iter().filter_map(move |c| c.get(i)));
+        let mut items: Vec<Item> = rounds.take(limit).map(|&item| item.clone()).collect();
+        items.sort_by(|a, b| a.path.cmp(&b.path));
+        items
+    }
+
+    /// Which output of a network stands for which class.
+    ///
+    /// # Errors
+    /// If the classes do not fit the network's outputs.
+    pub fn class_map(&self, model: &Model) -> Result<ClassMap, DataError> {
+        ClassMap::new(&self.dataset.classes, model.graph.classes(), model.labels.as_deref())
+    }
+
+    /// What the screen shows of it. `skipped` names files that could not be read.
+    pub fn summary(&self, skipped: &[String]) -> ImagesSummary {
+        let mut counts = vec![0; self.dataset.classes.len()];
+        for image in &self.dataset.images {
+            counts[image.class] += 1;
+        }
+        let classes = self.dataset.classes.iter().zip(counts);
+        ImagesSummary {
+            source: self.source.clone(),
+            classes: classes
+                .map(|(c, images)| ClassSummary { folder: c.folder.clone(), name: c.name.clone(), images })
+                .collect(),
+            calibration: self.calibration.len(),
+            evaluation: self.evaluation.len(),
+            skipped: skipped.iter().take(100).cloned().collect(),
+            skipped_count: skipped.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_take_turns_among_classes() {
+        let files: Vec<FileInfo> = ["a", "b"]
+            .iter()
+            .flat_map(|class| (0..8).map(move |i| format!("val/{class}/{i}.png")))
+            .chain((0..4).map(|i| format!("train/a/{i}.png")))
+            .map(|path| FileInfo { path, size: 1 })
+            .collect();
+        let listing = Listing::new("test".into(), &files, 2).expect("images");
+        assert_eq!((listing.calibration.len(), listing.evaluation.len()), (2, 16));
+        let paths: Vec<_> = listing.limited(Some(5)).into_iter().map(|item| item.path).collect();
+        assert_eq!(paths, ["val/a/0.png", "val/a/1.png", "val/a/2.png", "val/b/0.png", "val/b/1.png"]);
+        assert_eq!(listing.limited(Some(99)).len(), 16);
+        assert_eq!(listing.limited(None).len(), 16);
+    }
+}

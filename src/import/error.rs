@@ -1,0 +1,211 @@
+//! What can be wrong with a weights file.
+
+use super::Naming;
+use crate::net::{Spec, SpecError};
+use std::fmt;
+
+/// Why a file gives no network.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ImportError {
+    /// The bytes are no intact safetensors file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The tensors' names are those of no network of the zoo.
+    #[error(
+        "the names of the {count} tensors ({sample}) are not those of a supported network{}: expected MobileNetV1, \
+         MobileNetV2 or MNasNet-B1 with names as in Keras (conv1/kernel), torchvision (features.0.0.weight, \
+         layers.0.weight) or timm (conv_stem.weight); rename the tensors or save the original network",
+        forced.map(|naming| format!(" in {naming} names")).unwrap_or_default()
+    )]
+    UnknownNames {
+        /// Number of tensors.
+        count: usize,
+        /// The first few names.
+        sample: String,
+        /// The naming that the caller asked for.
+        forced: Option<Naming>,
+    },
+    /// Another network than the caller expects.
+    #[error(
+        "the file holds {found} with {} classes, expected {expected} with {} classes; name the network that the \
+         file holds, or choose another file",
+        found.classes,
+        expected.classes
+    )]
+    OtherNetwork {
+        /// What the caller expects.
+        expected: Spec,
+        /// What names and shapes say.
+        found: Spec,
+    },
+    /// The network is out of the supported range.
+    #[error("{0}; this network is not supported")]
+    Spec(#[from] SpecError),
+    /// Something is wrong with single tensors.
+    #[error(transparent)]
+    Tensors(#[from] Problems),
+}
+
+/// Why bytes are no safetensors file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// No bytes at all.
+    #[error("the file is empty; expected a .safetensors file, choose another one")]
+    Empty,
+    /// A header and nothing else.
+    #[error("the file holds no tensors; expected those of a network, choose another file")]
+    NoTensors,
+    /// Another format.
+    #[error("the file is {format}, expected a .safetensors file; {advice}")]
+    Foreign {
+        /// What it is, with its article.
+        format: &'static str,
+        /// How to get a safetensors file from it.
+        advice: &'static str,
+    },
+    /// Nothing that is known.
+    #[error("the file is not in the safetensors format ({0}); save the weights with safetensors' save_file")]
+    Unknown(String),
+    /// The end is missing.
+    #[error("the file is cut off: expected {expected} bytes, found {found}; download or copy it again")]
+    Truncated {
+        /// Bytes that the header announces.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// There is more than the header says.
+    #[error(
+        "the file is damaged: its header describes {expected} bytes, found {found}; download or copy it again"
+    )]
+    TooLong {
+        /// Bytes that the header announces.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// The header contradicts itself.
+    #[error("the file's header is damaged ({0}); download or copy it again")]
+    Header(String),
+}
+
+/// Everything that is wrong with the tensors of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problems {
+    /// The network that was expected.
+    pub spec: Spec,
+    /// The naming that was expected.
+    pub naming: Naming,
+    /// What is wrong: unsupported layers, then the network's tensors in order, then tensors too many. Not empty.
+    pub list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Problems that are written out; the rest is only counted.
+    const SHOWN: usize = 8;
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { spec, naming, list } = self;
+        write!(f, "the tensors do not fit {spec} with {} classes in {naming} names:", spec.classes)?;
+        for problem in list.iter().take(Self::SHOWN) {
+            write!(f, "\n- {problem}")?;
+        }
+        match list.len().saturating_sub(Self::SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n- and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// What is wrong with one tensor, or with the tensors of an unsupported layer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// A layer that no network of the zoo has.
+    #[error("{layer} is not supported (tensor '{name}'{}); use a network without it", and_others(*others))]
+    Unsupported {
+        /// What the layer is.
+        layer: &'static str,
+        /// Its first tensor.
+        name: String,
+        /// How many more there are.
+        others: usize,
+    },
+    /// The network needs a tensor that is not there.
+    #[error("tensor '{name}' is missing: expected shape {expected:?}; save all of the network's tensors")]
+    Missing {
+        /// Its name, or several with "' or '" between them.
+        name: String,
+        /// Its shape in the naming's layout.
+        expected: Vec<usize>,
+    },
+    /// A tensor has another size.
+    #[error(
+        "tensor '{name}' has the wrong shape: expected {expected:?}, found {found:?}; save it in the layout of \
+         the network it belongs to"
+    )]
+    Shape {
+        /// Its name.
+        name: String,
+        /// Shape in the naming's layout.
+        expected: Vec<usize>,
+        /// Shape in the file.
+        found: Vec<usize>,
+    },
+    /// Elements of a type that is not read.
+    #[error(
+        "tensor '{name}' has elements of type {found}: expected F32, F16, BF16 or F64; save it as float32"
+    )]
+    Type {
+        /// Its name.
+        name: String,
+        /// Type as safetensors calls it.
+        found: String,
+    },
+    /// An infinity or no number.
+    #[error(
+        "tensor '{name}' holds {value} at element {index}: expected finite numbers; the training has diverged or \
+         the file is damaged, use another checkpoint"
+    )]
+    NotFinite {
+        /// Its name.
+        name: String,
+        /// Position of the first such element as stored.
+        index: usize,
+        /// The element as f32.
+        value: f32,
+    },
+    /// A variance below zero.
+    #[error(
+        "tensor '{name}' holds {value} at element {index}: expected a variance of at least 0; the file is \
+         damaged, use another checkpoint"
+    )]
+    NegativeVariance {
+        /// Its name.
+        name: String,
+        /// Position of the first such element.
+        index: usize,
+        /// The element.
+        value: f32,
+    },
+    /// A tensor of weights that the network has no use for.
+    #[error(
+        "tensor '{name}' of shape {found:?} belongs to no layer of the network; remove it if it has no effect"
+    )]
+    Unexpected {
+        /// Its name.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+    },
+}
+
+fn and_others(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    }
+}

@@ -1,0 +1,153 @@
+//! The tensors themselves: found, checked, converted, and brought into our layout.
+
+use super::{
+    ImportError, Problem, Problems,
+    file::File,
+    layout,
+    naming::{Part, candidates, shapes},
+    recognize::Recognized,
+};
+use crate::net::{Affine, BatchNorm, Graph, Layer, LayerWeights, Op, Spec};
+use half::{bf16, f16};
+use safetensors::{Dtype, tensor::TensorView};
+use std::collections::BTreeSet;
+
+/// Parts of names that betray squeeze-and-excite, in timm and in Keras.
+const SQUEEZE_EXCITE: [&str; 2] = [".se.", "squeeze_excite"];
+
+/// Reads the parameters of all layers, by layer id.
+pub(super) fn read(
+    file: &File,
+    spec: &Spec,
+    graph: &Graph,
+    found: &Recognized,
+    epsilon: f32,
+) -> Result<Vec<Option<LayerWeights>>, ImportError> {
+    let mut reader = Reader { file, graph, found, used: BTreeSet::new(), problems: Vec::new() };
+    let weights = graph.layers.iter().map(|layer| reader.layer(layer, epsilon)).collect();
+    let mut list = reader.unsupported();
+    list.append(&mut reader.problems);
+    list.append(&mut reader.unexpected());
+    if list.is_empty() {
+        return Ok(weights);
+    }
+    Err(Problems { spec: *spec, naming: found.naming, list }.into())
+}
+
+/// Whether elements of a type can be weights.
+pub(super) fn is_float(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64)
+}
+
+struct Reader<'a> {
+    file: &'a File<'a>,
+    graph: &'a Graph,
+    found: &'a Recognized,
+    used: BTreeSet<String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    /// The parameters of a layer; `None` if it has none or if something is wrong with them.
+    fn layer(&mut self, layer: &Layer, epsilon: f32) -> Option<LayerWeights> {
+        let shape = self.graph.weight_shape(layer)?;
+        let weight = self.tensor(layer, Part::Weight);
+        let affine = if layer.op == Op::Linear {
+            self.tensor(layer, Part::Bias).map(Affine::Bias)
+        } else {
+            let gamma = self.tensor(layer, Part::Gamma);
+            let beta = self.tensor(layer, Part::Beta);
+            let mean = self.tensor(layer, Part::Mean);
+            let variance = self.tensor(layer, Part::Variance);
+            gamma.zip(beta).zip(mean).zip(variance).map(|(((gamma, beta), mean), variance)| {
+                Affine::BatchNorm(BatchNorm { gamma, beta, mean, variance, epsilon })
+            })
+        };
+        let axes = layout::axes(self.found.naming, layer.op);
+        Some(LayerWeights { weight: layout::reorder(&weight?, shape, axes), affine: affine? })
+    }
+
+    /// The checked elements of a tensor in the file's order; a problem is kept if there is one.
+    fn tensor(&mut self, layer: &Layer, part: Part) -> Option<Vec<f32>> {
+        let Recognized { naming, family, ref classifier, .. } = *self.found;
+        let names = candidates(naming, family, layer, part, classifier);
+        let shapes = shapes(naming, self.graph, layer, part);
+        let Some(name) = names.iter().find(|name| self.file.contains(name)) else {
+            let name = names.join("' or '");
+            self.problems.push(Problem::Missing { name, expected: shapes[0].clone() });
+            return None;
+        };
+        self.used.insert(name.clone());
+        match values(name, &self.file.tensors[name], &shapes, part) {
+            Ok(values) => Some(values),
+            Err(problem) => {
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    /// Takes the tensors of unsupported layers out of what is left; one problem for all of a kind.
+    fn unsupported(&mut self) -> Vec<Problem> {
+        let excites = |name: &str| SQUEEZE_EXCITE.iter().any(|mark| name.contains(mark));
+        let names: Vec<_> = self.left().map(|(name, _)| name.clone()).filter(|name| excites(name)).collect();
+        let problem = names.first().map(|name| Problem::Unsupported {
+            layer: "squeeze-and-excite",
+            name: name.clone(),
+            others: names.len() - 1,
+        });
+        self.used.extend(names);
+        problem.into_iter().collect()
+    }
+
+    fn unexpected(&self) -> Vec<Problem> {
+        let problem = |(name, tensor): (&String, &TensorView)| Problem::Unexpected {
+            name: name.clone(),
+            found: tensor.shape().to_vec(),
+        };
+        self.left().map(problem).collect()
+    }
+
+    /// Tensors of numbers that no layer has taken. Integers are counters, such as PyTorch's `num_batches_tracked`.
+    fn left(&self) -> impl Iterator<Item = (&String, &TensorView<'_>)> {
+        self.file.tensors.iter().filter(|(name, tensor)| {
+            is_float(tensor.dtype()) && !name.ends_with("num_batches_tracked") && !self.used.contains(*name)
+        })
+    }
+}
+
+/// Converts and checks the elements of one tensor.
+fn values(name: &str, tensor: &TensorView, shapes: &[Vec<usize>], part: Part) -> Result<Vec<f32>, Problem> {
+    let name = || name.to_owned();
+    if !shapes.iter().any(|shape| shape == tensor.shape()) {
+        let (expected, found) = (shapes[0].clone(), tensor.shape().to_vec());
+        return Err(Problem::Shape { name: name(), expected, found });
+    }
+    let values = to_f32(tensor)
+        .ok_or_else(|| Problem::Type { name: name(), found: format!("{:?}", tensor.dtype()) })?;
+    let first = |wrong: fn(f32) -> bool| values.iter().copied().enumerate().find(|(_, value)| wrong(*value));
+    if let Some((index, value)) = first(|value| !value.is_finite()) {
+        return Err(Problem::NotFinite { name: name(), index, value });
+    }
+    if part == Part::Variance
+        && let Some((index, value)) = first(|value| value < 0.0)
+    {
+        return Err(Problem::NegativeVariance { name: name(), index, value });
+    }
+    Ok(values)
+}
+
+/// Elements as f32, rounded to nearest; `None` if the type is not one of floats.
+fn to_f32(tensor: &TensorView) -> Option<Vec<f32>> {
+    fn convert<const N: usize>(data: &[u8], element: fn([u8; N]) -> f32) -> Vec<f32> {
+        data.as_chunks().0.iter().map(|&bytes| element(bytes)).collect()
+    }
+    let data = tensor.data();
+    match tensor.dtype() {
+        Dtype::F32 => Some(convert(data, f32::from_le_bytes)),
+        Dtype::F16 => Some(convert(data, |bytes| f16::from_le_bytes(bytes).to_f32())),
+        Dtype::BF16 => Some(convert(data, |bytes| bf16::from_le_bytes(bytes).to_f32())),
+        Dtype::F64 => Some(convert(data, |bytes| f64::from_le_bytes(bytes) as f32)),
+        _ => None,
+    }
+}

@@ -1,0 +1,21 @@
+//! Inference in integers, twice: [`reference`] is the numeric contract of [`quant`](crate::quant) in plain loops;
+//! [`Engine`] computes the same logits, bit for bit, with vector instructions on the desktop and in the browser.
+//!
+//! An engine refuses networks whose accumulators may leave 32 bits, so its arithmetic is exact. It is put together
+//! from parts that calibration and search use on their own: [`PreparedKernel`] gives the sums of products of one
+//! layer, [`RowRequantizer`] takes them to codes.
+
+mod check;
+mod engine;
+mod kernel;
+mod predict;
+mod reach;
+pub mod reference;
+mod requantize;
+
+pub use check::InferError;
+pub use engine::{Engine, EngineLayer, Workspace};
+pub use kernel::{PreparedKernel, Scratch};
+pub use predict::{argmax, top};
+pub use reach::Reach;
+pub use requantize::{RowRequantizer, requantize_row};

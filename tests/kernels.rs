@@ -1,0 +1,171 @@
+//! The C runtime against a plain reference: on the host with two compilers and their sanitizers, and on the
+//! emulated Cortex-M4 and -M7. Every kernel, all widths, separate and overlapping buffers; no byte may differ.
+
+#[path = "kernels/cases.rs"]
+mod cases;
+#[path = "kernels/layers.rs"]
+mod layers;
+#[path = "kernels/reference.rs"]
+mod reference;
+#[path = "board/toolchain.rs"]
+mod toolchain;
+
+use cases::{Case, Layout, case_file};
+use layers::{Kernel, Layer, Rng};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use toolchain::{Program, TARGETS, Target};
+
+const SEED: u64 = 20_260_101;
+
+/// Most bytes of code for the kernels of one network at -O2.
+const MOST_CODE: u64 = 8192;
+
+const LAYOUTS: [Layout; 3] = [Layout::Separate, Layout::Overlap(0), Layout::Overlap(1)];
+
+/// Every corner case in all widths and layouts, and every layer of the zoo in a few.
+fn random_cases() -> Vec<Case> {
+    let mut rng = Rng(SEED);
+    let mut cases = Vec::new();
+    for layer in layers::corner_cases() {
+        for widths in layers::all_widths() {
+            cases.extend(LAYOUTS.iter().filter_map(|&layout| Case::random(&layer, widths, layout, &mut rng)));
+        }
+    }
+    let all_widths: Vec<_> = layers::all_widths().collect();
+    for layer in layers::zoo() {
+        for layout in LAYOUTS {
+            cases.extend(Case::random(&layer, rng.pick(&all_widths), layout, &mut rng));
+        }
+    }
+    cases
+}
+
+/// Calls with one wrong field in the descriptor.
+fn wrong_cases() -> Vec<Case> {
+    let mut rng = Rng(SEED);
+    let corner_cases = layers::corner_cases();
+    let mut wrong = |kernel: Kernel, field: usize, value: u32| {
+        let found: Option<&Layer> = corner_cases.iter().find(|layer| layer.kernel == kernel);
+        let layer = found.expect("corner cases of every kernel");
+        let case = Case::random(layer, [4, 4, 4], Layout::Separate, &mut rng);
+        case.expect("separate buffers are always possible").refused(field, value)
+    };
+    vec![
+        wrong(Kernel::Pointwise, 0, 0),     // no rows
+        wrong(Kernel::Pointwise, 4, 9),     // another width of the output
+        wrong(Kernel::Pointwise, 6, 3),     // kernel
+        wrong(Kernel::Pointwise, 10, 3),    // input bits
+        wrong(Kernel::Pointwise, 12, 1),    // output bits
+        wrong(Kernel::Pointwise, 13, 16),   // zero point outside the codes
+        wrong(Kernel::Conv, 7, 0),          // stride
+        wrong(Kernel::Conv, 8, 3),          // padding as large as the window
+        wrong(Kernel::Conv, 3, 100),        // windows past the padding
+        wrong(Kernel::Conv, 15, 16),        // padding outside the codes
+        wrong(Kernel::Depthwise, 5, 12),    // another number of channels
+        wrong(Kernel::Depthwise, 6, 4),     // kernel
+        wrong(Kernel::Depthwise, 17, 0),    // no block
+        wrong(Kernel::Depthwise, 17, 8),    // block that is no multiple of 16
+        wrong(Kernel::Linear, 1, 2),        // two pixels
+        wrong(Kernel::Linear, 11, 16),      // weight bits
+        wrong(Kernel::Pool, 7, 0),          // shift
+        wrong(Kernel::Pool, 7, 63),         // shift
+        wrong(Kernel::Add, 5, 0),           // no channels
+        wrong(Kernel::Add, 9, 31),          // shift
+    ]
+}
+
+/// Folder for what the tests write.
+fn workspace(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    folder
+}
+
+/// Runs a function for each item, on as many threads as there are cores.
+fn in_parallel<T: Send + Sync + Copy>(items: &[T], run: impl Fn(T) + Sync) {
+    let queue = Mutex::new(items.iter().copied());
+    let next = || queue.lock().expect("no worker panics with the lock").next();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers.min(items.len()) {
+            scope.spawn(|| {
+                while let Some(item) = next() {
+                    run(item);
+                }
+            });
+        }
+    });
+}
+
+/// Compiles the driver for a target and runs a file of cases.
+fn run_driver(target: Target, file: &Path, case_count: usize, flags: &[&str]) {
+    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels");
+    let platform = if target.is_board() { "platform_board.c" } else { "platform_host.c" };
+    let mut sources = toolchain::runtime_sources();
+    sources.extend(["driver.c", platform].map(|name| kernels.join(name)));
+    let includes = [toolchain::runtime(), kernels];
+    let program = file.with_extension(format!("{target:?}"));
+    target.compile(&Program { sources: &sources, includes: &includes, flags }, &program);
+    let output = target.run(&program, &[file.to_str().expect("a path in UTF-8")]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{target:?}: {}", text.trim_end());
+    assert!(
+        output.status.success() && text.contains(&format!("{case_count} cases, 0 differing bytes")),
+        "{target:?}: {}\n{text}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn every_kernel_equals_the_reference() {
+    let cases = random_cases();
+    let file = workspace("kernels").join("cases.bin");
+    std::fs::write(&file, case_file(&cases)).expect("space for the cases");
+    in_parallel(&TARGETS, |target| run_driver(target, &file, cases.len(), &[]));
+}
+
+#[test]
+fn debug_builds_refuse_wrong_arguments() {
+    let cases = wrong_cases();
+    let file = workspace("kernels").join("wrong.bin");
+    std::fs::write(&file, case_file(&cases)).expect("space for the cases");
+    run_driver(Target::GccSanitized, &file, cases.len(), &["-DBS_CHECK=1"]);
+}
+
+#[test]
+fn objects_are_small_and_self_contained() {
+    for (target, core) in [(Target::CortexM4, "Cortex-M4"), (Target::CortexM7, "Cortex-M7")] {
+        let mut total = 0;
+        println!("{core}, {} -O2, bytes of code", target.compiler());
+        for source in toolchain::runtime_sources() {
+            let name = source.file_stem().expect("a file").to_string_lossy().into_owned();
+            let object = workspace("objects").join(format!("{name}.{target:?}.o"));
+            let mut compile = Command::new(target.compiler());
+            compile.args(toolchain::STRICT).args(target.flags()).arg("-c").arg(&source).arg("-o").arg(&object);
+            toolchain::checked(&mut compile);
+
+            let undefined = toolchain::checked(Command::new("arm-none-eabi-nm").arg("-u").arg(&object));
+            for symbol in undefined.split_whitespace().filter(|&word| word != "U") {
+                let known = symbol.starts_with("bs_") || ["memcpy", "memset"].contains(&symbol);
+                assert!(known, "{name} refers to {symbol}");
+            }
+            let sizes = toolchain::checked(Command::new("arm-none-eabi-size").arg(&object));
+            let columns: Vec<u64> = sizes
+                .lines()
+                .last()
+                .into_iter()
+                .flat_map(str::split_whitespace)
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            assert_eq!(columns[1..3], [0, 0], "{name} has data or bss");
+            println!("{:6}  {name}", columns[0]);
+            // Release builds do not link the checks.
+            total += if name == "bs_check" { 0 } else { columns[0] };
+        }
+        println!("{total:6}  together, without checks");
+        assert!(total <= MOST_CODE, "{total} bytes of code for {core}: expected at most {MOST_CODE}");
+    }
+}

@@ -1,0 +1,277 @@
+//! Shapes of layers to test, and random integers for them.
+
+use crate::reference;
+use bitsmith::net::{Family, Op, Padding, Spec, Width, Window};
+
+/// Which function of the runtime; the values are those of driver.c.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    Pointwise,
+    Conv,
+    Depthwise,
+    Linear,
+    Pool,
+    Add,
+}
+
+/// Shape of a layer; maps are `[height, width, channels]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer {
+    pub kernel: Kernel,
+    pub input: [usize; 3],
+    pub output: [usize; 3],
+    /// Side of the window and its step.
+    pub window: usize,
+    pub stride: usize,
+    /// Padding above and to the left.
+    pub pads: [usize; 2],
+    /// Depthwise: channels at a time.
+    pub block: usize,
+}
+
+/// Bits of the codes: input and weights (for adds: both inputs), output.
+pub type Widths = [u32; 3];
+
+/// All combinations of widths.
+pub fn all_widths() -> impl Iterator<Item = Widths> {
+    const BITS: [u32; 3] = [2, 4, 8];
+    BITS.into_iter().flat_map(|a| BITS.into_iter().flat_map(move |b| BITS.into_iter().map(move |c| [a, b, c])))
+}
+
+impl Layer {
+    fn plain(kernel: Kernel, input: [usize; 3], output: [usize; 3]) -> Self {
+        Self { kernel, input, output, window: 1, stride: 1, pads: [0, 0], block: 0 }
+    }
+
+    fn windowed(kernel: Kernel, input: [usize; 3], channels: usize, window: Window) -> Self {
+        let Window { kernel: side, stride, pads } = window;
+        let output = [
+            (input[0] + pads.top + pads.bottom - side) / stride + 1,
+            (input[1] + pads.left + pads.right - side) / stride + 1,
+            channels,
+        ];
+        let block = if kernel == Kernel::Depthwise { channels } else { 0 };
+        Self { kernel, input, output, window: side, stride, pads: [pads.top, pads.left], block }
+    }
+
+    /// The same depthwise layer in blocks of channels.
+    fn in_blocks_of(self, block: usize) -> Self {
+        Self { block, ..self }
+    }
+
+    /// Inputs: two for adds.
+    pub fn inputs(&self) -> usize {
+        if self.kernel == Kernel::Add { 2 } else { 1 }
+    }
+}
+
+/// Small shapes that cover borders, odd counts and every path, meant for all widths.
+pub fn corner_cases() -> Vec<Layer> {
+    use Kernel::*;
+    let same = |side: usize, kernel, stride| Padding::TensorFlow.window(side, kernel, stride);
+    let symmetric = |kernel, stride| Padding::PyTorch.window(0, kernel, stride);
+    let valid = |kernel, stride| Window { kernel, stride, pads: Default::default() };
+    let mut layers = Vec::new();
+    for (map, c_in, c_out) in [
+        ([1, 1], 1, 1),
+        ([1, 2], 5, 3),
+        ([3, 3], 11, 7),
+        ([2, 3], 16, 8),
+        ([4, 4], 8, 16),
+        ([1, 3], 17, 6),
+        ([3, 1], 64, 33),
+        ([2, 2], 40, 10),
+    ] {
+        layers.push(Layer::plain(Pointwise, [map[0], map[1], c_in], [map[0], map[1], c_out]));
+    }
+    for (input, c_out, window) in [
+        ([8, 8, 3], 8, same(8, 3, 2)),
+        ([7, 6, 3], 5, symmetric(3, 2)),
+        ([5, 5, 3], 11, symmetric(3, 1)),
+        ([6, 9, 2], 3, symmetric(5, 2)),
+        ([5, 4, 11], 4, symmetric(5, 1)),
+        ([4, 4, 16], 6, valid(2, 2)),
+        ([5, 5, 3], 4, valid(1, 2)),
+    ] {
+        layers.push(Layer::windowed(Conv, input, c_out, window));
+    }
+    for (input, window) in [
+        ([4, 5, 11], symmetric(3, 1)),
+        ([6, 6, 8], same(6, 3, 2)),
+        ([7, 5, 3], symmetric(3, 2)),
+        ([5, 5, 5], symmetric(5, 1)),
+        ([6, 8, 16], same(8, 5, 2)),
+        ([1, 1, 1], symmetric(3, 1)),
+        ([2, 2, 6], symmetric(5, 2)),
+        ([4, 4, 4], valid(3, 1)),
+    ] {
+        layers.push(Layer::windowed(Depthwise, input, input[2], window));
+    }
+    for (input, window, block) in [
+        ([4, 3, 40], symmetric(3, 1), 16),
+        ([5, 4, 33], symmetric(5, 1), 32),
+        ([4, 4, 48], same(4, 3, 2), 32),
+    ] {
+        layers.push(Layer::windowed(Depthwise, input, input[2], window).in_blocks_of(block));
+    }
+    for (c_in, c_out) in [(1, 1), (11, 3), (33, 10), (64, 7), (130, 5)] {
+        layers.push(Layer::plain(Linear, [1, 1, c_in], [1, 1, c_out]));
+    }
+    for input in [[1, 1, 5], [3, 4, 11], [7, 7, 32]] {
+        layers.push(Layer::plain(Pool, input, [1, 1, input[2]]));
+    }
+    for map in [[1, 1, 1], [1, 1, 11], [3, 3, 11], [2, 5, 16], [4, 4, 24], [1, 3, 7]] {
+        layers.push(Layer::plain(Add, map, map));
+    }
+    layers
+}
+
+/// All layers of the three families at 32 x 32 pixels, narrow and full width, under both padding conventions.
+pub fn zoo() -> Vec<Layer> {
+    let mut layers = Vec::new();
+    for family in Family::ALL {
+        for (width, padding) in [(family.named_widths()[0], Padding::TensorFlow), (100, Padding::PyTorch)] {
+            let spec = Spec::new(family, Width(width), 32).expect("a supported size");
+            let graph = spec.with_classes(10).expect("a supported count").with_padding(padding).build();
+            layers.extend(graph.layers.iter().map(|layer| {
+                let [input, output] = [graph.input_shape(layer), graph.output_shape(layer)]
+                    .map(|shape| [shape.height, shape.width, shape.channels]);
+                match layer.op {
+                    Op::Conv(window, _) if window.kernel == 1 => Layer::plain(Kernel::Pointwise, input, output),
+                    Op::Conv(window, _) => Layer::windowed(Kernel::Conv, input, output[2], window),
+                    Op::Depthwise(window, _) => Layer::windowed(Kernel::Depthwise, input, output[2], window),
+                    Op::Linear => Layer::plain(Kernel::Linear, input, output),
+                    Op::GlobalAvgPool => Layer::plain(Kernel::Pool, input, output),
+                    Op::Add => Layer::plain(Kernel::Add, input, output),
+                }
+            }));
+        }
+    }
+    layers
+}
+
+/// Integers of a layer.
+#[derive(Clone, Debug)]
+pub struct Integers {
+    pub widths: Widths,
+    /// Codes of the input, or of both inputs of an add.
+    pub inputs: Vec<Vec<u8>>,
+    /// `[c_out][kernel][kernel][c_in]`, for depthwise `[c][kernel][kernel]`.
+    pub weights: Vec<u8>,
+    pub weight_zeros: Vec<u8>,
+    /// Per output channel; one for a pool.
+    pub requantizers: Vec<Requantizer>,
+    pub out_zero: u8,
+    /// Per input channel in turn.
+    pub pad_codes: [u8; 3],
+    /// Of an add: multipliers, offset, shift.
+    pub add: ([i32; 2], i32, u8),
+}
+
+/// `floor((acc + bias) * multiplier / 2^shift)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Requantizer {
+    pub bias: i32,
+    pub multiplier: i32,
+    pub shift: u8,
+}
+
+/// SplitMix64, so that the cases are the same on every machine.
+pub struct Rng(pub u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// An integer from `low` to `high`, both included.
+    pub fn range(&mut self, low: i64, high: i64) -> i64 {
+        low + (u128::from(self.next()) * (high - low + 1) as u128 >> 64) as i64
+    }
+
+    /// One of several.
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.range(0, of.len() as i64 - 1) as usize]
+    }
+
+    fn code(&mut self, bits: u32) -> u8 {
+        self.range(0, (1 << bits) - 1) as u8
+    }
+
+    fn codes(&mut self, bits: u32, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.code(bits)).collect()
+    }
+}
+
+impl Integers {
+    /// Random integers whose outputs use the whole range of codes.
+    pub fn random(layer: &Layer, widths: Widths, rng: &mut Rng) -> Self {
+        let [in_bits, weight_bits, out_bits] = widths;
+        let elements = layer.input.iter().product();
+        let input_bits = if layer.kernel == Kernel::Add { vec![in_bits, weight_bits] } else { vec![in_bits] };
+        let c_out = layer.output[2];
+        let per_channel = match layer.kernel {
+            Kernel::Pool | Kernel::Add => 0,
+            Kernel::Depthwise => layer.window * layer.window,
+            _ => layer.window * layer.window * layer.input[2],
+        };
+        let pad = rng.code(in_bits);
+        let pad_codes = if layer.kernel == Kernel::Conv && layer.input[2] == 3 {
+            [pad, rng.code(in_bits), rng.code(in_bits)]
+        } else {
+            [pad; 3]
+        };
+        let mut integers = Self {
+            widths,
+            inputs: input_bits.into_iter().map(|bits| rng.codes(bits, elements)).collect(),
+            weights: rng.codes(weight_bits, c_out * per_channel),
+            weight_zeros: rng.codes(weight_bits, c_out),
+            requantizers: Vec::new(),
+            out_zero: if rng.range(0, 1) == 0 { 0 } else { rng.code(out_bits) },
+            pad_codes,
+            add: random_add(widths, rng),
+        };
+        if layer.kernel != Kernel::Add {
+            let sums = reference::sums(layer, &integers);
+            let tables = if layer.kernel == Kernel::Pool { 1 } else { c_out };
+            integers.requantizers = (0..tables)
+                .map(|table| {
+                    let of_table = sums.iter().skip(table).step_by(tables);
+                    let (low, high) = of_table.fold((i64::MAX, i64::MIN), |(l, h), &s| (l.min(s), h.max(s)));
+                    // Logits have no width; twenty digits are plenty.
+                    let bits = if layer.kernel == Kernel::Linear { 20 } else { out_bits };
+                    random_requantizer(low, high, bits, rng)
+                })
+                .collect();
+        }
+        integers
+    }
+}
+
+/// Mostly one that spreads sums from `low` to `high` over the codes, sometimes anything that is allowed.
+fn random_requantizer(low: i64, high: i64, bits: u32, rng: &mut Rng) -> Requantizer {
+    let multiplier = rng.range(1 << 30, (1 << 31) - 1) * rng.pick(&[1, 1, -1]);
+    let (bias, shift) = if rng.range(0, 7) == 0 {
+        (rng.range(i64::from(i32::MIN) - low, i64::from(i32::MAX) - high), rng.range(1, 62))
+    } else {
+        // multiplier / 2^shift is about 2^bits / (high - low).
+        let spread = (high - low + 1).ilog2() as i64;
+        let shift = 31 + spread - i64::from(bits) + rng.range(-1, 1);
+        let start = if multiplier > 0 { low } else { high };
+        (-start + rng.range(-2, 2), shift.clamp(1, 62))
+    };
+    Requantizer { bias: bias as i32, multiplier: multiplier as i32, shift: shift as u8 }
+}
+
+/// Multipliers, offset and shift of an add within the bounds of the numeric contract.
+fn random_add([a, b, out]: Widths, rng: &mut Rng) -> ([i32; 2], i32, u8) {
+    let multipliers = [rng.range(0, 1 << 21), rng.range(1 << 20, 1 << 21)];
+    let largest = multipliers[0] * ((1 << a) - 1) + multipliers[1] * ((1 << b) - 1);
+    let shift = (largest.ilog2() as i64 + 1 - i64::from(out) + rng.range(-1, 1)).clamp(1, 30);
+    let offset = rng.range(-largest / 2, largest / 4);
+    (multipliers.map(|m| m as i32), offset as i32, shift as u8)
+}
