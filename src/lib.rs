@@ -4,17 +4,27 @@
 //! 2, 4 or 8 bits. Read the modules in the order in which data flows:
 //!
 //! 1. [`net`] describes a network: layers, tensors, shapes; its `zoo` builds MobileNetV1, MobileNetV2 and MNasNet.
-//! 2. [`float`] runs it in real numbers.
-//! 3. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
+//! 2. [`import`] reads trained weights for it from the files that Keras, torchvision and timm users have.
+//! 3. [`float`] runs it in real numbers.
+//! 4. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
 //!    [`Policy`](quant::Policy) that holds the width of every tensor.
-//! 4. [`memory`] counts the FLASH and RAM that a policy takes, and plans the arena in which activations live.
+//! 5. [`infer`] runs it in integers alone, as a microcontroller does.
+//! 6. [`calibrate`] leads from the float network to the integers, with some images.
+//! 7. [`memory`] counts the FLASH and RAM of a policy, to the byte; it knows microcontrollers.
+//! 8. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
+//! 9. [`flow`] is the application without a screen.
 
+pub mod calibrate;
+pub mod data;
 pub mod float;
 pub mod flow;
+pub mod import;
+pub mod infer;
+pub mod link;
 pub mod memory;
 pub mod net;
+mod parallel;
 pub mod quant;
-#[cfg(feature = "web")]
 pub mod ui;
 #[cfg(feature = "web")]
 pub mod web;
