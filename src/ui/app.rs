@@ -2,7 +2,7 @@
 
 use super::{
     browser,
-    components::{Header, Help, help},
+    components::{Header, Help, Patterns, help},
     sections::{
         Controls, DeviceSection, ImagesSection, NetworkSection, PolicySection, ResultSection, ShareSection,
     },
@@ -72,6 +72,7 @@ pub fn App() -> Html {
             </div>
             <footer>{ "Nothing is uploaded: weights and images stay on this machine." }</footer>
             <Help {dialog} />
+            <Patterns />
         </>
     }
 }

@@ -9,6 +9,7 @@ pub mod help;
 mod layer_chart;
 mod layer_row;
 mod layer_table;
+mod pattern;
 mod progress;
 mod skyline;
 
@@ -19,4 +20,5 @@ pub use header::Header;
 pub use help::Help;
 pub use layer_chart::LayerChart;
 pub use layer_table::LayerTable;
+pub use pattern::Patterns;
 pub use progress::Progress;

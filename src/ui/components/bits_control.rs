@@ -1,19 +1,10 @@
-//! The width of one tensor as three radio buttons, told apart by number and pattern.
+//! The width of one tensor as three radio buttons.
 
 use crate::{
     quant::{Bits, Slot},
     ui::state::Action,
 };
 use yew::prelude::*;
-
-/// CSS class with the pattern of a width.
-pub const fn bits_class(bits: Bits) -> &'static str {
-    match bits {
-        Bits::B2 => "bits-2",
-        Bits::B4 => "bits-4",
-        Bits::B8 => "bits-8",
-    }
-}
 
 #[derive(Properties, PartialEq)]
 pub struct BitsControlProps {
@@ -38,7 +29,7 @@ pub fn BitsControl(props: &BitsControlProps) -> Html {
         let slot = *slot;
         let onchange = act.reform(move |_| Action::Set(vec![slot], choice));
         html! {
-            <label class={bits_class(choice)}>
+            <label>
                 <input type="radio" name={name.clone()} value={choice.to_string()} checked={*bits == choice} {onchange}
                     aria-label={format!("{choice} bits")} />
                 <span aria-hidden="true">{ choice.count() }</span>
@@ -50,15 +41,4 @@ pub fn BitsControl(props: &BitsControlProps) -> Html {
             { for Bits::ALL.map(option) }
         </span>
     }
-}
-
-#[derive(Properties, PartialEq)]
-pub struct BitsMarkProps {
-    pub bits: Bits,
-}
-
-/// The pattern of a width with its number, for legends.
-#[component]
-pub fn BitsMark(props: &BitsMarkProps) -> Html {
-    html! { <span class={classes!("mark", bits_class(props.bits))}>{ props.bits.count() }</span> }
 }

@@ -1,5 +1,6 @@
 //! What is taken of one memory, as a bar against its budget and as a sentence.
 
+use super::pattern::Mark;
 use crate::memory::{Bytes, Excess, Memory};
 use yew::prelude::*;
 
@@ -44,7 +45,7 @@ pub fn BudgetBar(props: &BudgetBarProps) -> Html {
     let bars: Html = bars.collect();
     let legend = parts.iter().map(|part| {
         html! {
-            <li><span class={classes!("mark", part.class)} aria-hidden="true"></span>{ part.title }{ " " }
+            <li><Mark class={part.class} />{ part.title }{ " " }
                 <b>{ Bytes(part.bytes).to_string() }</b></li>
         }
     });

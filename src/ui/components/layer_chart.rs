@@ -1,7 +1,7 @@
 //! Bits and RAM of all layers over one axis, with a cursor that tells the figures of one.
 
 use super::{
-    bits_control::BitsMark,
+    pattern::{Mark, bits_class},
     skyline::{BitsBars, Skyline},
 };
 use crate::{
@@ -93,15 +93,13 @@ pub fn LayerChart(props: &LayerChartProps) -> Html {
     html! {
         <figure class="charts">
             <figcaption>
-                <span class="legend">
-                    { "Width: " }{ for Bits::ALL.map(|bits| html! { <BitsMark {bits} /> }) }{ " bits" }
-                </span>
-                <span class="legend">
-                    { "RAM: " }
-                    { for Use::ALL.map(|part| html! {
-                        <><span class={classes!("mark", part.class())} aria-hidden="true"></span>{ part.title() }{ " " }</>
-                    }) }
-                </span>
+                <ul class="legend" aria-label="Widths">
+                    { for Bits::ALL.map(|bits| html! { <li><Mark class={bits_class(bits)} />{ format!("{bits} bits") }</li> }) }
+                </ul>
+                <ul class="legend" aria-label="Uses of RAM">
+                    { for Use::ALL.map(|part| html! { <li><Mark class={part.class()} />{ part.title() }</li> }) }
+                    <li><Mark class="excess" />{ "above the budget" }</li>
+                </ul>
             </figcaption>
             <div class="plot" role="slider" tabindex="0" aria-label="Layer under the cursor of the charts"
                 aria-valuemin="1" aria-valuemax={count.to_string()}

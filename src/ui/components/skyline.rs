@@ -1,6 +1,6 @@
 //! The two drawings over the layers: bits of every tensor, and RAM of every step.
 
-use super::bits_control::bits_class;
+use super::pattern::bits_class;
 use crate::{
     memory::{Bytes, Footprint},
     net::LayerId,
