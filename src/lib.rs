@@ -7,7 +7,9 @@
 //! 2. [`quant`] turns real numbers into integers: widths, ranges, requantization, and the
 //!    [`Policy`](quant::Policy) that holds the width of every tensor.
 //! 3. [`memory`] counts the FLASH and RAM that a policy takes, and plans the arena in which activations live.
+//! 4. [`search`] chooses a policy for a budget.
 
 pub mod memory;
 pub mod net;
 pub mod quant;
+pub mod search;
