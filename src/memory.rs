@@ -19,9 +19,11 @@
 mod arena;
 mod budget;
 mod bytes;
+pub mod catalogue;
 mod flash;
 mod footprint;
 pub mod layout;
+mod lifetimes;
 pub mod paper;
 mod routine;
 #[cfg(test)]
@@ -31,6 +33,8 @@ mod stream;
 pub use arena::{Plan, Scratch};
 pub use budget::{Budget, Excess, Memory, Names, Usage};
 pub use bytes::{Bytes, BytesError};
+pub use catalogue::Mcu;
 pub use flash::{Flash, blob_bytes};
 pub use footprint::{Footprint, MemoryModel, Step};
+pub use lifetimes::Lifetimes;
 pub use routine::{BLOCK_STEP, Routine, scratch_bytes};

@@ -2,8 +2,8 @@
 
 use super::{Budget, Excess, Flash, Memory, Plan, Usage, layout, paper};
 use crate::{
-    net::{Graph, LayerId},
-    quant::Policy,
+    net::{Graph, Layer, LayerId, TensorId},
+    quant::{Bits, Policy},
 };
 
 /// Which of the two memory models counts.
@@ -54,14 +54,50 @@ pub struct Footprint {
 impl MemoryModel {
     /// The two totals.
     pub fn usage(self, graph: &Graph, policy: &Policy) -> Usage {
+        Usage { flash: self.flash(graph, policy), ram: self.ram(graph, policy) }
+    }
+
+    /// Bytes of FLASH.
+    pub fn flash(self, graph: &Graph, policy: &Policy) -> usize {
         match self {
-            Self::Paper => Usage {
-                flash: paper::flash_bytes(graph, policy, paper::Scheme::default()),
-                ram: paper::ram_bytes(graph, policy),
-            },
-            Self::Device => {
-                Usage { flash: Flash::of(graph, policy).total(), ram: Plan::new(graph, policy).arena }
+            Self::Paper => paper::flash_bytes(graph, policy, paper::Scheme::default()),
+            Self::Device => Flash::of(graph, policy).total(),
+        }
+    }
+
+    /// Bytes of RAM.
+    pub fn ram(self, graph: &Graph, policy: &Policy) -> usize {
+        match self {
+            Self::Paper => paper::ram_bytes(graph, policy),
+            Self::Device => Plan::new(graph, policy).arena,
+        }
+    }
+
+    /// Bytes of a layer's weights; 0 if it has none.
+    pub fn weight_bytes(self, graph: &Graph, layer: &Layer, bits: Bits) -> usize {
+        match self {
+            Self::Paper => paper::weight_bytes(graph, layer, bits),
+            Self::Device => layout::weight_bytes(graph, layer, bits),
+        }
+    }
+
+    /// Bytes of an activation tensor.
+    pub fn tensor_bytes(self, graph: &Graph, policy: &Policy, tensor: TensorId) -> usize {
+        match self {
+            Self::Paper => paper::tensor_bytes(graph, policy, tensor),
+            Self::Device => layout::tensor_bytes(graph, policy, tensor),
+        }
+    }
+
+    /// Least bytes of RAM that each layer needs while it runs, by [`LayerId`]; 0 for layers that do not count.
+    pub fn least_ram(self, graph: &Graph, policy: &Policy) -> Vec<usize> {
+        match self {
+            Self::Paper => {
+                let mut least = vec![0; graph.layers.len()];
+                paper::steps(graph, policy).for_each(|step| least[step.layer] = step.live());
+                least
             }
+            Self::Device => Plan::least(graph, policy),
         }
     }
 

@@ -82,3 +82,6 @@ pub fn tensor_bytes(graph: &Graph, policy: &Policy, tensor: TensorId) -> usize {
     let bits = if tensor == graph.logits() { Bits::B8 } else { policy.activation(tensor) };
     bits.bytes(graph.tensors[tensor].shape.elements())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use crate::{
     memory::{
         layout::{align, tensor_bytes},
+        lifetimes::Lifetimes,
         routine::{BLOCK_STEP, Routine, scratch_bytes},
         stream,
     },
@@ -55,35 +56,25 @@ pub struct Demands {
 impl Demands {
     pub fn of(graph: &Graph, policy: &Policy) -> Self {
         let sizes = (0..graph.tensors.len()).map(|t| align(tensor_bytes(graph, policy, t))).collect();
-        let mut last_reader = vec![None; graph.tensors.len()];
-        for (id, layer) in graph.layers.iter().enumerate() {
-            layer.inputs.iter().for_each(|&t| last_reader[t] = Some(id));
-        }
+        let lifetimes = Lifetimes::of(graph);
         let mut demands = Self { sizes, layers: Vec::with_capacity(graph.layers.len()), present: Vec::new() };
-        // Tensors that this or a later layer reads.
-        let mut kept = vec![0];
         for (id, layer) in graph.layers.iter().enumerate() {
-            let is_last_reader = |tensor: TensorId| last_reader[tensor] == Some(id);
             let first = demands.present.len();
-            demands.present.extend(distinct(&layer.inputs).map(|tensor| Present {
-                tensor,
-                distance:
-                    is_last_reader(tensor).then(|| stream::distance(graph, policy, layer, tensor)).flatten(),
-            }));
-            let waiting = kept.iter().filter(|t| !layer.inputs.contains(t));
-            demands.present.extend(waiting.map(|&tensor| Present { tensor, distance: None }));
-            let channels = graph.input_shape(layer).channels;
+            for &tensor in lifetimes.present(id) {
+                let may_overlap = layer.inputs.contains(&tensor) && lifetimes.is_last_reader(id, tensor);
+                let distance =
+                    if may_overlap { stream::distance(graph, policy, layer, tensor) } else { None };
+                demands.present.push(Present { tensor, distance });
+            }
+            let input = layer.inputs[0];
+            let channels = graph.tensors[input].shape.channels;
             demands.layers.push(Demand {
-                input: layer.inputs[0],
+                input,
                 output: layer.output,
                 present: first..demands.present.len(),
                 scratch: align(scratch_bytes(graph, layer, policy.weight(id), channels)),
-                blocked: Blocked::of(graph, policy, id, is_last_reader(layer.inputs[0])),
+                blocked: Blocked::of(graph, policy, id, lifetimes.is_last_reader(id, input)),
             });
-            kept.retain(|&tensor| last_reader[tensor] > Some(id));
-            if last_reader[layer.output].is_some() {
-                kept.push(layer.output);
-            }
         }
         demands
     }
@@ -143,9 +134,4 @@ impl Blocked {
             in_place: last && same_map && same_width,
         })
     }
-}
-
-/// The tensors without repetitions.
-fn distinct(tensors: &[TensorId]) -> impl Iterator<Item = TensorId> {
-    tensors.iter().enumerate().filter(|(i, t)| !tensors[..*i].contains(t)).map(|(_, &t)| t)
 }
