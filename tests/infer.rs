@@ -196,8 +196,10 @@ fn prepared_kernels_are_shared_but_not_mixed_up() {
         let layers = network.layers.iter().enumerate().map(part).collect();
         Engine::from_parts(&network.graph, &network.tensors, layers)
     };
+    fn shared_by_threads(_: &(impl Send + Sync)) {}
     let image = Random(0).codes(32 * 32 * 3, Bits::B8);
     let engine = parts([0, 0]).expect("its own weights");
+    shared_by_threads(&engine);
     let expected = reference::run(&network, &image).expect("a sound network");
     assert_eq!(engine.run(&mut Workspace::default(), &image), Ok(&expected[..]));
     let error = parts([0, 1]).map(drop).expect_err("weights of another layer");
