@@ -14,7 +14,8 @@
 //! 8. [`search`] chooses a policy for a budget.
 //! 9. [`link`] writes a policy as the text of a link.
 //! 10. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
-//! 11. [`flow`] is the application without a screen.
+//! 11. [`flow`] is the application without a screen. The command line (`cli`) and the browser (`web`, the workers, and
+//!     [`ui`], the page) drive it.
 
 pub mod calibrate;
 #[cfg(feature = "cli")]
@@ -30,5 +31,6 @@ pub mod net;
 mod parallel;
 pub mod quant;
 pub mod search;
+pub mod ui;
 #[cfg(feature = "web")]
 pub mod web;

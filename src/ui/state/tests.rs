@@ -175,9 +175,11 @@ fn tasks_show_where_they_belong_and_end() {
 #[test]
 fn the_rule_follows_the_device_and_hands_stay() {
     let target = Target::default();
-    let small = Target { device: None, budget: Budget { flash: target.budget.flash / 2, ..target.budget }, ..target };
+    let small =
+        Target { device: None, budget: Budget { flash: target.budget.flash / 2, ..target.budget }, ..target };
     let ruled = state([Action::SelectTarget(small)]);
     assert_ne!(ruled.design.policy(), State::default().design.policy());
-    let by_hand = state([Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)), Action::SelectTarget(small)]);
+    let by_hand =
+        state([Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)), Action::SelectTarget(small)]);
     assert!(!by_hand.design.fits());
 }
