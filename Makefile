@@ -30,9 +30,9 @@ help: ## this list
 run: build ## build the release app and serve it on this machine (PORT=8080)
 	@node .ci/serve.mjs $(PORT)
 
+# NO_COLOR=true, since Trunk refuses the customary NO_COLOR=1.
 build: ## build the release app into dist/
 	@.ci/tools web
-	# Trunk refuses the customary NO_COLOR=1.
 	$(STEP) "app, release build" env NO_COLOR=true trunk build
 
 test: ## every check there is
