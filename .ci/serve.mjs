@@ -19,9 +19,9 @@ const TYPES = {
 /** Serves dist/ on 127.0.0.1; port 0 takes any free one. Resolves to the server and its address. */
 export async function serve(port) {
   const server = createServer(async (request, response) => {
-    const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-    const file = join(DIST, normalize(path.endsWith("/") ? `${path}index.html` : path));
     try {
+      const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
+      const file = join(DIST, normalize(path.endsWith("/") ? `${path}index.html` : path));
       const body = await readFile(file);
       response.writeHead(200, {
         "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
@@ -30,7 +30,7 @@ export async function serve(port) {
       response.end(body);
     } catch {
       response.writeHead(404, { "Content-Type": TYPES[".txt"] });
-      response.end(`${path}: not found\n`);
+      response.end(`${request.url}: not found\n`);
     }
   });
   await new Promise((resolve, reject) => {
