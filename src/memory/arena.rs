@@ -71,8 +71,9 @@ impl Plan {
         Chain::of(&Demands::of(graph, policy)).lower_bound()
     }
 
-    /// The layer that stands in the way of an arena of `bytes`: one that needs more by itself, or for whose output there
-    /// is no place that both the layers before and after it can live with. `None` if there is such an arena.
+    /// The layer that stands in the way of an arena of `bytes`: one that needs more by itself, or for whose output
+    /// there is no place that the layers before and after it can live with. `None` if the planner finds such an
+    /// arena.
     pub fn obstacle(graph: &Graph, policy: &Policy, bytes: usize) -> Option<LayerId> {
         let demands = Demands::of(graph, policy);
         let obstacle = Chain::of(&demands).obstacle(bytes);
