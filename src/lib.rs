@@ -25,6 +25,7 @@ pub mod memory;
 pub mod net;
 mod parallel;
 pub mod quant;
+pub mod search;
 pub mod ui;
 #[cfg(feature = "web")]
 pub mod web;

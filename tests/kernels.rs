@@ -53,26 +53,26 @@ fn wrong_cases() -> Vec<Case> {
         case.expect("separate buffers are always possible").refused(field, value)
     };
     vec![
-        wrong(Kernel::Pointwise, 0, 0),     // no rows
-        wrong(Kernel::Pointwise, 4, 9),     // another width of the output
-        wrong(Kernel::Pointwise, 6, 3),     // kernel
-        wrong(Kernel::Pointwise, 10, 3),    // input bits
-        wrong(Kernel::Pointwise, 12, 1),    // output bits
-        wrong(Kernel::Pointwise, 13, 16),   // zero point outside the codes
-        wrong(Kernel::Conv, 7, 0),          // stride
-        wrong(Kernel::Conv, 8, 3),          // padding as large as the window
-        wrong(Kernel::Conv, 3, 100),        // windows past the padding
-        wrong(Kernel::Conv, 15, 16),        // padding outside the codes
-        wrong(Kernel::Depthwise, 5, 12),    // another number of channels
-        wrong(Kernel::Depthwise, 6, 4),     // kernel
-        wrong(Kernel::Depthwise, 17, 0),    // no block
-        wrong(Kernel::Depthwise, 17, 8),    // block that is no multiple of 16
-        wrong(Kernel::Linear, 1, 2),        // two pixels
-        wrong(Kernel::Linear, 11, 16),      // weight bits
-        wrong(Kernel::Pool, 7, 0),          // shift
-        wrong(Kernel::Pool, 7, 63),         // shift
-        wrong(Kernel::Add, 5, 0),           // no channels
-        wrong(Kernel::Add, 9, 31),          // shift
+        wrong(Kernel::Pointwise, 0, 0),   // no rows
+        wrong(Kernel::Pointwise, 4, 9),   // another width of the output
+        wrong(Kernel::Pointwise, 6, 3),   // kernel
+        wrong(Kernel::Pointwise, 10, 3),  // input bits
+        wrong(Kernel::Pointwise, 12, 1),  // output bits
+        wrong(Kernel::Pointwise, 13, 16), // zero point outside the codes
+        wrong(Kernel::Conv, 7, 0),        // stride
+        wrong(Kernel::Conv, 8, 3),        // padding as large as the window
+        wrong(Kernel::Conv, 3, 100),      // windows past the padding
+        wrong(Kernel::Conv, 15, 16),      // padding outside the codes
+        wrong(Kernel::Depthwise, 5, 12),  // another number of channels
+        wrong(Kernel::Depthwise, 6, 4),   // kernel
+        wrong(Kernel::Depthwise, 17, 0),  // no block
+        wrong(Kernel::Depthwise, 17, 8),  // block that is no multiple of 16
+        wrong(Kernel::Linear, 1, 2),      // two pixels
+        wrong(Kernel::Linear, 11, 16),    // weight bits
+        wrong(Kernel::Pool, 7, 0),        // shift
+        wrong(Kernel::Pool, 7, 63),       // shift
+        wrong(Kernel::Add, 5, 0),         // no channels
+        wrong(Kernel::Add, 9, 31),        // shift
     ]
 }
 
@@ -144,7 +144,13 @@ fn objects_are_small_and_self_contained() {
             let name = source.file_stem().expect("a file").to_string_lossy().into_owned();
             let object = workspace("objects").join(format!("{name}.{target:?}.o"));
             let mut compile = Command::new(target.compiler());
-            compile.args(toolchain::STRICT).args(target.flags()).arg("-c").arg(&source).arg("-o").arg(&object);
+            compile
+                .args(toolchain::STRICT)
+                .args(target.flags())
+                .arg("-c")
+                .arg(&source)
+                .arg("-o")
+                .arg(&object);
             toolchain::checked(&mut compile);
 
             let undefined = toolchain::checked(Command::new("arm-none-eabi-nm").arg("-u").arg(&object));

@@ -6,8 +6,8 @@ use crate::float::FloatError;
 use crate::infer::PreparedKernel;
 use crate::net::{Layer, LayerId, LayerWeights, Model, Normalization, Op};
 use crate::quant::{
-    AddRequantizer, Bits, Kernel, Policy, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer, RequantizerError,
-    WeightCodes,
+    AddRequantizer, Bits, Kernel, Policy, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer,
+    RequantizerError, WeightCodes,
 };
 
 /// A deviation below this part of the one it is compared with counts as none: the channel is constant.
@@ -113,7 +113,10 @@ impl<'a> Quantization<'a> {
             Op::GlobalAvgPool => {
                 let pixels = self.model.graph.input_shape(layer).pixels() as f64;
                 let factor = input.scale / (output.scale * pixels);
-                QuantizedLayer::Pool(Requantizer::new(factor, -factor * pixels * f64::from(input.zero_point))?)
+                QuantizedLayer::Pool(Requantizer::new(
+                    factor,
+                    -factor * pixels * f64::from(input.zero_point),
+                )?)
             }
             Op::Add => {
                 let other = self.tensors[layer.inputs[1]];
@@ -183,7 +186,8 @@ impl Coded {
             let steps = codes.iter().map(|&w| f64::from(w) - f64::from(q.zero_point));
             steps.zip(zeros.iter().cycle()).map(|(step, zero)| step * zero).sum()
         };
-        let zero_terms = weights.codes.chunks_exact(per_channel).zip(&weights.quantizers).map(zero_term).collect();
+        let zero_terms =
+            weights.codes.chunks_exact(per_channel).zip(&weights.quantizers).map(zero_term).collect();
         let pad_codes = zeros.iter().map(|&zero| nearest_code(zero)).collect();
         Self { weights, bits, input_scale, zero_terms, pad_codes }
     }
@@ -209,7 +213,8 @@ impl Coded {
         let per_channel = self.weights.codes.len() / self.weights.quantizers.len();
         let zero = |codes: &[u8], q: &Quantizer| codes.iter().all(|&code| code == q.zero_point);
         let channels = || self.weights.codes.chunks_exact(per_channel).zip(&self.weights.quantizers);
-        let widest = channels().filter(|(codes, q)| !zero(codes, q)).fold(0.0, |s: f64, (_, q)| s.max(q.scale));
+        let widest =
+            channels().filter(|(codes, q)| !zero(codes, q)).fold(0.0, |s: f64, (_, q)| s.max(q.scale));
         let widest = if widest > 0.0 { widest } else { 1.0 };
         let empty: Vec<bool> = channels().map(|(codes, q)| zero(codes, q)).collect();
         for (q, empty) in self.weights.quantizers.iter_mut().zip(empty) {
@@ -242,12 +247,7 @@ impl Coded {
 
 /// Corrects slope and offset so that the outputs keep the mean and the deviation that they had in the float network
 /// (`float` and `quantized` are of the sums before batch normalization).
-fn reestimate(
-    slope_offset: &mut [(f64, f64)],
-    float: &Moments,
-    quantized: &[(f64, f64)],
-    keep_slopes: bool,
-) {
+fn reestimate(slope_offset: &mut [(f64, f64)], float: &Moments, quantized: &[(f64, f64)], keep_slopes: bool) {
     for (c, ((slope, offset), &(mean, deviation))) in slope_offset.iter_mut().zip(quantized).enumerate() {
         let output_mean = *offset + *slope * float.mean(c);
         let float_deviation = float.deviation(c);

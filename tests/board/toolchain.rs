@@ -74,8 +74,12 @@ impl Target {
         match self {
             Target::Gcc | Target::Clang => vec!["-O2"],
             Target::GccSanitized | Target::ClangSanitized => [&["-O1"], &SANITIZE[..]].concat(),
-            Target::CortexM4 => vec!["-O2", "-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"],
-            Target::CortexM7 => vec!["-O2", "-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"],
+            Target::CortexM4 => {
+                vec!["-O2", "-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+            }
+            Target::CortexM7 => {
+                vec!["-O2", "-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"]
+            }
         }
     }
 

@@ -151,7 +151,17 @@ fn fields(layer: &Layer, integers: &Integers) -> Vec<u32> {
         Kernel::Pool => {
             let r = integers.requantizers[0];
             let out_zero = u32::from(integers.out_zero);
-            vec![r.bias as u32, r.multiplier as u32, height, width, channels, a, out, r.shift.into(), out_zero]
+            vec![
+                r.bias as u32,
+                r.multiplier as u32,
+                height,
+                width,
+                channels,
+                a,
+                out,
+                r.shift.into(),
+                out_zero,
+            ]
         }
         Kernel::Add => {
             let ([m_a, m_b], offset, shift) = integers.add;
@@ -210,7 +220,9 @@ fn distance(layer: &Layer, widths: Widths, input: usize) -> Option<usize> {
         Kernel::Depthwise if layer.block < layer.input[2] => {
             return (layer.stride == 1 && in_bits == out_bits && layer.input == layer.output).then_some(0);
         }
-        Kernel::Pointwise => (1..=pixels.div_ceil(2)).map(|step| pixels.min(2 * step)).map(|n| (n, n)).collect(),
+        Kernel::Pointwise => {
+            (1..=pixels.div_ceil(2)).map(|step| pixels.min(2 * step)).map(|n| (n, n)).collect()
+        }
         Kernel::Conv | Kernel::Depthwise => (0..layer.output[0])
             .map(|y| {
                 let reach = (y * layer.stride + layer.window).saturating_sub(layer.pads[0]);

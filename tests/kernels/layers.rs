@@ -35,7 +35,8 @@ pub type Widths = [u32; 3];
 /// All combinations of widths.
 pub fn all_widths() -> impl Iterator<Item = Widths> {
     const BITS: [u32; 3] = [2, 4, 8];
-    BITS.into_iter().flat_map(|a| BITS.into_iter().flat_map(move |b| BITS.into_iter().map(move |c| [a, b, c])))
+    BITS.into_iter()
+        .flat_map(|a| BITS.into_iter().flat_map(move |b| BITS.into_iter().map(move |c| [a, b, c])))
 }
 
 impl Layer {
@@ -137,7 +138,9 @@ pub fn zoo() -> Vec<Layer> {
                 let [input, output] = [graph.input_shape(layer), graph.output_shape(layer)]
                     .map(|shape| [shape.height, shape.width, shape.channels]);
                 match layer.op {
-                    Op::Conv(window, _) if window.kernel == 1 => Layer::plain(Kernel::Pointwise, input, output),
+                    Op::Conv(window, _) if window.kernel == 1 => {
+                        Layer::plain(Kernel::Pointwise, input, output)
+                    }
                     Op::Conv(window, _) => Layer::windowed(Kernel::Conv, input, output[2], window),
                     Op::Depthwise(window, _) => Layer::windowed(Kernel::Depthwise, input, output[2], window),
                     Op::Linear => Layer::plain(Kernel::Linear, input, output),

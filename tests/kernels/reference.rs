@@ -55,7 +55,9 @@ pub fn outputs(layer: &Layer, integers: &Integers) -> Vec<i64> {
         let ([multiplier_a, multiplier_b], offset, shift) = integers.add;
         let pairs = integers.inputs[0].iter().zip(&integers.inputs[1]);
         let sum = |(&a, &b): (&u8, &u8)| {
-            i64::from(a) * i64::from(multiplier_a) + i64::from(b) * i64::from(multiplier_b) + i64::from(offset)
+            i64::from(a) * i64::from(multiplier_a)
+                + i64::from(b) * i64::from(multiplier_b)
+                + i64::from(offset)
         };
         return pairs.map(|pair| (sum(pair) >> shift).clamp(0, highest)).collect();
     }

@@ -157,7 +157,7 @@ fn History(props: &HistoryProps) -> Html {
                 <thead>
                     <tr>
                         <th scope="col" class="number">{ "No." }</th><th scope="col">{ "Network" }</th>
-                        <th scope="col">{ "Tensors×bits" }</th>
+                        <th scope="col">{ "Bits×tensors" }</th>
                         <th scope="col" class="number">{ "FLASH" }</th><th scope="col" class="number">{ "RAM" }</th>
                         <th scope="col" class="number">{ "Top-1" }</th><th scope="col">{ "Images" }</th>
                         <th scope="col">{ "Policy" }</th>

@@ -7,21 +7,22 @@ import { serve } from "../../../.ci/serve.mjs";
 const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", import.meta.url)))["goog:chromeOptions"];
 
 /**
- * Serves dist/ on a port of its own and opens it; both end with the test `t`.
+ * Serves dist/ on a port of its own and opens it with `hash` after the `#`; both end with the test `t`. Other options are
+ * those of Playwright's contexts, e.g. `viewport` and `colorScheme`.
  * `requests` holds every address asked for by the page and its workers, `problems` every uncaught error and console error.
  */
-export async function openApp(t) {
+export async function openApp(t, { hash = "", ...options } = {}) {
   const { server, address } = await serve(0);
   t.after(() => server.close());
   const browser = await chromium.launch({ executablePath: binary, args });
   t.after(() => browser.close());
 
-  const page = await browser.newPage();
+  const page = await browser.newPage(options);
   const requests = [];
   const problems = [];
   page.on("request", (request) => requests.push(request.url()));
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
-  await page.goto(address, { waitUntil: "networkidle" });
+  await page.goto(address + (hash && `#${hash}`), { waitUntil: "networkidle" });
   return { page, address, requests, problems };
 }
