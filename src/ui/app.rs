@@ -192,7 +192,7 @@ fn use_keys(
     measure: &Callback<()>,
     dialog: &NodeRef,
 ) {
-    let latest = use_mut_ref(|| Callback::noop());
+    let latest = use_mut_ref(Callback::noop);
     *latest.borrow_mut() = measure.clone();
     let (act, ask, dialog) = (act.clone(), ask.clone(), dialog.clone());
     use_effect_with((), move |()| {

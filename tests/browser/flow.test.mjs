@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { openApp } from "./support/app.mjs";
+import { openApp, violations } from "./support/app.mjs";
 
 const LOADED = { timeout: 60_000 };
 const MEASURED = { timeout: 300_000 };
@@ -45,4 +45,5 @@ test("Stop keeps what was counted, and the float network is measured once", asyn
   await page.getByRole("button", { name: "Measure", exact: true }).click();
   await page.locator(".accuracies > div", { hasText: "Integer against float" }).waitFor(MEASURED);
   assert.equal(await page.locator(".history tbody tr").count(), 2);
+  assert.deepEqual(await violations(page), []);
 });

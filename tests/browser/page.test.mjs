@@ -1,8 +1,7 @@
 // The page without a worker's help: network, device, policy, memory, link.
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openApp } from "./support/app.mjs";
+import { openApp, violations } from "./support/app.mjs";
 
 const THEMES = ["light", "dark"];
 const PHONE = { width: 360, height: 740 };
@@ -22,11 +21,6 @@ const hash = (page) => page.evaluate(() => location.hash.slice(1));
 
 async function choose(page, layer, what, bits) {
   await width(page, layer, what, bits).check({ force: true });
-}
-
-async function violations(page) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
 }
 
 test("opens with a demo network, a device, and a policy that fits", async (t) => {

@@ -135,9 +135,12 @@ fn Bars(props: &BarsProps) -> Html {
     if gaps > 0 {
         ram_parts.push(Part { title: "gaps", class: "use-gaps", bytes: gaps });
     }
-    let note = peak.map_or(String::new(), |step| {
-        format!("Highest while {} runs: {}.", name(step.layer), Bytes(step.live()))
-    });
+    let note = match peak {
+        Some(step) if footprint.ram <= budget.ram => {
+            format!("Highest while {} runs: {}.", name(step.layer), Bytes(step.live()))
+        }
+        _ => String::new(),
+    };
     html! {
         <div class="bars">
             <BudgetBar memory={Memory::Flash} parts={flash_parts} used={flash.total()} budget={budget.flash}

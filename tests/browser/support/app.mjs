@@ -1,4 +1,5 @@
 // Opens the built app in Chromium and keeps watch over what it asks for and what goes wrong.
+import { AxeBuilder } from "@axe-core/playwright";
 import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 import { serve } from "../../../.ci/serve.mjs";
@@ -17,7 +18,9 @@ export async function openApp(t, { hash = "", ...options } = {}) {
   const browser = await chromium.launch({ executablePath: binary, args });
   t.after(() => browser.close());
 
-  const page = await browser.newPage(options);
+  // axe opens a page of its own beside this one, which only a context made by hand allows.
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
   const requests = [];
   const problems = [];
   page.on("request", (request) => requests.push(request.url()));
@@ -25,4 +28,10 @@ export async function openApp(t, { hash = "", ...options } = {}) {
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   await page.goto(address + (hash && `#${hash}`), { waitUntil: "networkidle" });
   return { page, address, requests, problems };
+}
+
+/** What axe finds wrong with the page as it is now: a line for every rule. */
+export async function violations(page) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
 }
