@@ -5,19 +5,20 @@
  * in order with constant descriptors. They use no heap, no floating point and no mutable globals, call
  * nothing but memcpy and memset, and are re-entrant.
  *
- * Tensors     unsigned codes, rows of pixels, channels innermost, the lowest channel in the lowest bits. Every
- *             pixel starts on a byte and takes ceil(channels * bits / 8) bytes; spare bits are written as zero
- *             and never looked at.
- * Weights     unsigned codes, lowest bits first. Convolution and linear: one row per output channel, in the order
- *             [kernel][kernel][in_c]. Depthwise: one row per tap, in the order [kernel * kernel][channels].
- *             Every row starts on a byte.
+ * Tensors     unsigned codes, rows of pixels, channels innermost, the lowest channel in the lowest bits.
+ *             Every pixel starts on a byte and takes ceil(channels * bits / 8) bytes; spare bits are written
+ *             as zero and never looked at.
+ * Weights     unsigned codes, lowest bits first. Convolution and linear: one row per output channel, in the
+ *             order [kernel][kernel][in_c]. Depthwise: one row per tap, [kernel * kernel][channels]. Every
+ *             row starts on a byte. Up to three bytes behind the last row are read and ignored, so they must
+ *             exist; in a package they are parameters.
  * Parameters  per output channel; int32 bias[out_c], int32 multiplier[out_c], uint8 shift[out_c] (1 to 62),
  *             uint8 weight_zero[out_c], one table after the other.
  * Arithmetic  acc = bias + sum of in * (weight - weight_zero), modulo 2^32;
  *             out = clamp(out_zero + floor(acc * multiplier / 2^shift), 0, 2^out_bits - 1), exactly.
  *
- * Overlap     Kernels with one input read it front to back and write the output front to back, so the output may
- *             lie over its own input, at a lower or equal address, if it never overtakes the reader:
+ * Overlap     Kernels with one input read it front to back and write the output front to back, so the output
+ *             may lie over its own input, at a lower or equal address, if it never overtakes the reader:
  *               pointwise   two pixels are read, then their outputs are written;
  *               linear      everything is read before the first logit is written;
  *               conv, depthwise with block = channels
@@ -42,7 +43,8 @@
 extern "C" {
 #endif
 
-/* Outcome of a call. Arguments are checked if the runtime is compiled with BS_CHECK=1, else BS_OK is returned. */
+/* Outcome of a call. Arguments are checked if the runtime is compiled with BS_CHECK=1, else BS_OK is
+   returned. */
 typedef enum {
     BS_OK = 0,
     BS_ERROR_ARGUMENT, /* a descriptor that no kernel can run, or a null pointer */
@@ -73,8 +75,8 @@ typedef struct {
     uint8_t in_bits, out_bits, shift, out_zero;
 } bs_pool;
 
-/* Residual add: out = clamp(floor((a * multiplier[0] + b * multiplier[1] + offset) / 2^shift), 0, 2^out_bits - 1).
-   The sum must stay within int32. */
+/* Residual add: out = clamp(floor((a * multiplier[0] + b * multiplier[1] + offset) / 2^shift), 0, 2^out_bits
+   - 1). The sum must stay within int32. */
 typedef struct {
     int32_t multiplier[2], offset;
     uint16_t h, w, channels;

@@ -8,7 +8,7 @@
 bs_status bs_residual_add(const bs_add *layer, const uint8_t *a, const uint8_t *b, uint8_t *out)
 {
     BS_REQUIRE(bs_check_residual_add(layer, a, b, out));
-    const int32_t highest = (int32_t)(1u << layer->out_bits) - 1;
+    const int32_t highest = (int32_t)bs_highest(layer->out_bits);
     const int32_t multiplier_a = layer->multiplier[0];
     const int32_t multiplier_b = layer->multiplier[1];
 
@@ -21,7 +21,8 @@ bs_status bs_residual_add(const bs_add *layer, const uint8_t *a, const uint8_t *
             for (uint32_t position = 0; position < 8 * count; position += 8) {
                 const int32_t sum = (int32_t)(codes_a >> position & 0xFF) * multiplier_a
                     + (int32_t)(codes_b >> position & 0xFF) * multiplier_b + layer->offset;
-                codes |= (uint32_t)bs_clamp(sum >> layer->shift, 0, highest) << position;
+                const int32_t code = sum >> layer->shift;
+                codes |= (uint32_t)(code < 0 ? 0 : code > highest ? highest : code) << position;
             }
             bs_store_codes(out, layer->out_bits, count, codes);
             a += bs_bytes(count, layer->bits[0]);

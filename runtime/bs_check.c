@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
-#include "bs_internal.h"
+#include "bs_dot.h"
 
 /* Whether a width is one of the three. */
 static bool bs_is_width(uint32_t bits)
@@ -14,7 +14,7 @@ static bool bs_is_width(uint32_t bits)
 /* Whether a zero point is a code. */
 static bool bs_is_code(uint32_t code, uint32_t bits)
 {
-    return code < 1u << bits;
+    return code <= bs_highest(bits);
 }
 
 /* Whether an address can hold 32-bit integers. */
@@ -83,30 +83,44 @@ static bs_status bs_verdict(bool valid, const void *in, const void *out, const v
     return bs_is_aligned(scratch) ? BS_OK : BS_ERROR_ARENA;
 }
 
+/* Whether dot products over windows of all channels stay within int32. */
+static bool bs_is_summable(const bs_conv *layer, uint32_t kernel)
+{
+    return kernel * kernel * layer->in_c <= BS_MOST_CODES;
+}
+
 bs_status bs_check_pointwise(const bs_conv *layer, const void *in, const void *out, const void *scratch)
 {
     const bool valid = bs_is_layer(layer) && bs_is_output(layer) && layer->kernel == 1 && layer->stride == 1
-        && layer->pad_top == 0 && layer->pad_left == 0 && layer->out_h == layer->in_h && layer->out_w == layer->in_w;
+        && layer->pad_top == 0 && layer->pad_left == 0 && layer->out_h == layer->in_h
+        && layer->out_w == layer->in_w && bs_is_summable(layer, 1);
     return bs_verdict(valid, in, out, scratch);
 }
 
 bs_status bs_check_conv_first(const bs_conv *layer, const void *in, const void *out, const void *scratch)
 {
-    const bool valid = bs_is_layer(layer) && bs_is_output(layer) && bs_is_window(layer);
+    const bool valid = bs_is_layer(layer) && bs_is_output(layer) && bs_is_window(layer)
+        && bs_is_summable(layer, layer->kernel);
     return bs_verdict(valid, in, out, scratch);
+}
+
+/* Whether depthwise blocks cover all channels or start on bytes. */
+static bool bs_is_block(const bs_conv *layer)
+{
+    return layer->block == layer->in_c
+        || (layer->block != 0 && layer->block < layer->in_c && layer->block % 16 == 0);
 }
 
 bs_status bs_check_depthwise(const bs_conv *layer, const void *in, const void *out, const void *scratch)
 {
     const bool valid = bs_is_layer(layer) && bs_is_output(layer) && bs_is_window(layer)
-        && (layer->kernel == 3 || layer->kernel == 5) && layer->out_c == layer->in_c
-        && (layer->block == layer->in_c || (layer->block != 0 && layer->block < layer->in_c && layer->block % 16 == 0));
+        && (layer->kernel == 3 || layer->kernel == 5) && layer->out_c == layer->in_c && bs_is_block(layer);
     return bs_verdict(valid, in, out, scratch);
 }
 
 bs_status bs_check_linear(const bs_conv *layer, const void *in, const void *logits, const void *scratch)
 {
-    const bool valid = bs_is_layer(layer) && layer->in_h == 1 && layer->in_w == 1;
+    const bool valid = bs_is_layer(layer) && layer->in_h == 1 && layer->in_w == 1 && bs_is_summable(layer, 1);
     const bs_status status = bs_verdict(valid, in, logits, scratch);
     return status == BS_OK && !bs_is_aligned(logits) ? BS_ERROR_ARENA : status;
 }
@@ -121,8 +135,8 @@ bs_status bs_check_avgpool(const bs_pool *layer, const void *in, const void *out
 
 bs_status bs_check_residual_add(const bs_add *layer, const void *a, const void *b, const void *out)
 {
-    const bool valid = layer != NULL && a != NULL && b != NULL && out != NULL && layer->h != 0 && layer->w != 0
-        && layer->channels != 0 && bs_is_width(layer->bits[0]) && bs_is_width(layer->bits[1])
+    const bool valid = layer != NULL && a != NULL && b != NULL && out != NULL && layer->h != 0
+        && layer->w != 0 && layer->channels != 0 && bs_is_width(layer->bits[0]) && bs_is_width(layer->bits[1])
         && bs_is_width(layer->out_bits) && layer->shift <= 30;
     return valid ? BS_OK : BS_ERROR_ARGUMENT;
 }

@@ -10,8 +10,9 @@
 size_t bs_scratch_pointwise(const bs_conv *layer)
 {
     const uint32_t in_c = layer->in_c;
-    const bool widened = in_c <= 16 && layer->weight_bits < 8;
-    return bs_pair_bytes(in_c) + (widened ? 2 * (uint32_t)layer->out_c * bs_round_up(in_c, 2) : 0);
+    const bool narrow = in_c <= 16 && layer->weight_bits < 8;
+    const uint32_t widened_weights = narrow ? 2 * (uint32_t)layer->out_c * bs_round_up(in_c, 2) : 0;
+    return bs_pair_bytes(in_c) + widened_weights;
 }
 
 bs_status bs_pointwise(const bs_conv *layer, const uint8_t *in, uint8_t *out, void *scratch)
@@ -20,19 +21,21 @@ bs_status bs_pointwise(const bs_conv *layer, const uint8_t *in, uint8_t *out, vo
     const uint32_t in_bits = layer->in_bits;
     const uint32_t in_bytes = bs_bytes(layer->in_c, in_bits);
     const uint32_t out_bytes = bs_bytes(layer->out_c, layer->out_bits);
+    const uint32_t n = layer->in_c;
     uint16_t *const x = scratch;
-    bs_pixels pixels = {.x = x, .n = layer->in_c};
+    bs_writer writer = bs_writer_start(layer, 0);
 
     for (uint32_t left = (uint32_t)layer->in_h * layer->in_w; left > 0;) {
-        const bool pair = left > 1;
-        pixels.sum[0] = bs_widen(in, in_bits, pixels.n, x, 2);
-        pixels.sum[1] = bs_widen(pair ? in + in_bytes : in, in_bits, pixels.n, x + 1, 2);
-        pixels.out[0] = out;
-        pixels.out[1] = pair ? out + out_bytes : NULL;
-        bs_run_pixels(layer, &pixels);
-        in += 2 * in_bytes;
-        out += 2 * out_bytes;
-        left -= pair ? 2 : 1;
+        const uint32_t count = bs_min(left, 2);
+        const uint32_t second = count - 1; /* 0: the first pixel once more */
+        uint32_t sums[2];
+        sums[0] = bs_widen_pixel(in, in_bits, n, x);
+        sums[1] = bs_widen_pixel(in + second * in_bytes, in_bits, n, x + 1);
+        bs_write_to(&writer, out, out + second * out_bytes);
+        bs_run_pixels(layer, x, n, sums, &writer);
+        in += count * in_bytes;
+        out += count * out_bytes;
+        left -= count;
     }
     return BS_OK;
 }

@@ -8,7 +8,7 @@
 bs_status bs_avgpool(const bs_pool *layer, const uint8_t *in, uint8_t *out)
 {
     BS_REQUIRE(bs_check_avgpool(layer, in, out));
-    const bs_range range = bs_range_of(layer->out_bits, layer->out_zero);
+    const uint32_t highest = bs_highest(layer->out_bits);
     const uint32_t in_bits = layer->in_bits;
     const uint32_t pixel_bytes = bs_bytes(layer->channels, in_bits);
     const uint32_t pixels = (uint32_t)layer->in_h * layer->in_w;
@@ -30,7 +30,9 @@ bs_status bs_avgpool(const bs_pool *layer, const uint8_t *in, uint8_t *out)
         }
         uint32_t codes = 0;
         for (uint32_t i = 0; i < count; i++) {
-            codes |= bs_requantize(acc[i], layer->multiplier, layer->shift, &range) << (8 * i);
+            const uint32_t code =
+                bs_requantize(acc[i], layer->multiplier, layer->shift, layer->out_zero, highest);
+            codes |= code << (8 * i);
         }
         bs_store_codes(out, layer->out_bits, count, codes);
         in += in_bits >> 1;

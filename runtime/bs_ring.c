@@ -13,15 +13,29 @@ static uint32_t bs_padded_width(const bs_conv *layer)
     return windows > map ? windows : map;
 }
 
-/* Unpacks n codes to bytes. */
-static void bs_unpack(const uint8_t *codes, uint32_t bits, uint32_t n, uint8_t *out)
+/* bs_unpack for one width. */
+BS_INLINE void bs_unpack_width(const uint8_t *codes, uint32_t bits, uint32_t n, uint8_t *out)
 {
-    for (uint32_t left = n; left > 0;) {
-        const uint32_t count = bs_min(left, 4);
-        bs_store_codes(out, 8, count, bs_load_codes(codes, bits, count));
+    for (; n >= 4; n -= 4) {
+        const uint32_t four = bs_spread(bs_load_packed(codes, bits), bits);
+        memcpy(out, &four, 4);
         codes += bits >> 1;
         out += 4;
-        left -= count;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] = (uint8_t)bs_code_at(codes, bits, i);
+    }
+}
+
+/* Unpacks n codes to one byte each. */
+static void bs_unpack(const uint8_t *codes, uint32_t bits, uint32_t n, uint8_t *out)
+{
+    if (bits == 8) {
+        bs_unpack_width(codes, 8, n, out);
+    } else if (bits == 4) {
+        bs_unpack_width(codes, 4, n, out);
+    } else {
+        bs_unpack_width(codes, 2, n, out);
     }
 }
 
@@ -48,10 +62,14 @@ static void bs_load_row(const bs_ring *ring, uint32_t row, uint8_t *out)
     const uint32_t pixel_bytes = bs_bytes(layer->in_c, layer->in_bits);
     const uint8_t *pixel = ring->in + (row - layer->pad_top) * layer->in_w * pixel_bytes;
     out = bs_fill(ring, layer->pad_left, out);
-    for (uint32_t x = 0; x < layer->in_w; x++) {
-        bs_unpack(pixel, layer->in_bits, ring->channels, out);
+    /* A row without gaps is one run of codes. */
+    const bool gaps = 8 * pixel_bytes != layer->in_bits * ring->channels;
+    const uint32_t runs = gaps ? layer->in_w : 1;
+    const uint32_t run = gaps ? ring->channels : layer->in_w * ring->channels;
+    for (uint32_t i = 0; i < runs; i++) {
+        bs_unpack(pixel, layer->in_bits, run, out);
         pixel += pixel_bytes;
-        out += ring->channels;
+        out += run;
     }
     bs_fill(ring, padded_width - layer->pad_left - layer->in_w, out);
 }

@@ -1,9 +1,9 @@
 /*
  * bs_ring.h - a sliding window of input rows with their padding.
  *
- * Rows are widened to one byte per code once, as they come into reach of the window, into a ring of `kernel` slots.
- * The loops over windows therefore know neither borders nor widths, and the output may overwrite rows that have
- * been read.
+ * Rows are widened to one byte per code once, as they come into reach of the window, into a ring of `kernel`
+ * slots. The loops over windows therefore know neither borders nor widths, and the output may overwrite rows
+ * that have been read.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */

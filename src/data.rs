@@ -20,6 +20,8 @@ pub mod listing;
 pub mod preprocess;
 mod resize;
 pub mod split;
+#[cfg(test)]
+mod testing;
 
 pub use archive::{Archive, Limits};
 pub use class_map::{ClassMap, MatchedBy};

@@ -116,6 +116,15 @@ impl FloatNetwork {
         self.run_observed(image, |_| {})
     }
 
+    /// The output with the highest logit; of equals the first.
+    ///
+    /// # Errors
+    /// If the image has another size.
+    pub fn predict(&self, image: &[u8]) -> Result<usize, FloatError> {
+        let logits = self.run(image)?;
+        Ok((1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best }))
+    }
+
     /// As [`FloatNetwork::run`], and shows every layer on the way.
     ///
     /// # Errors

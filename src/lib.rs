@@ -11,10 +11,15 @@
 //! 5. [`infer`] runs it in integers alone, as a microcontroller does.
 //! 6. [`calibrate`] leads from the float network to the integers, with some images.
 //! 7. [`memory`] counts the FLASH and RAM of a policy, to the byte; it knows microcontrollers.
-//! 8. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
-//! 9. [`flow`] is the application without a screen.
+//! 8. [`search`] chooses a policy for a budget.
+//! 9. [`link`] writes a policy as the text of a link.
+//! 10. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
+//! 11. [`flow`] is the application without a screen. The command line (`cli`) and the browser (`web`, the workers, and
+//!     [`ui`], the page) drive it.
 
 pub mod calibrate;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod data;
 pub mod float;
 pub mod flow;

@@ -1,5 +1,15 @@
-//! The browser: the line between the page and its worker.
+//! The browser: workers, files, messages.
+//!
+//! The page only draws. It talks to one worker, which owns the flow and reads the user's files; that worker starts a
+//! pool of evaluation workers, one per core, each of which holds its own share of the images. No memory is shared,
+//! so any static host will do.
 
+mod evaluator;
+mod files;
+mod pool;
 mod port;
+mod runner;
+mod wire;
+pub mod worker;
 
 pub use port::Port;

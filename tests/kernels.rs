@@ -63,7 +63,7 @@ fn wrong_cases() -> Vec<Case> {
         wrong(Kernel::Conv, 8, 3),        // padding as large as the window
         wrong(Kernel::Conv, 3, 100),      // windows past the padding
         wrong(Kernel::Conv, 15, 16),      // padding outside the codes
-        wrong(Kernel::Depthwise, 5, 12),  // another number of channels
+        wrong(Kernel::Depthwise, 5, 10),  // another number of channels
         wrong(Kernel::Depthwise, 6, 4),   // kernel
         wrong(Kernel::Depthwise, 17, 0),  // no block
         wrong(Kernel::Depthwise, 17, 8),  // block that is no multiple of 16
@@ -100,7 +100,7 @@ fn in_parallel<T: Send + Sync + Copy>(items: &[T], run: impl Fn(T) + Sync) {
 }
 
 /// Compiles the driver for a target and runs a file of cases.
-fn run_driver(target: Target, file: &Path, case_count: usize, flags: &[&str]) {
+fn run_driver(target: Target, file: &Path, cases: &[Case], flags: &[&str]) {
     let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels");
     let platform = if target.is_board() { "platform_board.c" } else { "platform_host.c" };
     let mut sources = toolchain::runtime_sources();
@@ -110,13 +110,29 @@ fn run_driver(target: Target, file: &Path, case_count: usize, flags: &[&str]) {
     target.compile(&Program { sources: &sources, includes: &includes, flags }, &program);
     let output = target.run(&program, &[file.to_str().expect("a path in UTF-8")]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    println!("{target:?}: {}", text.trim_end());
+    println!("{target:?}: {}", text.lines().last().unwrap_or("no output"));
     assert!(
-        output.status.success() && text.contains(&format!("{case_count} cases, 0 differing bytes")),
-        "{target:?}: {}\n{text}{}",
+        output.status.success() && text.contains(&format!("{} cases, 0 differing bytes", cases.len())),
+        "{target:?}: {}\n{}{}",
         output.status,
+        with_descriptions(&text, cases),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// The driver's output with a description behind each number of a case, cut to a readable length.
+fn with_descriptions(text: &str, cases: &[Case]) -> String {
+    let describe = |line: &str| {
+        let number =
+            line.strip_prefix("case ").and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
+        match number.and_then(|number| cases.get(number)) {
+            Some(Case { layer, widths, layout, .. }) => {
+                format!("{line}\n    {widths:?} {layout:?} {layer:?}\n")
+            }
+            None => format!("{line}\n"),
+        }
+    };
+    text.lines().take(20).map(describe).collect()
 }
 
 #[test]
@@ -124,7 +140,7 @@ fn every_kernel_equals_the_reference() {
     let cases = random_cases();
     let file = workspace("kernels").join("cases.bin");
     std::fs::write(&file, case_file(&cases)).expect("space for the cases");
-    in_parallel(&TARGETS, |target| run_driver(target, &file, cases.len(), &[]));
+    in_parallel(&TARGETS, |target| run_driver(target, &file, &cases, &[]));
 }
 
 #[test]
@@ -132,7 +148,7 @@ fn debug_builds_refuse_wrong_arguments() {
     let cases = wrong_cases();
     let file = workspace("kernels").join("wrong.bin");
     std::fs::write(&file, case_file(&cases)).expect("space for the cases");
-    run_driver(Target::GccSanitized, &file, cases.len(), &["-DBS_CHECK=1"]);
+    run_driver(Target::GccSanitized, &file, &cases, &["-DBS_CHECK=1"]);
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl ClassMap {
 /// The map, or why there is none, as the continuation of a sentence.
 fn by_label(classes: &[Class], outputs: usize, labels: &[String]) -> Result<ClassMap, String> {
     if labels.len() != outputs {
-        return Err(format!(", but {} labels", labels.len()));
+        return Err(format!(", its list of labels {}", labels.len()));
     }
     let plain = |text: &str| text.to_lowercase().replace('_', " ");
     let labels: Vec<String> = labels.iter().map(|label| plain(label)).collect();
@@ -161,7 +161,7 @@ mod tests {
             ),
             (1001, None, "after a background"),
             (3, Some(labels(&["cat", "cow", "ant"])), "none of them labelled as the folder dog"),
-            (3, Some(labels(&["cat"])), "3 outputs, but 1 labels"),
+            (3, Some(labels(&["cat"])), "3 outputs, its list of labels 1;"),
         ] {
             let error = ClassMap::new(&pets, outputs, names.as_deref()).expect_err("no map").to_string();
             assert!(error.contains(expected), "{error}");

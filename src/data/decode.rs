@@ -4,8 +4,11 @@
 //! are not equal: the JPEG standard leaves rounding open, and browsers use whatever their platform has.
 //! [`PureRust`] is therefore the same code everywhere: scalar, integer arithmetic, with all processor
 //! specific routes of its crates left out when it is compiled (zune-jpeg's option `set_use_unsafe(false)`
-//! would not do: its AVX2 flag stays set beside it). Against libjpeg-turbo it differs by a few levels in
-//! some pixels; `tests/data_shared.rs` measures how much.
+//! would not do: its AVX2 flag stays set beside it).
+//!
+//! Against libjpeg-turbo (through Pillow), 291 photographs of three sets, all but one with halved chroma,
+//! differ by 5 levels at most and by 0.19 to 0.29 on average of a set; at most 0.06 % of the levels differ
+//! by more than 2. `tests/data_shared.rs` compares what is left of that in network inputs.
 //!
 //! Not looked at: EXIF orientation, colour profiles and gamma. Networks are trained on pixels read
 //! without them.
@@ -116,7 +119,8 @@ fn check_size(width: usize, height: usize) -> Result<(), DataError> {
 }
 
 fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, DataError> {
-    let damaged = |found: String| DataError::DamagedImage { format: "JPEG", found };
+    // The decoder's messages may end in a line break.
+    let damaged = |found: String| DataError::DamagedImage { format: "JPEG", found: found.trim().to_owned() };
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
@@ -166,4 +170,91 @@ fn decode_png(bytes: &[u8]) -> Result<RgbImage, DataError> {
         }
     };
     RgbImage::new(width, height, pixels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::testing::{image_file, ppm};
+
+    /// Largest and mean difference of levels.
+    fn difference(a: &RgbImage, b: &RgbImage) -> (u8, f64) {
+        assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+        let each = || a.pixels().iter().zip(b.pixels()).map(|(a, b)| a.abs_diff(*b));
+        (each().max().unwrap_or(0), each().map(f64::from).sum::<f64>() / a.pixels().len() as f64)
+    }
+
+    #[test]
+    fn jpeg_is_within_rounding_of_libjpeg_turbo() {
+        for (name, most, mean) in [
+            ("photo_444", 3, 0.3),
+            ("photo_422", 4, 0.3),
+            ("photo_420", 5, 0.5),
+            ("photo_progressive", 5, 0.5),
+            ("photo_restart", 5, 0.5),
+            ("photo_gray", 1, 0.1),
+            ("photo_cmyk", 3, 0.5),
+        ] {
+            let decoded = PureRust.decode(&image_file(&format!("{name}.jpg"))).expect(name);
+            let found = difference(&decoded, &ppm(&format!("{name}.ppm")));
+            assert!(found.0 <= most && found.1 <= mean, "{name}: max {}, mean {:.3}", found.0, found.1);
+        }
+    }
+
+    #[test]
+    fn png_is_exact() {
+        for name in [
+            "rgb8",
+            "rgb8_interlaced",
+            "rgb16",
+            "gray1",
+            "gray8",
+            "gray16",
+            "graya8",
+            "rgba8",
+            "palette4",
+            "palette4_alpha",
+        ] {
+            let decoded = PureRust.decode(&image_file(&format!("{name}.png"))).expect(name);
+            assert_eq!(difference(&decoded, &ppm(&format!("{name}.ppm"))).0, 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_files_are_told_by_name() {
+        for (bytes, expected) in [
+            (&b"GIF89a"[..], "a GIF image"),
+            (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP image"),
+            (b"BM....", "a BMP image"),
+            (b"hello", "the bytes 68 65 6c 6c 6f"),
+            (b"", "nothing"),
+        ] {
+            let error = PureRust.decode(bytes).expect_err("no image").to_string();
+            assert!(error.contains(expected) && error.contains("convert it to JPEG or PNG"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_image_cut_short_is_an_error() {
+        for name in ["photo_444.jpg", "photo_420.jpg", "photo_progressive.jpg", "photo_gray.jpg", "rgb8.png"]
+        {
+            let bytes = image_file(name);
+            for part in [20, bytes.len() / 2, bytes.len() * 9 / 10] {
+                let error = PureRust.decode(&bytes[..part]).expect_err(name);
+                assert!(matches!(error, DataError::DamagedImage { .. }), "{name} cut to {part}: {error}");
+                assert_eq!(error.to_string().lines().count(), 1, "one sentence");
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_of_too_many_pixels_is_refused_before_it_is_decoded() {
+        let mut bytes = image_file("rgb8.png");
+        bytes[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
+        let mut checksum = flate2::Crc::new();
+        checksum.update(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&checksum.sum().to_be_bytes());
+        let error = PureRust.decode(&bytes).expect_err("65536 x 65536");
+        assert!(matches!(error, DataError::TooLarge { found: 0x1_0000_0000, .. }), "{error}");
+    }
 }

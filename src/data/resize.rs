@@ -94,3 +94,29 @@ fn mean_pixel(row: &[u8], tap: &Tap) -> [u8; 3] {
 fn level(sum: i32) -> u8 {
     (sum >> FRACTION_BITS).min(255) as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::testing::ppm;
+
+    #[test]
+    fn equals_pillow_bit_for_bit() {
+        let image = ppm("photo_444.ppm");
+        for (width, height) in [(29, 24), (20, 37), (45, 11), (7, 5), (1, 1), (64, 50), (45, 90), (36, 30)] {
+            let expected = ppm(&format!("resize/{width}x{height}.ppm"));
+            let found = resize(&image, (width, height), 0..width, 0..height);
+            assert!(found == expected.pixels(), "{width}x{height}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_a_part_of_the_whole() {
+        let image = ppm("photo_420.ppm");
+        let whole = resize(&image, (29, 24), 0..29, 0..24);
+        let window = resize(&image, (29, 24), 5..20, 3..17);
+        let rows = whole.chunks_exact(3 * 29).take(17).skip(3);
+        let part: Vec<u8> = rows.flat_map(|row| row[15..60].to_vec()).collect();
+        assert_eq!(window, part);
+    }
+}

@@ -82,9 +82,9 @@ mod tests {
         assert_eq!(flash.weights, 4_209_088);
         // 10,944 hidden channels and 1000 classes; all counts are even and all rows whole words.
         assert_eq!(flash.parameters, 10 * 11_944);
-        assert_eq!(flash.descriptors, 28 * 40 + 20);
-        assert_eq!(flash.code, 900 + 1200 + 1100 + 500 + 250);
-        assert_eq!(flash.total(), 4_209_088 + 119_440 + 1140 + 3950);
+        assert_eq!(flash.descriptors, 28 * 36 + 20);
+        assert_eq!(flash.code, 2300 + 1300 + 2200 + 300 + 600);
+        assert_eq!(flash.total(), 4_209_088 + 119_440 + 1028 + 6700);
     }
 
     #[test]

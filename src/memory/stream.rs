@@ -24,17 +24,27 @@ pub fn distance(graph: &Graph, policy: &Policy, layer: &Layer, input: TensorId) 
     Some(align(match Routine::of(layer) {
         Routine::Pool => return None,
         Routine::Linear => 0,
-        Routine::Add => lead(pixels, 1, read, written),
-        Routine::Pointwise => lead(pixels, 2, read, written),
+        Routine::Add => group_lead(graph, policy, layer, input),
+        Routine::Pointwise => pair_lead(pixels, read, written),
         Routine::Conv | Routine::Depthwise => row_lead(graph, layer, read, written),
     }))
 }
 
-/// Bytes by which writing gets ahead of reading before the last step, if each step reads `step` pixels and then
-/// writes as many.
-fn lead(pixels: usize, step: usize, read: usize, written: usize) -> usize {
-    let before_last = (pixels.div_ceil(step) - 1) * step;
+/// Bytes by which writing gets ahead of reading before the last step, if two pixels are read, then written, and so on.
+fn pair_lead(pixels: usize, read: usize, written: usize) -> usize {
+    let before_last = 2 * (pixels.div_ceil(2) - 1);
     before_last * written.saturating_sub(read)
+}
+
+/// The same if four channels of a pixel are read, then written, and so on.
+fn group_lead(graph: &Graph, policy: &Policy, layer: &Layer, input: TensorId) -> usize {
+    let shape = graph.output_shape(layer);
+    let before_last = 4 * (shape.channels.div_ceil(4) - 1);
+    let bytes = |tensor: TensorId| {
+        let pixels = (shape.pixels() - 1) * pixel_bytes(graph, policy, tensor);
+        pixels + policy.activation(tensor).bytes(before_last)
+    };
+    bytes(layer.output).saturating_sub(bytes(input))
 }
 
 /// The same for routines that write rows: before row y of output all rows of input under its window are read.
@@ -104,6 +114,19 @@ mod tests {
         let half = depthwise(Window { kernel: 3, stride: 2, pads: Pads::same(6, 3, 2) });
         assert_eq!(distance_of(&half, Bits::B8), Some(0));
         assert_eq!(distance_of(&half, Bits::B2), Some(0));
+    }
+
+    #[test]
+    fn adds_lead_until_the_last_four_channels() {
+        let mut graph = Graph::new(Shape::new(3, 3, 10));
+        graph.add("add", 0, 0);
+        graph.linear("fc", 1, 2);
+        let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+        let distance = |policy: &Policy| distance(&graph, policy, &graph.layers[0], 0);
+        assert_eq!(distance(&policy), Some(0), "equal widths work in place");
+        policy.set(Slot::Activation(0), Bits::B2);
+        // 8 pixels of 3 and 10 bytes, then 8 channels of 2 and 8 bytes.
+        assert_eq!(distance(&policy), Some(align(8 * 7 + 6)));
     }
 
     #[test]

@@ -1,20 +1,23 @@
 //! The page's end of the line to its worker.
-//!
-//! A message is an object: `control` holds a [`Command`] or an [`Event`] in postcard's encoding; `files` (to the
-//! worker) and `bulk` (from it) hold what travels beside it and is never copied through Wasm memory.
 
+use super::wire;
 use crate::flow::{Command, Event};
-use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer};
 use std::{cell::RefCell, rc::Rc};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{ErrorEvent, File, HtmlMetaElement, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
+use web_sys::{
+    Blob, BlobPropertyBag, ErrorEvent, File, HtmlMetaElement, MessageEvent, Url, Worker, WorkerOptions,
+    WorkerType,
+};
 use yew::Callback;
+
+type Waiting = Rc<RefCell<Option<Vec<(Command, Vec<File>)>>>>;
 
 /// A worker that listens. Dropping the port ends it.
 pub struct Port {
     worker: Worker,
-    /// Messages written before the worker listens; `None` once it does.
-    waiting: Rc<RefCell<Option<Vec<Object>>>>,
+    /// Commands sent before the worker listens; `None` once it does.
+    waiting: Waiting,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
@@ -25,19 +28,21 @@ impl Port {
     /// # Errors
     /// A sentence for the user if the page names no worker or the browser starts none.
     pub fn spawn(on_event: Callback<(Event, Option<ArrayBuffer>)>) -> Result<Self, String> {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(&worker_url()?, &options)
-            .map_err(|error| format!("The browser did not start the worker: {}", describe(&error)))?;
-
-        let waiting = Rc::new(RefCell::new(Some(Vec::new())));
+        let worker = start().map_err(|error| {
+            format!("The browser did not start the worker: {}. Reload the page.", wire::describe(&error))
+        })?;
+        let waiting: Waiting = Rc::new(RefCell::new(Some(Vec::new())));
         let on_message = Closure::new({
             let (worker, waiting, on_event) = (worker.clone(), waiting.clone(), on_event.clone());
             move |message: MessageEvent| {
-                for earlier in waiting.take().into_iter().flatten() {
-                    post(&worker, &earlier);
+                for (command, files) in waiting.take().into_iter().flatten() {
+                    post(&worker, &command, &files);
                 }
-                on_event.emit(decode(&message.data()));
+                let (event, bulk) = wire::decode(&message.data()).unwrap_or_else(|| {
+                    let message = "The worker is of another version than the page. Reload the page.".into();
+                    (Event::Crashed { message }, Array::new())
+                });
+                on_event.emit((event, bulk.get(0).dyn_into().ok()));
             }
         });
         worker.set_onmessage(Some(JsCast::unchecked_ref(on_message.as_ref())));
@@ -55,10 +60,9 @@ impl Port {
 
     /// Sends a command with the files it speaks of. Before the worker's first event it is kept.
     pub fn send(&self, command: &Command, files: &[File]) {
-        let message = encode(command, files);
         match self.waiting.borrow_mut().as_mut() {
-            Some(waiting) => waiting.push(message),
-            None => post(&self.worker, &message),
+            Some(waiting) => waiting.push((command.clone(), files.to_vec())),
+            None => post(&self.worker, command, files),
         }
     }
 }
@@ -69,44 +73,28 @@ impl Drop for Port {
     }
 }
 
-/// Address of the worker's script, as the document names it.
-fn worker_url() -> Result<String, String> {
-    let missing = || "The page names no worker: <meta name=\"worker\"> is missing.".to_owned();
+/// Starts the worker that the document names. A worker inherits the page's security policy only if it starts from a
+/// blob. That blob does not know where the page lies; the worker's name says so.
+fn start() -> Result<Worker, JsValue> {
+    let missing = || JsValue::from(js_sys::Error::new("the page does not say where it is"));
     let document = web_sys::window().and_then(|w| w.document()).ok_or_else(missing)?;
-    let meta = document.query_selector("meta[name=worker]").ok().flatten().ok_or_else(missing)?;
-    let name = meta.dyn_into::<HtmlMetaElement>().map_err(|_| missing())?.content();
-    let base = document.base_uri().ok().flatten().ok_or_else(missing)?;
-    Url::new_with_base(&name, &base).map(|url| url.href()).map_err(|_| missing())
+    let meta = document.query_selector("meta[name=worker]")?.ok_or_else(missing)?;
+    let module = meta.dyn_into::<HtmlMetaElement>()?.content();
+    let base = document.base_uri()?.ok_or_else(missing)?;
+    let base = base.split('#').next().unwrap_or_default();
+    let url = Url::new_with_base(&module, base)?;
+    let script = Array::of1(&format!("import {};", js_sys::JSON::stringify(&url.href().into())?).into());
+    let javascript = BlobPropertyBag::new();
+    javascript.set_type("text/javascript");
+    let blob = Blob::new_with_str_sequence_and_options(&script, &javascript)?;
+    let options = WorkerOptions::new();
+    options.set_type(WorkerType::Module);
+    options.set_name(base);
+    // Not revoked: the pool's workers start from the same blob.
+    Worker::new_with_options(&Url::create_object_url_with_blob(&blob)?, &options)
 }
 
-fn encode(command: &Command, files: &[File]) -> Object {
-    let control = postcard::to_stdvec(command).expect("a command has only types that postcard writes");
-    let message = Object::new();
-    set(&message, "control", &Uint8Array::from(control.as_slice()));
-    set(&message, "files", &files.iter().collect::<Array>());
-    message
-}
-
-fn decode(message: &JsValue) -> (Event, Option<ArrayBuffer>) {
-    let get = |key: &str| Reflect::get(message, &key.into()).unwrap_or(JsValue::UNDEFINED);
-    let event = get("control")
-        .dyn_into::<Uint8Array>()
-        .ok()
-        .and_then(|control| postcard::from_bytes(&control.to_vec()).ok())
-        .unwrap_or_else(|| Event::Crashed {
-            message: "The worker is of another version than the page. Reload the page.".into(),
-        });
-    (event, get("bulk").dyn_into().ok())
-}
-
-fn set(object: &Object, key: &str, value: &JsValue) {
-    Reflect::set(object, &key.into(), value).expect("a plain object takes any key");
-}
-
-fn post(worker: &Worker, message: &Object) {
-    worker.post_message(message).expect("bytes and files can be cloned");
-}
-
-fn describe(error: &JsValue) -> String {
-    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |e| String::from(e.message()))
+fn post(worker: &Worker, command: &Command, files: &[File]) {
+    let (message, _) = wire::encode(command, &files.iter().collect());
+    worker.post_message(&message).expect("bytes and files can be cloned");
 }

@@ -162,9 +162,9 @@ static void paint_stack(void)
 #define REGION_ENABLE 1u
 #define SHCSR_FAULTS (7u << 16) /* MemManage, BusFault, UsageFault get handlers of their own */
 
-/* Opens `length` bytes (a multiple of 32) from `base` (a multiple of the next power of two), with MPU regions from
-   `number` on. A region is a power of two with eight parts that can be switched off; what is left after whole
-   parts goes into the next region. Returns the next free region. */
+/* Opens `length` bytes (a multiple of 32) from `base` (a multiple of the next power of two), with MPU regions
+   from `number` on. A region is a power of two with eight parts that can be switched off; what is left after
+   whole parts goes into the next region. Returns the next free region. */
 static uint32_t open_region(uint32_t number, uint32_t base, uint32_t length, uint32_t access)
 {
     while (length > 0) {
@@ -193,10 +193,11 @@ static uint32_t address_of(const uint8_t *symbol)
 static void close_memory(void)
 {
     uint32_t region = 0;
+    const uint32_t data = ACCESS_FULL | NO_EXECUTE;
     region = open_region(region, address_of(&_flash_start), address_of(&_flash_length), ACCESS_READ_ONLY);
-    region = open_region(region, address_of(&_ram_start), address_of(&_ram_length), ACCESS_FULL | NO_EXECUTE);
-    region = open_region(region, address_of(&_test_start), address_of(&_test_length), ACCESS_FULL | NO_EXECUTE);
-    region = open_region(region, 0x40000000u, 0x20000000u, ACCESS_FULL | NO_EXECUTE);
+    region = open_region(region, address_of(&_ram_start), address_of(&_ram_length), data);
+    region = open_region(region, address_of(&_test_start), address_of(&_test_length), data);
+    open_region(region, 0x40000000u, 0x20000000u, data); /* peripherals */
     MPU_CTRL = 1;
     SHCSR |= SHCSR_FAULTS;
     __asm volatile("dsb\n\tisb");

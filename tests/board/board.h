@@ -1,13 +1,13 @@
 /*
  * board.h - bare-metal test programs on QEMU's Cortex-M4 (mps2-an386) and Cortex-M7 (mps2-an500).
  *
- * A test program is main() from the caller plus startup.c and board.c of this folder, linked with mps2.ld. It starts
- * with the FPU on, .data and .bss set up, the stack painted and the MPU closed around the lengths that the linker
- * was given. The value of main() becomes the exit code of QEMU; a fault prints where and exits with 99.
- * toolchain.rs has the commands that compile and run it.
+ * A test program is main() from the caller plus startup.c and board.c of this folder, linked with mps2.ld. It
+ * starts with the FPU on, .data and .bss set up, the stack painted and the MPU closed around the lengths that
+ * the linker was given. The value of main() becomes the exit code of QEMU; a fault prints where and exits
+ * with 99. toolchain.rs has the commands that compile and run it.
  *
- * Buffers of the test itself, which are no part of the firmware under test, are marked BOARD_TEST_DATA: they lie in
- * a memory of their own (2 MB, not zeroed) and do not count against RAM_LEN.
+ * Buffers of the test itself, which are no part of the firmware under test, are marked BOARD_TEST_DATA: they
+ * lie in a memory of their own (2 MB, not zeroed) and do not count against RAM_LEN.
  */
 #ifndef BOARD_H
 #define BOARD_H

@@ -1,7 +1,7 @@
 //! Compiles C programs for the host and for the emulated boards, and runs them.
 //!
-//! Included by tests and benches with `#[path = "board/toolchain.rs"] mod toolchain;`. Programs for a board are
-//! linked with the start-up code beside this file; `board.h` says what it offers.
+//! Included by tests and benches with `#[path = "board/toolchain.rs"] mod toolchain;`. Programs for a board
+//! are linked with the start-up code beside this file; `board.h` says what it offers.
 
 // Each test that includes this file uses a part of it.
 #![allow(dead_code)]

@@ -1,5 +1,8 @@
 //! Layers as driver.c reads them: packed tensors, where they lie in memory, and the expected output.
 
+// The benchmark includes this file and uses a part of it.
+#![allow(dead_code)]
+
 use crate::layers::{Integers, Kernel, Layer, Rng, Widths};
 use crate::reference;
 
@@ -27,6 +30,8 @@ const STATUS: usize = 1;
 const FIELDS: usize = 2;
 const FIELD_COUNT: usize = 24;
 const AFTER_FIELDS: usize = FIELDS + FIELD_COUNT;
+/// Bytes behind the weights that the runtime may read.
+const READ_AHEAD: usize = 3;
 /// Value of the header's first word at the end of a file.
 const END: u32 = 6;
 
@@ -119,15 +124,17 @@ fn pack_rows(codes: &[u8], row: usize, bits: u32) -> Vec<u8> {
 fn pack_weights(layer: &Layer, integers: &Integers) -> Vec<u8> {
     let (codes, bits) = (&integers.weights, integers.widths[1]);
     let taps = layer.window * layer.window;
-    match layer.kernel {
-        Kernel::Pool | Kernel::Add => Vec::new(),
+    let mut packed = match layer.kernel {
+        Kernel::Pool | Kernel::Add => return Vec::new(),
         Kernel::Depthwise => {
             let channels = layer.input[2];
             let by_tap = (0..taps).flat_map(|tap| (0..channels).map(move |c| codes[c * taps + tap]));
             pack_rows(&by_tap.collect::<Vec<u8>>(), channels, bits)
         }
         _ => pack_rows(codes, taps * layer.input[2], bits),
-    }
+    };
+    packed.extend([0xFF; READ_AHEAD]);
+    packed
 }
 
 /// Tables of a layer with weights.

@@ -1,9 +1,9 @@
 /*
  * driver.c - runs the layers of a case file and compares their outputs byte by byte.
  *
- * The file is written by tests/kernels/cases.rs, in 32-bit little-endian words and bytes; see struct header. It is
- * read one case at a time. Every buffer is allocated at its exact size and filled with rubbish, so that sanitizers on
- * the host, and guards on the boards, catch any access beside it.
+ * The file is written by tests/kernels/cases.rs, in 32-bit little-endian words and bytes; see struct header.
+ * It is read one case at a time. Every buffer is allocated at its exact size and filled with rubbish, so that
+ * sanitizers on the host, and guards on the boards, catch any access beside it.
  */
 #include "bitsmith.h"
 #include "platform.h"
@@ -13,7 +13,8 @@
 
 enum { KERNEL_POINTWISE, KERNEL_CONV, KERNEL_DEPTHWISE, KERNEL_LINEAR, KERNEL_POOL, KERNEL_ADD, KERNEL_END };
 
-/* Start of a case. Lengths and offsets are in bytes. Behind it: in[0], in[1], weights, params, expected output. */
+/* Start of a case. Lengths and offsets are in bytes. Behind it: in[0], in[1], weights, params, expected
+   output. */
 typedef struct {
     uint32_t kernel;
     uint32_t status;         /* what the call must return; the output is looked at only if it is BS_OK */
@@ -99,7 +100,8 @@ static size_t scratch_of(uint32_t kernel, const bs_conv *layer)
 }
 
 /* Calls the kernel of a case. */
-static bs_status run(const header *h, const bs_conv *conv, const uint8_t *const in[2], uint8_t *out, void *scratch)
+static bs_status run(const header *h, const bs_conv *conv, const uint8_t *const in[2], uint8_t *out,
+                     void *scratch)
 {
     switch (h->kernel) {
     case KERNEL_POINTWISE:
@@ -136,7 +138,8 @@ static void complain(uint32_t number, const char *what, uint32_t found, uint32_t
 }
 
 /* Compares an output; returns the number of bytes that differ and complains about the first. */
-static uint32_t compare(uint32_t number, const char *what, const uint8_t *found, const uint8_t *expected, uint32_t n)
+static uint32_t compare(uint32_t number, const char *what, const uint8_t *found, const uint8_t *expected,
+                        uint32_t n)
 {
     uint32_t wrong = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -148,6 +151,21 @@ static uint32_t compare(uint32_t number, const char *what, const uint8_t *found,
         }
     }
     return wrong;
+}
+
+/* Says how many instructions a case took, in benchmarks. */
+static void report(uint32_t number, uint32_t instructions)
+{
+#ifdef BENCHMARK
+    platform_print("case ");
+    platform_print_number(number);
+    platform_print(": instructions ");
+    platform_print_number(instructions);
+    platform_print("\n");
+#else
+    (void)number;
+    (void)instructions;
+#endif
 }
 
 /* A buffer with the next `bytes` of the file. */
@@ -179,7 +197,10 @@ static uint32_t run_case(uint32_t number, const header *h)
     uint8_t *const out = h->arena_bytes != 0 ? arena + h->out_offset : platform_allocate(h->out_bytes);
 
     const bs_conv conv = describe_conv(h->fields, weights, params);
-    const bs_status status = run(h, &conv, in, out, platform_allocate(h->scratch));
+    void *const scratch = platform_allocate(h->scratch);
+    const uint32_t start = platform_instructions();
+    const bs_status status = run(h, &conv, in, out, scratch);
+    report(number, platform_instructions() - start);
     if ((uint32_t)status != h->status) {
         complain(number, "status", (uint32_t)status, h->status);
         return 1;
@@ -187,9 +208,9 @@ static uint32_t run_case(uint32_t number, const header *h)
     if (status != BS_OK) {
         return 0;
     }
-    const size_t scratch = scratch_of(h->kernel, &conv);
-    if (scratch != h->scratch) {
-        complain(number, "scratch", (uint32_t)scratch, h->scratch);
+    const size_t scratch_bytes = scratch_of(h->kernel, &conv);
+    if (scratch_bytes != h->scratch) {
+        complain(number, "scratch", (uint32_t)scratch_bytes, h->scratch);
         return 1;
     }
     uint32_t wrong = compare(number, "output byte", out, expected, h->out_bytes);

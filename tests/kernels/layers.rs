@@ -1,7 +1,10 @@
 //! Shapes of layers to test, and random integers for them.
 
+// The benchmark includes this file and uses a part of it.
+#![allow(dead_code)]
+
 use crate::reference;
-use bitsmith::net::{Family, Op, Padding, Spec, Width, Window};
+use bitsmith::net::{self, Family, Op, Padding, Spec, Width, Window};
 
 /// Which function of the runtime; the values are those of driver.c.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,27 +130,34 @@ pub fn corner_cases() -> Vec<Layer> {
     layers
 }
 
+/// All layers of a network.
+pub fn of_network(spec: &Spec) -> Vec<Layer> {
+    let graph = spec.build();
+    let shapes = |layer: &net::Layer| {
+        [graph.input_shape(layer), graph.output_shape(layer)].map(|s| [s.height, s.width, s.channels])
+    };
+    let layer = |layer: &net::Layer| {
+        let [input, output] = shapes(layer);
+        match layer.op {
+            Op::Conv(window, _) if window.kernel == 1 => Layer::plain(Kernel::Pointwise, input, output),
+            Op::Conv(window, _) => Layer::windowed(Kernel::Conv, input, output[2], window),
+            Op::Depthwise(window, _) => Layer::windowed(Kernel::Depthwise, input, output[2], window),
+            Op::Linear => Layer::plain(Kernel::Linear, input, output),
+            Op::GlobalAvgPool => Layer::plain(Kernel::Pool, input, output),
+            Op::Add => Layer::plain(Kernel::Add, input, output),
+        }
+    };
+    graph.layers.iter().map(layer).collect()
+}
+
 /// All layers of the three families at 32 x 32 pixels, narrow and full width, under both padding conventions.
 pub fn zoo() -> Vec<Layer> {
     let mut layers = Vec::new();
     for family in Family::ALL {
         for (width, padding) in [(family.named_widths()[0], Padding::TensorFlow), (100, Padding::PyTorch)] {
             let spec = Spec::new(family, Width(width), 32).expect("a supported size");
-            let graph = spec.with_classes(10).expect("a supported count").with_padding(padding).build();
-            layers.extend(graph.layers.iter().map(|layer| {
-                let [input, output] = [graph.input_shape(layer), graph.output_shape(layer)]
-                    .map(|shape| [shape.height, shape.width, shape.channels]);
-                match layer.op {
-                    Op::Conv(window, _) if window.kernel == 1 => {
-                        Layer::plain(Kernel::Pointwise, input, output)
-                    }
-                    Op::Conv(window, _) => Layer::windowed(Kernel::Conv, input, output[2], window),
-                    Op::Depthwise(window, _) => Layer::windowed(Kernel::Depthwise, input, output[2], window),
-                    Op::Linear => Layer::plain(Kernel::Linear, input, output),
-                    Op::GlobalAvgPool => Layer::plain(Kernel::Pool, input, output),
-                    Op::Add => Layer::plain(Kernel::Add, input, output),
-                }
-            }));
+            layers
+                .extend(of_network(&spec.with_classes(10).expect("a supported count").with_padding(padding)));
         }
     }
     layers
@@ -193,7 +203,7 @@ impl Rng {
 
     /// An integer from `low` to `high`, both included.
     pub fn range(&mut self, low: i64, high: i64) -> i64 {
-        low + (u128::from(self.next()) * (high - low + 1) as u128 >> 64) as i64
+        low + ((u128::from(self.next()) * (high - low + 1) as u128) >> 64) as i64
     }
 
     /// One of several.

@@ -22,6 +22,9 @@ bool platform_release(void);
 void platform_print(const char *text);
 void platform_print_number(uint32_t value);
 
+/* Instructions executed so far, where they are counted, else 0. */
+uint32_t platform_instructions(void);
+
 /* Prints the deepest use of the stack, where it is known. */
 void platform_report_stack(void);
 

@@ -1,5 +1,6 @@
 /*
- * platform_board.c - host files over semihosting; buffers one after the other in test memory, with guards between.
+ * platform_board.c - host files over semihosting; buffers one after the other in test memory, with guards
+ * between.
  */
 #include "board.h"
 #include "platform.h"
@@ -73,6 +74,11 @@ void platform_print(const char *text)
 void platform_print_number(uint32_t value)
 {
     board_print_number(value);
+}
+
+uint32_t platform_instructions(void)
+{
+    return board_instructions();
 }
 
 void platform_report_stack(void)

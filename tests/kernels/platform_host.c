@@ -1,5 +1,6 @@
 /*
- * platform_host.c - files and memory of the host. Buffers come from malloc at their exact size, for the sanitizers.
+ * platform_host.c - files and memory of the host. Buffers come from malloc at their exact size, for the
+ * sanitizers.
  */
 #include "platform.h"
 
@@ -61,6 +62,11 @@ void platform_print(const char *text)
 void platform_print_number(uint32_t value)
 {
     printf("%lu", (unsigned long)value);
+}
+
+uint32_t platform_instructions(void)
+{
+    return 0;
 }
 
 void platform_report_stack(void)

@@ -50,8 +50,8 @@ impl Machine<'_> {
         let scratch = self.plan.scratch[id];
         self.fill(scratch.offset..scratch.offset + scratch.bytes, |_| Content::Scratch(id))?;
         match layer.op {
-            Op::Conv(Window { kernel: 1, stride: 1, .. }, _) => self.pixels(layer, 2)?,
-            Op::Add => self.pixels(layer, 1)?,
+            Op::Conv(Window { kernel: 1, stride: 1, .. }, _) => self.pairs(layer)?,
+            Op::Add => self.groups(layer)?,
             Op::Linear => {
                 self.read(layer.inputs[0], 0..self.bytes(layer.inputs[0]))?;
                 self.write(layer.output, 0..self.bytes(layer.output))?;
@@ -68,7 +68,7 @@ impl Machine<'_> {
             Op::Depthwise(window, _) => {
                 let channels = self.graph.tensors[layer.inputs[0]].shape.channels;
                 let block = self.plan.blocks[id];
-                if block != channels && (block == 0 || block % 16 != 0 || block > channels) {
+                if block != channels && (block == 0 || !block.is_multiple_of(16) || block > channels) {
                     return Err(format!("a block of {block} of {channels} channels"));
                 }
                 for first in (0..channels).step_by(block) {
@@ -84,15 +84,27 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Some pixels of all inputs, then as many of the output, and so on.
-    fn pixels(&mut self, layer: &Layer, step: usize) -> Checked {
+    /// Two pixels of input, then two of output, and so on.
+    fn pairs(&mut self, layer: &Layer) -> Checked {
         let pixels = self.graph.tensors[layer.output].shape.pixels();
-        for first in (0..pixels).step_by(step) {
-            let part = first..(first + step).min(pixels);
-            for &tensor in layer.inputs.iter().chain([&layer.output]) {
-                let bytes = self.pixel_bytes(tensor);
-                let range = part.start * bytes..part.end * bytes;
-                if tensor == layer.output { self.write(tensor, range)? } else { self.read(tensor, range)? }
+        for first in (0..pixels).step_by(2) {
+            let part = |bytes: usize| first * bytes..(first + 2).min(pixels) * bytes;
+            self.read(layer.inputs[0], part(self.pixel_bytes(layer.inputs[0])))?;
+            self.write(layer.output, part(self.pixel_bytes(layer.output)))?;
+        }
+        Ok(())
+    }
+
+    /// Four channels of a pixel of both inputs, then of the output, and so on.
+    fn groups(&mut self, layer: &Layer) -> Checked {
+        let shape = self.graph.tensors[layer.output].shape;
+        for pixel in 0..shape.pixels() {
+            for first in (0..shape.channels).step_by(4) {
+                let channels = first..(first + 4).min(shape.channels);
+                for &input in &layer.inputs {
+                    self.read(input, self.codes(input, pixel, &channels))?;
+                }
+                self.write(layer.output, self.codes(layer.output, pixel, &channels))?;
             }
         }
         Ok(())
@@ -122,13 +134,17 @@ impl Machine<'_> {
         access: impl Fn(&mut Self, TensorId, Range<usize>) -> Checked,
     ) -> Checked {
         let width = self.graph.tensors[tensor].shape.width;
-        let bits = self.policy.activation(tensor).count();
         for x in 0..width {
-            let pixel = (y * width + x) * self.pixel_bytes(tensor);
-            let range = pixel + channels.start * bits / 8..pixel + (channels.end * bits).div_ceil(8);
-            access(self, tensor, range)?;
+            access(self, tensor, self.codes(tensor, y * width + x, channels))?;
         }
         Ok(())
+    }
+
+    /// Bytes of some channels of a pixel; the first starts on a byte.
+    fn codes(&self, tensor: TensorId, pixel: usize, channels: &Range<usize>) -> Range<usize> {
+        let bits = self.policy.activation(tensor).count();
+        let start = pixel * self.pixel_bytes(tensor);
+        start + channels.start * bits / 8..start + (channels.end * bits).div_ceil(8)
     }
 
     fn pixel_bytes(&self, tensor: TensorId) -> usize {

@@ -1,0 +1,119 @@
+//! Files that the user picked, read where they lie.
+
+use super::wire::describe;
+use crate::data::{Archive, DataError, FileInfo, Files};
+use js_sys::Uint8Array;
+use std::io::{self, Read, Seek, SeekFrom};
+use web_sys::{Blob, File, FileReaderSync};
+
+/// Bytes read from a file at a time.
+const CHUNK: u64 = 1 << 18;
+
+/// Reads part of a file; only in workers.
+fn read_slice(blob: &Blob, start: u64, end: u64) -> io::Result<Vec<u8>> {
+    let failed = |error| io::Error::other(describe(&error));
+    let slice = blob.slice_with_f64_and_f64(start as f64, end as f64).map_err(failed)?;
+    let reader = FileReaderSync::new().map_err(failed)?;
+    let buffer = reader.read_as_array_buffer(&slice).map_err(failed)?;
+    Ok(Uint8Array::new(&buffer).to_vec())
+}
+
+/// All bytes of a file.
+///
+/// # Errors
+/// If the browser cannot read it, e.g. because it was changed or moved since it was picked.
+pub fn read_all(file: &File) -> Result<Vec<u8>, DataError> {
+    let whole = read_slice(file, 0, file.size() as u64);
+    whole.map_err(|error| DataError::from(error).in_file(&file.name()))
+}
+
+/// A file as a reader, so that an archive is read entry by entry.
+pub struct FileReader {
+    blob: Blob,
+    len: u64,
+    position: u64,
+    chunk: Vec<u8>,
+    chunk_start: u64,
+}
+
+impl FileReader {
+    /// Reads from the beginning.
+    pub fn new(file: &File) -> Self {
+        let blob: &Blob = file;
+        Self { blob: blob.clone(), len: file.size() as u64, position: 0, chunk: Vec::new(), chunk_start: 0 }
+    }
+}
+
+impl Read for FileReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let inside = self.position.checked_sub(self.chunk_start).filter(|&at| at < self.chunk.len() as u64);
+        let at = match inside {
+            Some(at) => at as usize,
+            None if self.position >= self.len => return Ok(0),
+            None => {
+                let end = (self.position + CHUNK.max(out.len() as u64)).min(self.len);
+                self.chunk = read_slice(&self.blob, self.position, end)?;
+                self.chunk_start = self.position;
+                0
+            }
+        };
+        let n = out.len().min(self.chunk.len() - at);
+        out[..n].copy_from_slice(&self.chunk[at..at + n]);
+        self.position += n as u64;
+        Ok(n)
+    }
+}
+
+impl Seek for FileReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+            SeekFrom::End(offset) => self.len.checked_add_signed(offset),
+        };
+        self.position = target.ok_or_else(|| io::Error::other("a position before the beginning"))?;
+        Ok(self.position)
+    }
+}
+
+/// The files of a folder that the user picked.
+struct Picked {
+    infos: Vec<FileInfo>,
+    files: Vec<File>,
+}
+
+impl Files for Picked {
+    fn files(&self) -> &[FileInfo] {
+        &self.infos
+    }
+
+    fn read(&mut self, index: usize) -> Result<Vec<u8>, DataError> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, format!("file number {index}"));
+        read_all(self.files.get(index).ok_or_else(missing)?)
+    }
+}
+
+/// What the user picked or dropped, with their paths: archives are opened, all other files form one folder.
+///
+/// # Errors
+/// If an archive is damaged.
+pub fn open(files: Vec<File>, paths: &[String]) -> Result<Vec<Box<dyn Files>>, DataError> {
+    let mut sources: Vec<Box<dyn Files>> = Vec::new();
+    let mut loose = Vec::new();
+    for (file, path) in files.into_iter().zip(paths) {
+        if is_archive(path) {
+            sources.push(Box::new(Archive::open(path, FileReader::new(&file))?));
+        } else {
+            loose.push((FileInfo { path: path.clone(), size: file.size() as u64 }, file));
+        }
+    }
+    loose.sort_by(|a, b| a.0.path.cmp(&b.0.path));
+    let (infos, files) = loose.into_iter().unzip();
+    sources.push(Box::new(Picked { infos, files }));
+    Ok(sources)
+}
+
+fn is_archive(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    [".zip", ".tar", ".tgz", ".tar.gz"].iter().any(|ending| path.ends_with(ending))
+}

@@ -1,0 +1,317 @@
+//! The worker that owns the flow: carries out the page's commands one after the other.
+
+mod prepare;
+
+use super::files;
+use super::pool::{self, Answer, Member, Order};
+use super::wire;
+use crate::calibrate::{Calibration, Observer, Quantization, Settings};
+use crate::data::{Archive, Files};
+use crate::flow::{Command, Event, Item, Listing, Measurement, NetworkSummary, Sources, Tally, Task};
+use crate::import::{ImportOptions, import};
+use crate::net::{Model, Spec};
+use crate::quant::{Policy, QuantizedNetwork};
+use futures::future::{join_all, try_join_all};
+use gloo::timers::future::TimeoutFuture;
+use js_sys::Array;
+use sha2::{Digest, Sha256};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use web_sys::{DedicatedWorkerGlobalScope, File};
+
+/// Images that the float network observes between two looks at the messages.
+const OBSERVE: usize = 4;
+/// Images that an evaluation worker classifies between two reports.
+const CLASSIFY: usize = 16;
+
+/// Why a task ended without a result.
+pub(super) enum End {
+    /// The user stopped it, or asked for something else.
+    Stopped,
+    /// It failed, and why.
+    Failed(String),
+}
+
+impl<E: std::error::Error> From<E> for End {
+    fn from(error: E) -> Self {
+        End::Failed(error.to_string())
+    }
+}
+
+/// Images as they came from the user.
+struct Images {
+    sources: Sources,
+    listing: Listing,
+}
+
+/// Images decoded for a network of a certain side and classes.
+struct Prepared {
+    side: usize,
+    outputs: Vec<usize>,
+    limit: Option<usize>,
+    calibration: Vec<Vec<u8>>,
+}
+
+/// What the worker has loaded and found out so far.
+pub struct Runner {
+    scope: DedicatedWorkerGlobalScope,
+    stop: Rc<Cell<bool>>,
+    pool: Vec<Member>,
+    model: Option<(Model, NetworkSummary)>,
+    images: Option<Images>,
+    prepared: Option<Prepared>,
+    calibration: Option<Calibration>,
+    network: Option<QuantizedNetwork>,
+    float: Option<Tally>,
+}
+
+impl Runner {
+    /// Starts the pool. `stop` is set by whoever reads the messages when the running task shall end.
+    ///
+    /// # Errors
+    /// If the browser starts no workers.
+    pub fn new(scope: DedicatedWorkerGlobalScope, stop: Rc<Cell<bool>>) -> Result<Self, String> {
+        let pool = (0..pool::size(&scope)).map(|_| Member::spawn(&scope)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            scope,
+            stop,
+            pool,
+            model: None,
+            images: None,
+            prepared: None,
+            calibration: None,
+            network: None,
+            float: None,
+        })
+    }
+
+    /// Tells the page that the worker listens.
+    pub fn ready(&self) {
+        self.report(&Event::Ready { workers: self.pool.len() });
+    }
+
+    /// Carries out a command and reports how it ended.
+    pub async fn run(&mut self, command: Command, picked: Vec<File>) {
+        self.stop.set(false);
+        let task = task_of(&command);
+        let result = match command {
+            Command::OpenDemo(spec) => self.open_demo(spec).await,
+            Command::OpenWeights { name, network } => self.open_weights(&name, network, &picked),
+            Command::OpenImages { paths } => self.open_images(picked, &paths),
+            Command::Measure { policy, limit } => self.measure(policy, limit).await,
+            Command::MeasureFloat { limit } => self.measure_float(limit).await,
+            Command::Package { link } => self.package(&link),
+            Command::Stop => Ok(()),
+        };
+        match result {
+            Ok(()) => {}
+            Err(End::Stopped) => self.report(&Event::Stopped(task)),
+            Err(End::Failed(message)) => self.report(&Event::Failed { task, message }),
+        }
+    }
+
+    fn report(&self, event: &Event) {
+        self.send(event, &Array::new());
+    }
+
+    fn send(&self, event: &Event, bulk: &Array) {
+        let (message, buffers) = wire::encode(event, bulk);
+        self.scope.post_message_with_transfer(&message, &buffers).expect("bytes and buffers can be sent");
+    }
+
+    fn progress(&self, task: Task, done: usize, total: usize, tally: Option<Tally>) {
+        self.report(&Event::Progress { task, done, total, tally });
+    }
+
+    /// Lets messages come in.
+    ///
+    /// # Errors
+    /// If one of them ends the task.
+    async fn breathe(&self) -> Result<(), End> {
+        TimeoutFuture::new(0).await;
+        if self.stop.get() { Err(End::Stopped) } else { Ok(()) }
+    }
+
+    fn open_weights(&mut self, name: &str, network: Option<Spec>, picked: &[File]) -> Result<(), End> {
+        let missing = || End::Failed(format!("{name}: no file came along; choose it again"));
+        let bytes = files::read_all(picked.first().ok_or_else(missing)?)?;
+        self.adopt_weights(name, network, &bytes).map_err(|error| match error {
+            End::Failed(message) => End::Failed(format!("{name}: {message}")),
+            stopped @ End::Stopped => stopped,
+        })
+    }
+
+    fn adopt_weights(&mut self, source: &str, network: Option<Spec>, bytes: &[u8]) -> Result<(), End> {
+        let imported = import(bytes, &ImportOptions { network, ..Default::default() })?;
+        let model = imported.model;
+        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let summary =
+            NetworkSummary { spec: model.spec, source: source.into(), labels: model.labels.clone(), sha256 };
+        self.report(&Event::Network(summary.clone()));
+        self.model = Some((model, summary));
+        self.calibration = None;
+        self.network = None;
+        self.float = None;
+        Ok(())
+    }
+
+    fn open_images(&mut self, picked: Vec<File>, paths: &[String]) -> Result<(), End> {
+        let source = match paths {
+            [one] => one.clone(),
+            _ => paths.first().and_then(|p| p.split('/').next()).unwrap_or("folder").to_owned(),
+        };
+        let sources = Sources::new(files::open(picked, paths)?);
+        self.adopt_images(source, sources)
+    }
+
+    fn adopt_images(&mut self, source: String, sources: Sources) -> Result<(), End> {
+        let listing = Listing::new(source, sources.files(), crate::flow::CALIBRATION)?;
+        self.report(&Event::Images(listing.summary(&[])));
+        self.images = Some(Images { sources, listing });
+        self.prepared = None;
+        self.calibration = None;
+        self.network = None;
+        self.float = None;
+        Ok(())
+    }
+
+    async fn open_demo(&mut self, spec: Spec) -> Result<(), End> {
+        let weights = self.fetch(&format!("demo/{spec}.safetensors")).await?;
+        self.adopt_weights(&spec.to_string(), None, &weights)?;
+        if self.images.as_ref().is_some_and(|images| images.listing.source == DEMO_IMAGES) {
+            return Ok(());
+        }
+        let bytes = self.fetch("demo/fashion-mnist.tgz").await?;
+        let archive = Archive::open(DEMO_IMAGES, std::io::Cursor::new(bytes))?;
+        self.adopt_images(DEMO_IMAGES.into(), Sources::new(vec![Box::new(archive)]))
+    }
+
+    /// A file of the app itself. The worker's name is the address of the page.
+    async fn fetch(&self, path: &str) -> Result<Vec<u8>, End> {
+        let url = web_sys::Url::new_with_base(path, &self.scope.name())
+            .map_err(|error| End::Failed(wire::describe(&error)))?;
+        let failed =
+            |reason: String| End::Failed(format!("{path} did not load ({reason}); check the connection"));
+        let response = gloo::net::http::Request::get(&url.href());
+        let response = response.send().await.map_err(|error| failed(error.to_string()))?;
+        if !response.ok() {
+            return Err(failed(format!("status {}", response.status())));
+        }
+        response.binary().await.map_err(|error| failed(error.to_string()))
+    }
+
+    async fn measure(&mut self, policy: Policy, limit: Option<usize>) -> Result<(), End> {
+        self.prepare(limit).await?;
+        self.calibrate().await?;
+        let network = self.quantize(&policy).await?;
+        // The network of a stopped measurement can be packaged all the same.
+        self.network = Some(network.clone());
+        let order = Order::UseIntegers(Box::new(network));
+        let (tally, stopped) = self.classify(Task::Evaluate, &order).await?;
+        let calibration = self.prepared.as_ref().map_or(0, |p| p.calibration.len());
+        self.report(&Event::Measured(Measurement { policy, tally, stopped, calibration }));
+        Ok(())
+    }
+
+    async fn measure_float(&mut self, limit: Option<usize>) -> Result<(), End> {
+        self.prepare(limit).await?;
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
+        let order = Order::UseFloats(Box::new(model.clone()));
+        let (tally, stopped) = self.classify(Task::EvaluateFloat, &order).await?;
+        self.float = Some(tally);
+        self.report(&Event::MeasuredFloat { tally, stopped });
+        Ok(())
+    }
+
+    async fn calibrate(&mut self) -> Result<(), End> {
+        if self.calibration.is_some() {
+            return Ok(());
+        }
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
+        let images = &self.prepared.as_ref().ok_or_else(no_images)?.calibration;
+        let mut observer = Observer::new(model, Settings::default())?;
+        for (chunk, seen) in images.chunks(OBSERVE).zip((OBSERVE..).step_by(OBSERVE)) {
+            observer.add(chunk)?;
+            self.progress(Task::Calibrate, seen.min(images.len()), images.len(), None);
+            self.breathe().await?;
+        }
+        self.calibration = Some(observer.finish()?);
+        Ok(())
+    }
+
+    async fn quantize(&self, policy: &Policy) -> Result<QuantizedNetwork, End> {
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
+        let calibration = self.calibration.as_ref().ok_or_else(no_images)?;
+        let images = &self.prepared.as_ref().ok_or_else(no_images)?.calibration;
+        let mut quantization = Quantization::new(model, calibration, policy, images)?;
+        loop {
+            if let Some(network) = quantization.step()? {
+                return Ok(network);
+            }
+            let (done, total) = quantization.progress();
+            self.progress(Task::Quantize, done, total, None);
+            self.breathe().await?;
+        }
+    }
+
+    /// Classifies all loaded evaluation images; if stopped, those so far.
+    async fn classify(&self, task: Task, network: &Order) -> Result<(Tally, bool), End> {
+        let none = Array::new();
+        let total = self.evaluation_images();
+        try_join_all(self.pool.iter().map(|member| member.ask(network, &none))).await.map_err(End::Failed)?;
+        let all = RefCell::new(Tally::default());
+        let share = async |member: &Member| -> Result<(), End> {
+            for from in (0..).step_by(CLASSIFY) {
+                let order = Order::Classify { from, count: CLASSIFY };
+                let (answer, _) = member.ask(&order, &Array::new()).await.map_err(End::Failed)?;
+                let Answer::Classified(tally) = answer else { break };
+                if tally.images == 0 {
+                    break;
+                }
+                let sum = *all.borrow() + tally;
+                *all.borrow_mut() = sum;
+                self.progress(task, sum.images, total, Some(sum));
+                if self.stop.get() {
+                    return Err(End::Stopped);
+                }
+            }
+            Ok(())
+        };
+        let mut stopped = false;
+        for result in join_all(self.pool.iter().map(share)).await {
+            match result {
+                Ok(()) => {}
+                Err(End::Stopped) => stopped = true,
+                Err(failed) => return Err(failed),
+            }
+        }
+        let tally = *all.borrow();
+        if tally.images == 0 { Err(End::Stopped) } else { Ok((tally, stopped)) }
+    }
+
+    fn package(&mut self, _link: &str) -> Result<(), End> {
+        Err(End::Failed("measure the policy first".into()))
+    }
+}
+
+/// What the built-in images are called.
+const DEMO_IMAGES: &str = "Fashion-MNIST (built in)";
+
+fn no_network() -> End {
+    End::Failed("there is no network yet; open the demo or a weights file".into())
+}
+
+fn no_images() -> End {
+    End::Failed("there are no images yet; open the demo, a folder or an archive".into())
+}
+
+/// What a command is reported as.
+pub fn task_of(command: &Command) -> Task {
+    match command {
+        Command::OpenDemo(_) | Command::OpenWeights { .. } | Command::Stop => Task::Weights,
+        Command::OpenImages { .. } => Task::Images,
+        Command::Measure { .. } => Task::Evaluate,
+        Command::MeasureFloat { .. } => Task::EvaluateFloat,
+        Command::Package { .. } => Task::Package,
+    }
+}

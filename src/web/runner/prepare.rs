@@ -1,0 +1,100 @@
+//! Decoding the images for the network at hand, spread over the pool.
+
+use super::{Answer, End, Item, Order, Prepared, Runner, no_images, no_network, pool, wire};
+use crate::data::{ClassMap, Files};
+use crate::flow::{Event, Task};
+use futures::future::try_join_all;
+use js_sys::Array;
+
+/// Images that a worker decodes between two reports.
+const DECODE: usize = 16;
+
+impl Runner {
+    /// Evaluation images that are asked for.
+    pub(super) fn evaluation_images(&self) -> usize {
+        let limit = self.prepared.as_ref().and_then(|prepared| prepared.limit);
+        self.images.as_ref().map_or(0, |images| images.listing.limited(limit).len())
+    }
+
+    /// Decodes calibration and evaluation images, unless that has been done for this network's side and classes.
+    pub(super) async fn prepare(&mut self, limit: Option<usize>) -> Result<(), End> {
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
+        let images = self.images.as_ref().ok_or_else(no_images)?;
+        let map = images.listing.class_map(model)?;
+        let side = usize::from(model.spec.side);
+        if self
+            .prepared
+            .as_ref()
+            .is_some_and(|p| p.side == side && p.outputs == map.outputs() && p.limit == limit)
+        {
+            return Ok(());
+        }
+        self.prepared = None;
+        self.calibration = None;
+        let calibration = images.listing.calibration.clone();
+        let evaluation = images.listing.limited(limit);
+        for member in &self.pool {
+            member.ask(&Order::Clear, &Array::new()).await.map_err(End::Failed)?;
+        }
+        let total = calibration.len() + evaluation.len();
+        let mut skipped = Vec::new();
+        let pixels = self.decode(&calibration, side, None, (0, total), &mut skipped).await?;
+        self.decode(&evaluation, side, Some(&map), (calibration.len(), total), &mut skipped).await?;
+        if !skipped.is_empty()
+            && let Some(images) = &self.images
+        {
+            self.report(&Event::Images(images.listing.summary(&skipped)));
+        }
+        let calibration = pixels.into_iter().filter(|image| !image.is_empty()).collect();
+        self.prepared = Some(Prepared { side, outputs: map.outputs().to_vec(), limit, calibration });
+        Ok(())
+    }
+
+    /// Decodes images. With a class map they stay in the pool, else their pixels come back, in order.
+    async fn decode(
+        &mut self,
+        items: &[Item],
+        side: usize,
+        map: Option<&ClassMap>,
+        (before, total): (usize, usize),
+        skipped: &mut Vec<String>,
+    ) -> Result<Vec<Vec<u8>>, End> {
+        let mut pixels = Vec::new();
+        let mut done = before;
+        for round in items.chunks(DECODE * self.pool.len()) {
+            let mut orders = Vec::new();
+            for share in round.chunks(DECODE) {
+                let mut files = Vec::new();
+                for item in share {
+                    // An empty file is refused by the decoder, under the image's name.
+                    files.push(wire::buffer(&self.read(item.file, skipped)));
+                }
+                let target =
+                    |item: &Item| map.and_then(|map| map.output_of(item.class)).unwrap_or(usize::MAX);
+                let targets = map.map(|_| share.iter().map(target).collect());
+                orders.push((Order::Load { side, targets }, pool::bulk(files)));
+            }
+            let asked =
+                self.pool.iter().zip(&orders).map(|(member, (order, files))| member.ask(order, files));
+            let answers = try_join_all(asked).await.map_err(End::Failed)?;
+            for (share, (answer, images)) in round.chunks(DECODE).zip(answers) {
+                if let Answer::Loaded { failed } = answer {
+                    skipped.extend(failed.into_iter().map(|(at, why)| format!("{}: {why}", share[at].path)));
+                }
+                pixels.extend(images.iter().map(|image| wire::bytes(&image)));
+            }
+            done += round.len();
+            self.progress(Task::Images, done, total, None);
+            self.breathe().await?;
+        }
+        Ok(pixels)
+    }
+
+    fn read(&mut self, file: usize, skipped: &mut Vec<String>) -> Vec<u8> {
+        let Some(images) = &mut self.images else { return Vec::new() };
+        images.sources.read(file).unwrap_or_else(|error| {
+            skipped.push(error.to_string());
+            Vec::new()
+        })
+    }
+}

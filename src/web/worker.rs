@@ -1,0 +1,79 @@
+//! The beginning of every worker: which part to play, and the messages that come in.
+
+use super::evaluator::Evaluator;
+use super::runner::{Runner, task_of};
+use super::{pool, wire};
+use crate::flow::{Command, Event};
+use futures::StreamExt;
+use futures::channel::mpsc;
+use js_sys::Array;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use wasm_bindgen::{JsCast, closure::Closure};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
+
+/// Plays the part that the worker's name asks for.
+pub fn start() {
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    if scope.name() == pool::NAME { evaluate(scope) } else { run(scope) }
+}
+
+/// A worker of the pool: answers orders one by one.
+fn evaluate(scope: DedicatedWorkerGlobalScope) {
+    let evaluator = RefCell::new(Evaluator::default());
+    listen(&scope.clone(), move |message| {
+        // What is no order comes from another version of the app; the sender says so itself.
+        let Some((order, bulk)) = wire::decode(&message.data()) else { return };
+        let (answer, bulk) = evaluator.borrow_mut().answer(order, &bulk);
+        let (message, buffers) = wire::encode(&answer, &bulk);
+        scope.post_message_with_transfer(&message, &buffers).expect("bytes and buffers can be sent");
+    });
+}
+
+/// The worker that owns the flow: commands wait for their turn, but a stop reaches the running one at once.
+fn run(scope: DedicatedWorkerGlobalScope) {
+    let (queue, mut commands) = mpsc::unbounded::<(Command, Vec<File>)>();
+    let stop = Rc::new(Cell::new(false));
+    let running = Rc::new(Cell::new(None));
+    listen(&scope, {
+        let (stop, running) = (stop.clone(), running.clone());
+        move |message| {
+            let Some((command, bulk)) = wire::decode::<Command>(&message.data()) else { return };
+            if command == Command::Stop {
+                stop.set(true);
+                return;
+            }
+            if running.get() == Some(task_of(&command)) {
+                stop.set(true);
+            }
+            let files = bulk.iter().filter_map(|file| file.dyn_into().ok()).collect();
+            queue.unbounded_send((command, files)).expect("the runner lives as long as the worker");
+        }
+    });
+    spawn_local(async move {
+        match Runner::new(scope.clone(), stop) {
+            Ok(mut runner) => {
+                runner.ready();
+                while let Some((command, files)) = commands.next().await {
+                    running.set(Some(task_of(&command)));
+                    runner.run(command, files).await;
+                    running.set(None);
+                }
+            }
+            Err(reason) => {
+                let message =
+                    format!("The browser started no evaluation workers: {reason}. Reload the page.");
+                let (message, buffers) = wire::encode(&Event::Crashed { message }, &Array::new());
+                scope.post_message_with_transfer(&message, &buffers).expect("bytes can be sent");
+            }
+        }
+    });
+}
+
+fn listen(scope: &DedicatedWorkerGlobalScope, on_message: impl FnMut(MessageEvent) + 'static) {
+    let closure = Closure::<dyn FnMut(MessageEvent)>::new(on_message);
+    scope.set_onmessage(Some(closure.as_ref().unchecked_ref()));
+    // Lives as long as the worker.
+    closure.forget();
+}
