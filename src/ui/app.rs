@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     flow::{Command, Event},
+    link::Link,
     web::Port,
 };
 use gloo::events::{EventListener, EventListenerOptions};
@@ -35,7 +36,7 @@ pub fn App() -> Html {
     let act = use_callback(state.dispatcher(), |action: Action, dispatcher| dispatcher.dispatch(action));
     let ask = use_worker(&act, &package);
     let link = use_link(&state, &act);
-    use_demo(&state, &ask);
+    use_demo(&ask);
     use_float(&state, &ask);
 
     let measure = {
@@ -160,13 +161,12 @@ fn use_link(state: &UseReducerHandle<State>, act: &Callback<Action>) -> AttrValu
 
 /// Loads the demo on the screen, once, as soon as the page is there.
 #[hook]
-fn use_demo(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>)>) {
-    let spec = state.design.network.spec;
+fn use_demo(ask: &Callback<(Command, Vec<File>)>) {
     let ask = ask.clone();
     use_effect_with((), move |()| {
+        let spec = browser::hash().parse().map_or(DEMOS[0], |link: Link| link.spec);
         // Opened by a link to another network, the page waits for that network's weights.
-        let by_link = !browser::hash().is_empty();
-        if !by_link && DEMOS.contains(&spec) {
+        if DEMOS.contains(&spec) {
             ask.emit((Command::OpenDemo(spec), Vec::new()));
         }
     });
@@ -192,7 +192,7 @@ fn use_keys(
     measure: &Callback<()>,
     dialog: &NodeRef,
 ) {
-    let latest = use_mut_ref(|| Callback::noop());
+    let latest = use_mut_ref(Callback::noop);
     *latest.borrow_mut() = measure.clone();
     let (act, ask, dialog) = (act.clone(), ask.clone(), dialog.clone());
     use_effect_with((), move |()| {

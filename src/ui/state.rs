@@ -17,7 +17,6 @@ pub use work::{Running, Work};
 use crate::{
     flow::{Command, Event, Tally, Task},
     link::{self, LinkError},
-    memory::{Budget, MemoryModel},
     net::{Family, Padding, Spec, Width},
     quant::{Bits, Slot},
 };
@@ -127,6 +126,8 @@ pub struct State {
     /// Whether the float network is measured as well.
     pub with_float: bool,
     asked: Option<Asked>,
+    /// Whether the page shows the next network that is loaded, whichever it is.
+    follows_file: bool,
     load: u32,
 }
 
@@ -163,6 +164,7 @@ impl Default for State {
             limit: None,
             with_float: true,
             asked: None,
+            follows_file: false,
             load: 0,
         }
     }
@@ -173,7 +175,10 @@ impl State {
     pub fn after(&self, action: Action) -> Self {
         let mut next = self.clone();
         match action {
-            Action::SelectNetwork(spec) => next.select_network(spec),
+            Action::SelectNetwork(spec) => {
+                next.follows_file = false;
+                next.select_network(spec);
+            }
             Action::SelectTarget(target) => next.select_target(target),
             Action::Allocate(allocator) => next.allocate(allocator),
             Action::Set(slots, bits) => next.change(self.design.edited(&slots, bits)),
@@ -343,7 +348,11 @@ impl State {
     fn asked(&mut self, command: &Command, now: f64) {
         self.work.asked(command, now);
         match command {
-            Command::OpenDemo(spec) => self.select_network(*spec),
+            Command::OpenDemo(spec) => {
+                self.follows_file = false;
+                self.select_network(*spec);
+            }
+            Command::OpenWeights { .. } => self.follows_file = true,
             Command::Measure { .. } => {
                 let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
                 self.asked = Some(Asked::new(&self.design, images, self.load));
@@ -356,7 +365,9 @@ impl State {
         self.work.reported(event, now);
         match event {
             Event::Network(summary) => {
-                self.select_network(summary.spec);
+                if std::mem::take(&mut self.follows_file) {
+                    self.select_network(summary.spec);
+                }
                 self.loaded();
             }
             Event::Images(_) => self.loaded(),
@@ -377,11 +388,5 @@ impl State {
         self.load += 1;
         self.float = None;
         self.saved = None;
-    }
-}
-
-impl Default for Target {
-    fn default() -> Self {
-        Self { device: None, budget: Budget { flash: 128 << 10, ram: 20 << 10 }, model: MemoryModel::Device }
     }
 }

@@ -43,7 +43,7 @@ pub fn BudgetBar(props: &BudgetBarProps) -> Html {
         html! { <rect class={part.class} x={format!("{x:.3}%")} width={format!("{:.3}%", percent(part.bytes))} height="100%" /> }
     });
     let bars: Html = bars.collect();
-    let legend = parts.iter().map(|part| {
+    let legend = parts.iter().filter(|part| part.bytes > 0).map(|part| {
         html! {
             <li><Mark class={part.class} />{ part.title }{ " " }
                 <b>{ Bytes(part.bytes).to_string() }</b></li>

@@ -14,10 +14,13 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Whether all words occur somewhere in the choice.
+    /// Whether all words occur somewhere in the choice; a number as a number of its own.
     fn matches(&self, words: &str) -> bool {
         let text = format!("{} {}", self.title, self.detail).to_lowercase();
-        words.to_lowercase().split_whitespace().all(|word| text.contains(word))
+        words.to_lowercase().split_whitespace().all(|word| match word.parse::<u32>() {
+            Ok(_) => text.split_whitespace().any(|part| part == word),
+            Err(_) => text.contains(word),
+        })
     }
 }
 

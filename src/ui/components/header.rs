@@ -68,7 +68,7 @@ fn Verdict(props: &VerdictProps) -> Html {
         let verdict = if fits { "fits".into() } else { format!("{} too much", Bytes(used - budget)) };
         html! {
             <li class={if fits { "fits" } else { "over" }}>
-                { format!("{memory} ") }<b>{ Bytes(used).to_string() }</b>{ format!(" / {} ", Bytes(budget)) }
+                { format!("{memory} ") }<b>{ Bytes(used).to_string() }</b><span class="of">{ format!(" of {}", Bytes(budget)) }</span>{ " " }
                 <span class="word">{ if fits { "✓ " } else { "✗ " } }{ verdict }</span>
             </li>
         }

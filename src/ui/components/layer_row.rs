@@ -12,6 +12,9 @@ use crate::{
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
+/// Stands where a layer has no such figure.
+const NONE: &str = "–";
+
 #[derive(Properties, PartialEq)]
 pub struct LayerRowProps {
     pub row: Row,
@@ -41,15 +44,11 @@ pub fn LayerRow(props: &LayerRowProps) -> Html {
                 }
             </td>
             <th scope="row">{ &*row.name }</th>
-            <td>{ &*row.title }</td>
-            <td class="number">{ row.shape.to_string() }</td>
-            <td class="number">{ if row.macs > 0 { format::macs(row.macs) } else { "–".into() } }</td>
-            <td class="number">{ row.weights.map_or("–".into(), |(_, bytes)| Bytes(bytes).to_string()) }</td>
             <td>
                 if let (Some(slot), Some((bits, _))) = (row.weight_slot(), row.weights) {
                     <BitsControl {slot} {bits} label={format!("Bits of the weights of {}", row.name)} act={act.clone()} />
                 } else {
-                    { "–" }
+                    { NONE }
                 }
             </td>
             <td>
@@ -61,12 +60,16 @@ pub fn LayerRow(props: &LayerRowProps) -> Html {
                     Output::Logits => html! { <span title="Logits are not quantized">{ "32, fixed" }</span> },
                 } }
             </td>
+            <td class="number">{ row.weights.map_or(NONE.into(), |(_, bytes)| Bytes(bytes).to_string()) }</td>
             <td class={classes!("number", (row.excess > 0).then_some("over"))}>
-                { row.ram.map_or("–".into(), |bytes| Bytes(bytes).to_string()) }
+                { row.ram.map_or(NONE.into(), |bytes| Bytes(bytes).to_string()) }
                 if row.excess > 0 {
-                    <span class="excess-note">{ format!(" +{}", Bytes(row.excess)) }</span>
+                    <span class="excess-note" title="Above the budget">{ format!(" +{}", Bytes(row.excess)) }</span>
                 }
             </td>
+            <td>{ &*row.title }</td>
+            <td class="number">{ row.shape.to_string() }</td>
+            <td class="number">{ if row.macs > 0 { format::macs(row.macs) } else { NONE.into() } }</td>
         </tr>
     }
 }

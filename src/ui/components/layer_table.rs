@@ -49,7 +49,7 @@ pub fn LayerTable(props: &LayerTableProps) -> Html {
         })
     };
     // Rows redraw only if their own figures change, so the callback they hold must stay the same.
-    let latest = use_mut_ref(|| Callback::noop());
+    let latest = use_mut_ref(Callback::noop);
     *latest.borrow_mut() = on_select;
     let on_select = use_callback((), move |asked: (LayerId, bool, bool), ()| latest.borrow().emit(asked));
 
@@ -70,13 +70,13 @@ pub fn LayerTable(props: &LayerTableProps) -> Html {
                         <tr>
                             <th scope="col"><span class="unseen">{ "Selected" }</span></th>
                             <th scope="col">{ "Layer" }</th>
+                            <th scope="col">{ "Weight bits" }</th>
+                            <th scope="col">{ "Output bits" }</th>
+                            <th scope="col" class="number">{ "Weights" }</th>
+                            <th scope="col" class="number"><abbr title="In use while the layer runs">{ "RAM" }</abbr></th>
                             <th scope="col">{ "Kind" }</th>
                             <th scope="col" class="number">{ "Output" }</th>
                             <th scope="col" class="number"><abbr title="Multiply-accumulates for one image">{ "MACs" }</abbr></th>
-                            <th scope="col" class="number">{ "Weights" }</th>
-                            <th scope="col">{ "Weight bits" }</th>
-                            <th scope="col">{ "Output bits" }</th>
-                            <th scope="col" class="number">{ "RAM" }</th>
                         </tr>
                     </thead>
                     <tbody>{ body }</tbody>

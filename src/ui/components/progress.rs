@@ -19,7 +19,7 @@ pub struct ProgressProps {
 pub fn Progress(props: &ProgressProps) -> Html {
     let running = &props.running;
     let title = running.task.map_or("Waiting for the worker", title);
-    let percent = if running.total > 0 { 100 * running.done / running.total } else { 0 };
+    let percent = (100.0 * running.done as f64 / running.total.max(1) as f64) as u32;
     let mut figures = Vec::new();
     if running.total > 0 {
         figures.push(match running.task {

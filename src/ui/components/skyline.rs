@@ -94,7 +94,7 @@ pub fn Skyline(props: &SkylineProps) -> Html {
         html! {
             <>
                 <line class="tick" x1="0" x2="100%" y1={y(bytes)} y2={y(bytes)} />
-                if bytes > 0 { <text class="tick" x="2" y={y(bytes)} dy="-2">{ Bytes(bytes).to_string() }</text> }
+                if bytes > 0 { <text class="tick" x="-6" y={y(bytes)} dy="4">{ Bytes(bytes).to_string() }</text> }
             </>
         }
     });

@@ -2,7 +2,7 @@
 
 use super::{Controls, Section};
 use crate::{
-    memory::{Budget, Bytes, Memory, MemoryModel},
+    memory::{Budget, Bytes, Mcu, Memory, MemoryModel, catalogue::MCUS},
     ui::{
         components::{Choice, Combobox},
         state::{Action, Design, Target},
@@ -23,19 +23,52 @@ pub struct DeviceSectionProps {
 pub fn DeviceSection(props: &DeviceSectionProps) -> Html {
     let DeviceSectionProps { design, controls } = props;
     let target = design.target;
-    let choices = use_memo((), |()| -> Rc<[Choice]> { Rc::new([]) });
-    let on_choose =
-        controls.act.reform(move |i: usize| Action::SelectTarget(Target { device: Some(i), ..target }));
+    let choices = use_memo((), |()| MCUS.iter().map(choice).collect::<Rc<[Choice]>>());
+    let on_choose = controls.act.reform(move |i: usize| Action::SelectTarget(target.on(&MCUS[i])));
+    let chosen = target.device.and_then(|device| MCUS.iter().position(|mcu| mcu == device));
     html! {
         <Section id="device" number={2} title="Device">
-            <Combobox id="mcu" label="Microcontroller" choices={(*choices).clone()} chosen={target.device}
+            <Combobox id="mcu" label="Microcontroller" choices={(*choices).clone()} {chosen}
                 placeholder="own budgets; type to search" {on_choose} />
+            if let Some(mcu) = target.device { { facts(mcu) } }
             <div class="fields">
                 <BudgetField memory={Memory::Flash} {target} act={controls.act.clone()} />
                 <BudgetField memory={Memory::Ram} {target} act={controls.act.clone()} />
             </div>
             <ModelChoice design={design.clone()} act={controls.act.clone()} />
         </Section>
+    }
+}
+
+/// A microcontroller as an entry of the list.
+fn choice(mcu: &Mcu) -> Choice {
+    let clock = mcu.mhz.map_or(String::new(), |mhz| format!(" {mhz} MHz"));
+    let flash = mcu.flash.map_or("FLASH of choice".into(), |flash| format!("{} FLASH", Bytes(flash.bytes)));
+    let detail = format!("{}{clock} · {flash} · {} RAM", mcu.core, Bytes(mcu.arena_block().bytes));
+    Choice { title: mcu.name.into(), detail }
+}
+
+/// What the catalogue knows of a microcontroller.
+fn facts(mcu: &'static Mcu) -> Html {
+    let arena = mcu.arena_block();
+    let blocks = mcu.ram.iter().map(|block| {
+        let coupled = if block.tightly_coupled { ", tightly coupled" } else { "" };
+        let used = if block == arena { ", for the arena" } else { "" };
+        html! { <li><b>{ Bytes(block.bytes).to_string() }</b>{ format!(" {}{coupled}{used}", block.name) }</li> }
+    });
+    let place = match mcu.flash {
+        Some(flash) if flash.on_chip => "on the chip",
+        Some(_) => "outside the chip",
+        None => "of the board maker's choice; set its budget below",
+    };
+    html! {
+        <div class="mcu">
+            <p>{ choice(mcu).detail }{ format!("; FLASH {place}.") }
+                { if mcu.dsp { "" } else { " No DSP extension: the portable kernels run." } }</p>
+            <ul class="blocks" aria-label="Blocks of RAM">{ for blocks }</ul>
+            if let Some(note) = mcu.note { <p class="hint">{ note }</p> }
+            <details><summary>{ "Source" }</summary><p class="hint source">{ mcu.source }</p></details>
+        </div>
     }
 }
 

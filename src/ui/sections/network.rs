@@ -95,14 +95,12 @@ fn Loaded(props: &LoadedProps) -> Html {
         return html! { <p class="hint">{ "No weights loaded. Memory figures need none." }</p> };
     };
     let shown = loaded.spec;
-    let classes = loaded
-        .labels
-        .as_ref()
-        .map_or(String::new(), |labels| format!(", {} named classes", format::grouped(labels.len() as u64)));
+    let named = if loaded.labels.is_some() { ", with their names" } else { "" };
+    let classes = format::count(shown.classes.into(), "class", "classes");
     html! {
         <div class="loaded">
-            <p>{ "Weights: " }<b>{ &loaded.source }</b>{ format!(", recognised as {shown} with {} classes{classes}. ",
-                format::grouped(u64::from(shown.classes))) }
+            <p>
+                { "Weights: " }<b>{ &loaded.source }</b>{ format!(": {shown}, {classes}{named}. ") }
                 <span class="hash" title={format!("SHA-256 {}", loaded.sha256)}>
                     { format!("SHA-256 {}…", loaded.sha256.chars().take(8).collect::<String>()) }</span></p>
             if shown != props.spec {

@@ -40,7 +40,7 @@ pub fn PolicySection(props: &PolicySectionProps) -> Html {
         <Section id="policy" number={4} title="Policy">
             <div class="toolbar">
                 <span class="tools" role="group" aria-label="Choose all widths">
-                    <button type="button" class="primary" onclick={act.reform(|_| Action::Allocate(Allocator::Rule))}
+                    <button type="button" onclick={act.reform(|_| Action::Allocate(Allocator::Rule))}
                         title="Narrow the largest tensors until FLASH and RAM fit">{ "Rule: fit the device" }</button>
                 </span>
                 <Uniform act={act.clone()} />
@@ -49,7 +49,7 @@ pub fn PolicySection(props: &PolicySectionProps) -> Html {
                     { step("Redo", Action::Redo, *can_redo, "Nothing to redo") }
                 </span>
             </div>
-            <p class="facts">{ summary(design) }
+            <p class="facts">{ "Bits×tensors: " }<b>{ summary(design) }</b>
                 { format!(" · {:.2} bits per weight on average", design.policy().mean_weight_bits(&design.network.graph)) }</p>
             <div role="status">
                 if let Some(notice) = notice { <p class="warning">{ notice }</p> }
@@ -135,11 +135,14 @@ fn Bars(props: &BarsProps) -> Html {
     if gaps > 0 {
         ram_parts.push(Part { title: "gaps", class: "use-gaps", bytes: gaps });
     }
-    let note = peak.map_or(String::new(), |step| {
-        format!("Highest while {} runs: {}.", name(step.layer), Bytes(step.live()))
-    });
+    let note = match peak {
+        Some(step) if footprint.ram <= budget.ram => {
+            format!("Highest while {} runs: {}.", name(step.layer), Bytes(step.live()))
+        }
+        _ => String::new(),
+    };
     html! {
-        <div class="bars" aria-live="polite">
+        <div class="bars">
             <BudgetBar memory={Memory::Flash} parts={flash_parts} used={flash.total()} budget={budget.flash}
                 excess={excess(Memory::Flash)} />
             <BudgetBar memory={Memory::Ram} parts={ram_parts} used={footprint.ram} budget={budget.ram}

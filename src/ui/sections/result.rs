@@ -101,18 +101,20 @@ fn Accuracies(props: &AccuraciesProps) -> Html {
     let integer = trial.as_ref().map(|t| (t.tally, t.stopped));
     let difference = integer.zip(*float).filter(|((a, _), (b, _))| a.images == b.images);
     html! {
-        <dl class="accuracies" aria-live="polite">
-            { figure("Integer top-1, this policy", integer, "not measured yet") }
-            { figure("Float top-1", *float, "not measured yet") }
-            if let Some(((integer, _), (float, _))) = difference {
-                <div>
-                    <dt>{ "Integer against float" }</dt>
-                    <dd><b>{ format!("{:+.1} points", integer.percent() - float.percent()) }</b><br />
-                        <span class="hint">{ "on the same images" }</span></dd>
-                </div>
-            }
-            <p class="hint wide">{ "± is half the width of the 95 % confidence interval." }</p>
-        </dl>
+        <div aria-live="polite">
+            <dl class="accuracies">
+                { figure("Integer top-1, this policy", integer, "not measured yet") }
+                { figure("Float top-1", *float, "not measured yet") }
+                if let Some(((integer, _), (float, _))) = difference {
+                    <div>
+                        <dt>{ "Integer against float" }</dt>
+                        <dd><b>{ format!("{:+.1} points", integer.percent() - float.percent()) }</b><br />
+                            <span class="hint">{ "on the same images" }</span></dd>
+                    </div>
+                }
+            </dl>
+            <p class="hint">{ "± is half the width of the 95 % confidence interval." }</p>
+        </div>
     }
 }
 
@@ -137,7 +139,7 @@ fn History(props: &HistoryProps) -> Html {
         html! {
             <tr key={i}>
                 <td class="number">{ i + 1 }</td>
-                <th scope="row">{ trial.spec.to_string() }</th>
+                <th scope="row"><a href={format!("#{}", trial.link)} {onclick} title="Show this policy again">{ trial.spec.to_string() }</a></th>
                 <td>{ &trial.bits }</td>
                 <td class="number">{ Bytes(trial.usage.flash).to_string() }</td>
                 <td class="number">{ Bytes(trial.usage.ram).to_string() }</td>
@@ -145,7 +147,6 @@ fn History(props: &HistoryProps) -> Html {
                 <td>{ format!("{}{}{}", format::grouped(trial.tally.images as u64),
                     if trial.stopped { ", stopped" } else { "" },
                     if trial.load == *current { "" } else { ", of an earlier load" }) }</td>
-                <td><a href={format!("#{}", trial.link)} {onclick} aria-label={format!("Show policy {} again", i + 1)}>{ "show" }</a></td>
             </tr>
         }
     });
@@ -157,10 +158,9 @@ fn History(props: &HistoryProps) -> Html {
                 <thead>
                     <tr>
                         <th scope="col" class="number">{ "No." }</th><th scope="col">{ "Network" }</th>
-                        <th scope="col">{ "Tensors×bits" }</th>
+                        <th scope="col">{ "Bits×tensors" }</th>
                         <th scope="col" class="number">{ "FLASH" }</th><th scope="col" class="number">{ "RAM" }</th>
                         <th scope="col" class="number">{ "Top-1" }</th><th scope="col">{ "Images" }</th>
-                        <th scope="col">{ "Policy" }</th>
                     </tr>
                 </thead>
                 <tbody>{ rows }</tbody>

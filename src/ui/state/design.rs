@@ -3,20 +3,37 @@
 use super::Network;
 use crate::{
     link::{self, Link},
-    memory::{Budget, Excess, Footprint, MemoryModel, Usage},
+    memory::{Budget, Excess, Footprint, Mcu, MemoryModel, Usage, catalogue::MCUS},
     quant::{Bits, Policy, Slot},
+    search,
 };
 use std::rc::Rc;
 
 /// Where a network shall run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
-    /// Position in the catalogue of devices; `None` if the budgets are the user's own.
-    pub device: Option<usize>,
+    /// The microcontroller; `None` if the budgets are the user's own.
+    pub device: Option<&'static Mcu>,
     /// What may be taken.
     pub budget: Budget,
     /// How it is counted.
     pub model: MemoryModel,
+}
+
+impl Target {
+    /// A microcontroller with all its FLASH and its largest block of RAM. Where the size of the FLASH is open, it stays.
+    pub fn on(self, device: &'static Mcu) -> Self {
+        let flash = device.flash.map_or(self.budget.flash, |flash| flash.bytes);
+        Self { device: Some(device), budget: Budget { flash, ram: device.arena_block().bytes }, ..self }
+    }
+}
+
+impl Default for Target {
+    /// A microcontroller that is fast and short of FLASH: the first demo network does not fit at 8 bits.
+    fn default() -> Self {
+        let own = Self { device: None, budget: Budget::PAPER, model: MemoryModel::Device };
+        Mcu::by_slug("stm32h750vb").map_or(own, |device| own.on(device))
+    }
 }
 
 /// A way to choose all widths at once.
@@ -43,12 +60,20 @@ impl Version {
     /// The policy that an allocator finds, and what the user should know of it.
     pub fn allocate(network: &Network, target: &Target, allocator: Allocator) -> (Self, Option<String>) {
         let graph = &network.graph;
-        let _ = target;
         let (policy, allocator, notice) = match allocator {
             Allocator::Uniform(weights, activations) => {
                 (Policy::uniform(graph, weights, activations), link::Allocator::Uniform, None)
             }
-            Allocator::Rule => (Policy::uniform(graph, Bits::B4, Bits::B8), link::Allocator::Rule, None),
+            Allocator::Rule => {
+                let found = search::Allocator::Rule.allocate(graph, target.budget, target.model);
+                let (policy, notice) = match found {
+                    Ok(policy) => (policy, None),
+                    Err(error) => {
+                        (Policy::uniform(graph, Bits::B2, Bits::B2), Some(format!("The rule found {error}.")))
+                    }
+                };
+                (policy, link::Allocator::Rule, notice)
+            }
         };
         (Self { policy: Rc::new(policy), allocator, seed: 0 }, notice)
     }
@@ -84,7 +109,8 @@ impl Design {
     /// What a link says; the device is the first of the catalogue with these budgets.
     pub fn from_link(link: Link) -> Self {
         let Link { spec, policy, budget, memory: model, allocator, seed } = link;
-        let target = Target { device: None, budget, model };
+        let device = MCUS.iter().find(|mcu| mcu.budget() == Some(budget));
+        let target = Target { device, budget, model };
         Self::new(Network::new(spec), target, Version { policy: Rc::new(policy), allocator, seed })
     }
 

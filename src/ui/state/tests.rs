@@ -1,5 +1,6 @@
 use super::*;
 use crate::flow::{ClassSummary, ImagesSummary, Measurement, NetworkSummary};
+use crate::memory::{Budget, Mcu};
 
 fn state(actions: impl IntoIterator<Item = Action>) -> State {
     actions.into_iter().fold(State::default(), |state, action| state.after(action))
@@ -127,6 +128,15 @@ fn a_package_holds_what_was_measured_last() {
 }
 
 #[test]
+fn the_page_follows_a_file_but_not_against_the_user() {
+    let asked = state([Action::Asked(Command::OpenWeights { name: "w".into(), network: None }, 0.0)]);
+    assert_eq!(asked.after(network(DEMOS[2])).design.network.spec, DEMOS[2]);
+    let changed = asked.after(Action::SelectNetwork(DEMOS[1])).after(network(DEMOS[2]));
+    assert_eq!(changed.design.network.spec, DEMOS[1]);
+    assert!(!changed.has_weights());
+}
+
+#[test]
 fn new_images_make_results_old() {
     let float = reported(Event::MeasuredFloat { tally: Tally { correct: 1, images: 2 }, stopped: false });
     let before = measured(state([network(DEMOS[0]), images()]));
@@ -174,12 +184,31 @@ fn tasks_show_where_they_belong_and_end() {
 
 #[test]
 fn the_rule_follows_the_device_and_hands_stay() {
-    let target = Target::default();
-    let small =
-        Target { device: None, budget: Budget { flash: target.budget.flash / 2, ..target.budget }, ..target };
-    let ruled = state([Action::SelectTarget(small)]);
+    let other = Target::default().on(Mcu::by_slug("stm32l476rg").expect("in the catalogue"));
+    let ruled = state([Action::SelectTarget(other)]);
     assert_ne!(ruled.design.policy(), State::default().design.policy());
-    let by_hand =
-        state([Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)), Action::SelectTarget(small)]);
-    assert!(!by_hand.design.fits());
+    assert!(ruled.design.fits());
+
+    let wide =
+        [Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)), Action::SelectTarget(Target::default())];
+    assert!(!state(wide).design.fits());
+}
+
+#[test]
+fn where_nothing_fits_the_rule_says_what_is_missing() {
+    let target = Target { device: None, budget: Budget { flash: 10_000, ram: 1_000 }, ..Target::default() };
+    let state = state([Action::SelectTarget(target)]);
+    assert!(
+        state.notice.as_deref().is_some_and(|notice| notice.contains("no policy fits")),
+        "{:?}",
+        state.notice
+    );
+    assert_eq!(state.design.policy().mean_weight_bits(&state.design.network.graph), 2.0);
+}
+
+#[test]
+fn a_link_names_the_device_with_its_budgets() {
+    let mcu = Mcu::by_slug("stm32f746ng").expect("in the catalogue");
+    let linked = state([Action::SelectTarget(Target::default().on(mcu))]).design.link();
+    assert_eq!(state([Action::OpenLink(linked)]).design.target.budget, mcu.budget().expect("known"));
 }

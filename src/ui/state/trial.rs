@@ -65,24 +65,17 @@ impl Asked {
     }
 }
 
-/// Widths in few words: `weights 8/4/2: 3/20/5, activations 8/4/2: 27/0/0`, or `weights 8, activations 4` if all
-/// are the same.
+/// Widths of weights and outputs in few words, with how many tensors have them: `W 8×21 4×5 2×2 / A 8×27`.
 pub fn summary(design: &Design) -> String {
-    let tally = |want_weights: bool| {
-        let mut counts = [0; Bits::ALL.len()];
-        for slot in Slot::all(&design.network.graph) {
-            if matches!(slot, Slot::Weight(_)) == want_weights {
-                counts[design.policy().get(slot) as usize] += 1;
-            }
-        }
-        let used: Vec<_> = Bits::ALL.iter().rev().filter(|&&bits| counts[bits as usize] > 0).collect();
-        match used[..] {
-            [bits] => bits.to_string(),
-            _ => {
-                let part = |&&bits: &&Bits| format!("{}×{bits}", counts[bits as usize]);
-                used.iter().map(part).collect::<Vec<_>>().join(" ")
-            }
-        }
+    let counts = |is_weights: bool| {
+        let slots = Slot::all(&design.network.graph);
+        let slots = slots.iter().filter(|slot| matches!(slot, Slot::Weight(_)) == is_weights);
+        let widths: Vec<Bits> = slots.map(|&slot| design.policy().get(slot)).collect();
+        let parts = Bits::ALL.iter().rev().filter_map(|bits| {
+            let count = widths.iter().filter(|width| *width == bits).count();
+            (count > 0).then(|| format!("{bits}×{count}"))
+        });
+        parts.collect::<Vec<_>>().join(" ")
     };
-    format!("W {} / A {}", tally(true), tally(false))
+    format!("W {} / A {}", counts(true), counts(false))
 }
