@@ -1,0 +1,91 @@
+//! Whole networks from weights to integers, with data from a small generator: the same on every machine.
+
+use crate::cases::Random;
+use bitsmith::calibrate::{Observer, Quantization, Settings};
+use bitsmith::net::{Affine, BatchNorm, LayerWeights, Model, Normalization, Spec};
+use bitsmith::quant::{Bits, Policy, QuantizedNetwork, Slot};
+use sha2::{Digest, Sha256};
+
+/// Networks and the SHA-256 of their integers in hexadecimal. A change of these changes every result that anybody
+/// has shared.
+pub const DIGESTS: [(&str, &str); 3] = [
+    ("mobilenet-v1-0.25-32", "9c1e3c284a66e77ec04cc1fc7c803e7a4584acacb579dba5ad39c847704a94eb"),
+    ("mobilenet-v2-0.35-32", "eed106afc2be5b9a89f4ff1d5b477b57496404b0a7164c3fcc336640c3d980c4"),
+    ("mnasnet-0.35-32", "32f973e59b94c68041e7ed850ef3395d7a614f24e11dec0780cb7f5f9e9725ef"),
+];
+
+/// A network of the zoo with made-up weights.
+pub fn model(name: &str) -> Model {
+    let spec = name.parse::<Spec>().expect(name).with_classes(10).expect("in range");
+    let graph = spec.build();
+    let mut random = Random(7);
+    let mut uniform = move |low: f32, high: f32| {
+        let code = f32::from(random.codes(1, Bits::B8)[0]) + f32::from(random.codes(1, Bits::B8)[0]) / 256.0;
+        low + (high - low) * code / 256.0
+    };
+    let weights = graph
+        .layers
+        .iter()
+        .map(|layer| {
+            let [c_out, k, _, c_in] = graph.weight_shape(layer)?;
+            let reach = 2.0 / ((k * k * c_in) as f32).sqrt();
+            let weight = (0..c_out * k * k * c_in).map(|_| uniform(-reach, reach)).collect();
+            let mut channel = |low, high| (0..c_out).map(|_| uniform(low, high)).collect::<Vec<_>>();
+            let affine = if layer.window().is_some() {
+                Affine::BatchNorm(BatchNorm {
+                    gamma: channel(0.5, 1.5),
+                    beta: channel(-0.5, 1.0),
+                    mean: channel(-0.2, 0.2),
+                    variance: channel(0.2, 1.0),
+                    epsilon: 1e-3,
+                })
+            } else {
+                Affine::Bias(channel(-0.5, 0.5))
+            };
+            Some(LayerWeights { weight, affine })
+        })
+        .collect();
+    Model { spec, graph, weights, normalization: Normalization::IMAGENET, labels: None }
+}
+
+/// Images of noise.
+pub fn images(model: &Model, count: u64) -> Vec<Vec<u8>> {
+    let elements = model.graph.image().shape.elements();
+    (0..count).map(|i| Random(100 + i).codes(elements, Bits::B8)).collect()
+}
+
+/// A policy in which all widths occur.
+pub fn mixed(model: &Model) -> Policy {
+    let mut policy = Policy::uniform(&model.graph, Bits::B8, Bits::B8);
+    for (slot, bits) in Slot::all(&model.graph).into_iter().zip(Bits::ALL.into_iter().rev().cycle()) {
+        policy.set(slot, bits);
+    }
+    policy
+}
+
+/// The model in integers.
+pub fn quantized(model: &Model, policy: &Policy, settings: Settings, images: &[Vec<u8>]) -> QuantizedNetwork {
+    let mut observer = Observer::new(model, settings).expect("the model is complete");
+    observer.add(images).expect("images fit");
+    let calibration = observer.finish().expect("there are images");
+    Quantization::new(model, &calibration, policy, images)
+        .expect("images fit")
+        .finish()
+        .expect("integers exist")
+}
+
+/// SHA-256 of a network's integers, in hexadecimal.
+pub fn digest(network: &QuantizedNetwork) -> String {
+    let bytes = postcard::to_stdvec(network).expect("networks have only types that postcard writes");
+    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// All integers are those that were recorded once.
+pub fn integers_are_the_recorded_ones() {
+    let found = DIGESTS.map(|(name, _)| {
+        let model = model(name);
+        let images = images(&model, 6);
+        (name, digest(&quantized(&model, &mixed(&model), Settings::default(), &images)))
+    });
+    assert_eq!(found, DIGESTS.map(|(name, digest)| (name, digest.to_owned())));
+}
