@@ -14,10 +14,12 @@
 //! 8. [`search`] chooses a policy for a budget.
 //! 9. [`link`] writes a policy as the text of a link.
 //! 10. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
-//! 11. [`flow`] is the application without a screen.
+//! 11. [`export`] makes the file and the firmware package.
+//! 12. [`flow`] is the application without a screen.
 
 pub mod calibrate;
 pub mod data;
+pub mod export;
 pub mod float;
 pub mod flow;
 pub mod import;
