@@ -14,9 +14,9 @@ endif
 
 WASM := --target wasm32-unknown-unknown --no-default-features --features web
 SUITES := $(basename $(notdir $(wildcard tests/*.rs)))
-# Suites named c_* call C compilers and emulators; the suite `web` runs in a browser.
-C_SUITES := $(filter c_%,$(SUITES))
-NATIVE_SUITES := $(filter-out c_% web,$(SUITES))
+# These call C compilers and emulators; `web` runs in a browser.
+C_SUITES := kernels
+NATIVE_SUITES := $(filter-out $(C_SUITES) web,$(SUITES))
 CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 STEP := @.ci/step
 PORT ?= 8080
@@ -30,9 +30,10 @@ help: ## this list
 run: build ## build the release app and serve it on this machine (PORT=8080)
 	@node .ci/serve.mjs $(PORT)
 
+# NO_COLOR=true, since Trunk refuses the customary NO_COLOR=1.
 build: ## build the release app into dist/
 	@.ci/tools web
-	$(STEP) "app, release build" trunk build
+	$(STEP) "app, release build" env NO_COLOR=true trunk build
 
 test: ## every check there is
 	@.ci/tools web browser c
@@ -66,7 +67,7 @@ test-browser: build ## the built app in Chromium
 
 test-c: ## exported C on this machine and on emulated boards
 	@.ci/tools rust c
-	$(if $(C_SUITES),$(STEP) "C tests" $(CARGO_TEST) $(addprefix --test ,$(C_SUITES)))
+	$(STEP) "C tests" $(CARGO_TEST) $(addprefix --test ,$(C_SUITES))
 
 bench: ## benchmarks
 	@.ci/tools rust

@@ -18,24 +18,19 @@ const TYPES = {
 
 /** Serves dist/ on 127.0.0.1; port 0 takes any free one. Resolves to the server and its address. */
 export async function serve(port) {
-  // A policy in a page's meta element does not reach its workers; the same policy as a header does.
-  const index = await readFile(join(DIST, "index.html"), "utf8");
-  const policy = index.match(/http-equiv="Content-Security-Policy"\s+content="([^"]+)"/)[1];
-
   const server = createServer(async (request, response) => {
-    const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-    const file = join(DIST, normalize(path.endsWith("/") ? `${path}index.html` : path));
     try {
+      const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
+      const file = join(DIST, normalize(path.endsWith("/") ? `${path}index.html` : path));
       const body = await readFile(file);
       response.writeHead(200, {
         "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
-        "Content-Security-Policy": policy,
         "Cache-Control": "no-cache",
       });
       response.end(body);
     } catch {
       response.writeHead(404, { "Content-Type": TYPES[".txt"] });
-      response.end(`${path}: not found\n`);
+      response.end(`${request.url}: not found\n`);
     }
   });
   await new Promise((resolve, reject) => {

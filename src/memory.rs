@@ -2,7 +2,7 @@
 //!
 //! Two models count it ([`MemoryModel`]): the papers' ([`paper`]), to compare with published figures, and the device's,
 //! which says to the byte what the exported firmware takes. On the device all activations live in one arena; a
-//! [`Plan`] says where. Constants are counted by [`Flash`].
+//! [`Plan`] says where. Constants are counted by [`Flash`]. The [`catalogue`] lists microcontrollers with their memories.
 //!
 //! ```
 //! use bitsmith::{memory::{Budget, MemoryModel}, net::Spec, quant::{Bits, Policy}};

@@ -65,7 +65,8 @@ impl Allocator {
     /// Chooses a policy that keeps to `budget` as `model` counts it.
     ///
     /// # Errors
-    /// [`SearchError`] names the memory that is too small, the least budget that would do, and the layers that need it.
+    /// [`SearchError`] names the memory that is too small, the least budget that would do, and the layers that need
+    /// it.
     pub fn allocate(self, graph: &Graph, budget: Budget, model: MemoryModel) -> Result<Policy, SearchError> {
         match self {
             Self::Rule => rule::allocate(graph, budget, model),

@@ -7,6 +7,9 @@
 mod evaluator;
 mod files;
 mod pool;
+mod port;
 mod runner;
 mod wire;
 pub mod worker;
+
+pub use port::Port;

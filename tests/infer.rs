@@ -1,65 +1,207 @@
-//! The fast path equals the reference, bit for bit.
+//! Integer inference: the fast path equals the reference, and refuses what cannot be computed.
 
+#[path = "common/agree.rs"]
+mod agree;
 #[path = "common/infer.rs"]
 mod cases;
 
 use bitsmith::infer::{
-    Engine, PreparedKernel, RowRequantizer, Scratch, Workspace, reference, requantize_row,
+    Engine, EngineLayer, InferError, PreparedKernel, Reach, Scratch, Workspace, reference,
 };
-use bitsmith::quant::Bits;
-use cases::{LayerCase, Random, all_widths, random_network};
+use bitsmith::quant::{Bits, QuantizedLayer, QuantizedNetwork, Requantizer};
+use cases::{LayerCase, Random, all_widths, random_network, uniform_network};
 use proptest::prelude::*;
-
-/// Codes of a layer by the fast path.
-fn fast(case: &LayerCase) -> (Vec<i32>, Vec<u8>, Vec<u8>) {
-    let LayerCase { graph, kernel, input, zero_point, bits } = case;
-    let prepared = PreparedKernel::new(graph, 0, &kernel.weights, &kernel.zero_points);
-    let requantizer = RowRequantizer::new(&kernel.requantizers, *zero_point, *bits);
-    let (mut accumulators, mut codes, mut plain) = (Vec::new(), Vec::new(), Vec::new());
-    prepared.sums(input, &kernel.pad_codes, &mut Scratch::default(), |y, sums| {
-        assert_eq!(accumulators.len(), y * sums.len(), "rows come in order");
-        let biases = kernel.requantizers.iter().map(|r| r.bias).cycle();
-        accumulators.extend(sums.iter().zip(biases).map(|(sum, bias)| sum + bias));
-        codes.resize(accumulators.len(), 0);
-        plain.resize(accumulators.len(), 0);
-        let start = y * sums.len();
-        requantizer.apply(sums, &mut codes[start..]);
-        requantize_row(sums, &kernel.requantizers, *zero_point, *bits, &mut plain[start..]);
-    });
-    (accumulators, codes, plain)
-}
+use std::sync::Arc;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn layers_agree(seed: u64) {
+        let mut scratch = Scratch::default();
         for (i, widths) in all_widths().enumerate() {
-            let case = LayerCase::random(seed.wrapping_add(i as u64), widths);
-            let accumulators = reference::accumulate(&case.graph, 0, &case.kernel, &case.input);
-            let codes = reference::requantize(&accumulators, &case.kernel.requantizers, case.zero_point, case.bits);
-            let (fast_accumulators, fast_codes, plain_codes) = fast(&case);
-            prop_assert_eq!(fast_accumulators, accumulators, "{:?}", case);
-            prop_assert_eq!(plain_codes, &codes[..], "{:?}", case);
-            prop_assert_eq!(fast_codes, codes, "{:?}", case);
+            agree::layer(&LayerCase::random(seed.wrapping_add(i as u64), widths), &mut scratch);
         }
     }
 }
 
 #[test]
-fn networks_agree() {
+fn networks_agree_under_random_policies() {
+    let mut workspace = Workspace::default();
     for (name, seeds) in [("mobilenet-v1-0.25-96", 3), ("mobilenet-v2-0.35-64", 4), ("mnasnet-0.5-32", 8)] {
-        let mut workspace = Workspace::default();
         for seed in 0..seeds {
-            let network = random_network(name, 10 + seed, seed);
-            let engine = Engine::new(&network).expect(name);
-            for image in 0..2 {
-                let image = Random(image).codes(network.graph.image().shape.elements(), Bits::B8);
-                let expected = reference::run(&network, &image).expect(name);
-                let logits = engine.run(&mut workspace, &image).expect(name);
-                assert_eq!(logits, expected, "{name}, seed {seed}");
-                assert!(expected.iter().any(|logit| *logit != expected[0]), "{name} says something");
-            }
+            agree::network(&random_network(name, 10 + seed, seed), 2, &mut workspace);
         }
     }
+}
+
+#[test]
+fn networks_agree_at_every_pair_of_widths() {
+    let mut workspace = Workspace::default();
+    for weights in Bits::ALL {
+        for activations in Bits::ALL {
+            agree::network(
+                &uniform_network("mobilenet-v2-0.35-32", 10, weights, activations),
+                1,
+                &mut workspace,
+            );
+        }
+    }
+}
+
+proptest! {
+    /// The bound is exact: it admits a channel if and only if no input and no order of summation leaves an i32.
+    #[test]
+    fn accumulators_that_may_overflow_are_known(
+        seed: u64, taps in 1usize..30_000, bits in prop::sample::select(&Bits::ALL[..]), slack in -3i64..=3,
+        negative: bool,
+    ) {
+        let mut random = Random(seed);
+        let (weights, zero) = (random.codes(taps, Bits::B8), random.code(Bits::B8));
+        let reach = Reach::of_channels(&weights, &[zero])[0];
+        let products = || weights.iter().map(|&w| (i64::from(w) - i64::from(zero)) * i64::from(bits.max_code()));
+        // A bias near the edge on either side.
+        let bias = if negative {
+            i64::from(i32::MIN) - products().filter(|p| *p < 0).sum::<i64>() + slack
+        } else {
+            i64::from(i32::MAX) - products().filter(|p| *p > 0).sum::<i64>() + slack
+        };
+        let Ok(bias) = i32::try_from(bias) else { return Ok(()) };
+        // The worst inputs and orders: all that pulls one way comes first.
+        let worst = |sign: i64| {
+            let pulls = products().chain([i64::from(bias)]).map(|term| term * sign).filter(|term| *term > 0);
+            sign * pulls.sum::<i64>()
+        };
+        let stays = [worst(1), worst(-1)].iter().all(|&sum| i32::try_from(sum).is_ok());
+        prop_assert_eq!(reach.fits(bias, bits.max_code()), stays);
+    }
+}
+
+/// A small network and the number of one of its layers.
+fn small(layer: &str) -> (QuantizedNetwork, usize) {
+    let network = random_network("mobilenet-v2-0.35-32", 10, 1);
+    let layer = network.graph.layer_named(layer).expect("a layer of MobileNetV2");
+    (network, layer)
+}
+
+/// The same error from the engine and from the reference.
+fn refusal(network: &QuantizedNetwork) -> InferError {
+    let image = vec![0; network.graph.image().shape.elements()];
+    let error = Engine::new(network).map(drop).expect_err("refused");
+    assert_eq!(reference::run(network, &image), Err(error.clone()));
+    error
+}
+
+#[test]
+fn networks_that_may_overflow_are_refused_with_the_name_of_the_layer() {
+    let (mut network, layer) = small("b2.expand");
+    let QuantizedLayer::Kernel(kernel) = &mut network.layers[layer] else { panic!("a convolution") };
+    let reach = Reach::of_channels(&kernel.weights, &kernel.zero_points)[5];
+    let input = network.graph.layers[layer].inputs[0];
+    let most = reach.positive * i64::from(network.tensors[input].bits.max_code());
+    kernel.requantizers[5].bias = i32::MAX - i32::try_from(most).expect("a small layer");
+    Engine::new(&network).expect("at the edge");
+    let QuantizedLayer::Kernel(kernel) = &mut network.layers[layer] else { panic!("a convolution") };
+    kernel.requantizers[5].bias += 1;
+    assert_eq!(refusal(&network), InferError::Overflow { layer: "b2.expand".into(), channel: 5 });
+
+    let (mut network, layer) = small("fc");
+    let QuantizedLayer::Kernel(kernel) = &mut network.layers[layer] else { panic!("a linear layer") };
+    kernel.requantizers[7] = Requantizer { bias: 8, multiplier: 1 << 30, shift: 1 };
+    assert_eq!(refusal(&network), InferError::Overflow { layer: "fc".into(), channel: 7 }, "a logit");
+
+    let (mut network, layer) = small("b3.add");
+    let QuantizedLayer::Add(add) = &mut network.layers[layer] else { panic!("an add") };
+    add.multipliers[1] = i32::MAX;
+    assert_eq!(refusal(&network), InferError::Overflow { layer: "b3.add".into(), channel: 0 });
+
+    let (mut network, layer) = small("pool");
+    let QuantizedLayer::Pool(pool) = &mut network.layers[layer] else { panic!("a pool") };
+    pool.bias = i32::MAX;
+    assert_eq!(refusal(&network), InferError::Overflow { layer: "pool".into(), channel: 0 });
+}
+
+#[test]
+fn contradictions_are_refused_in_words() {
+    type Damage = fn(&mut QuantizedNetwork, usize);
+    let refused = |damage: Damage| {
+        let (mut network, layer) = small("b2.dw");
+        damage(&mut network, layer);
+        refusal(&network).to_string()
+    };
+    fn kernel(network: &mut QuantizedNetwork, layer: usize) -> &mut bitsmith::quant::Kernel {
+        let QuantizedLayer::Kernel(kernel) = &mut network.layers[layer] else { panic!("a convolution") };
+        kernel
+    }
+    let cases: [(&str, Damage); 10] = [
+        ("layer b2.dw has 431 codes of weights: expected 432", |n, l| kernel(n, l).weights.truncate(431)),
+        ("layer b2.dw has 47 zero points of weights: expected 48", |n, l| {
+            kernel(n, l).zero_points.truncate(47)
+        }),
+        ("layer b2.dw has 47 requantizers: expected 48", |n, l| kernel(n, l).requantizers.truncate(47)),
+        ("layer b2.dw has codes of weights beyond", |n, l| {
+            kernel(n, l).bits = Bits::B2;
+            kernel(n, l).weights[7] = 4;
+        }),
+        ("layer b2.dw has 2 pad codes: expected 48", |n, l| kernel(n, l).pad_codes = vec![0; 2]),
+        ("layer b2.dw has a pad code beyond", |n, l| {
+            n.tensors[n.graph.layers[l].inputs[0]].bits = Bits::B4;
+            kernel(n, l).pad_codes = vec![16];
+        }),
+        ("layer b2.dw shifts by more digits", |n, l| kernel(n, l).requantizers[3].shift = 63),
+        ("layer b2.dw has a pool's integers", |n, l| {
+            n.layers[l] = QuantizedLayer::Pool(Requantizer::constant(0));
+        }),
+        ("layer fc has 63 quantized layers up to it: expected 64", |n, _| n.layers.truncate(63)),
+        ("layer b2.dw has a zero point beyond", |n, l| {
+            let output = &mut n.tensors[n.graph.layers[l].output];
+            (output.bits, output.zero_point) = (Bits::B2, 4);
+        }),
+    ];
+    for (words, damage) in cases {
+        let found = refused(damage);
+        assert!(found.starts_with(words), "{found}");
+    }
+}
+
+#[test]
+fn images_of_another_size_are_refused_in_words() {
+    let (network, _) = small("fc");
+    let engine = Engine::new(&network).expect("a sound network");
+    let error = engine.run(&mut Workspace::default(), &[0; 100]).expect_err("too small");
+    let words = "an image of 100 bytes: expected 3072 (32x32x3, 8 bits each)";
+    assert!(error.to_string().starts_with(words), "{error}");
+    assert_eq!(reference::run(&network, &[0; 100]), Err(error));
+}
+
+#[test]
+fn prepared_kernels_are_shared_but_not_mixed_up() {
+    let (network, _) = small("fc");
+    let kernels: Vec<Option<Arc<PreparedKernel>>> = (0..network.layers.len())
+        .map(|id| {
+            let kernel = network.kernel(id)?;
+            Some(Arc::new(PreparedKernel::new(&network.graph, id, &kernel.weights, &kernel.zero_points)))
+        })
+        .collect();
+    let parts = |swapped: [usize; 2]| {
+        let part = |(id, layer): (usize, &QuantizedLayer)| match layer {
+            QuantizedLayer::Pool(pool) => EngineLayer::Pool(*pool),
+            QuantizedLayer::Add(add) => EngineLayer::Add(*add),
+            QuantizedLayer::Kernel(kernel) => EngineLayer::Kernel {
+                kernel: kernels[if id == swapped[0] { swapped[1] } else { id }].clone().expect("has weights"),
+                requantizers: kernel.requantizers.clone(),
+                pad_codes: kernel.pad_codes.clone(),
+            },
+        };
+        let layers = network.layers.iter().enumerate().map(part).collect();
+        Engine::from_parts(&network.graph, &network.tensors, layers)
+    };
+    fn shared_by_threads(_: &(impl Send + Sync)) {}
+    let image = Random(0).codes(32 * 32 * 3, Bits::B8);
+    let engine = parts([0, 0]).expect("its own weights");
+    shared_by_threads(&engine);
+    let expected = reference::run(&network, &image).expect("a sound network");
+    assert_eq!(engine.run(&mut Workspace::default(), &image), Ok(&expected[..]));
+    let error = parts([0, 1]).map(drop).expect_err("weights of another layer");
+    assert!(error.to_string().contains("conv1 was given the prepared weights of another layer"), "{error}");
 }

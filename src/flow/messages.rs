@@ -101,9 +101,9 @@ pub enum Event {
     },
     /// A task ended without a result because the user stopped it.
     Stopped(Task),
-    /// The worker is gone or cannot start; only reloading the page helps.
+    /// The worker is gone, and all that was loaded with it.
     Crashed {
-        /// What happened and what to do.
+        /// What happened and what to do, as the screen shows it.
         message: String,
     },
     /// A task failed; everything loaded and measured before is kept.

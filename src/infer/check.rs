@@ -73,6 +73,10 @@ pub fn check_network(network: &QuantizedNetwork) -> Result<(), InferError> {
                 count("codes of weights", graph.weight_elements(layer), kernel.weights.len())?;
                 let channels = graph.output_shape(layer).channels;
                 count("zero points of weights", channels, kernel.zero_points.len())?;
+                let mut codes = kernel.weights.iter().chain(&kernel.zero_points);
+                if codes.any(|&code| code > kernel.bits.max_code()) {
+                    return structure(layer, "has codes of weights beyond the largest of their width");
+                }
                 let reach = Reach::of_channels(&kernel.weights, &kernel.zero_points);
                 checks.kernel(id, &reach, &kernel.requantizers, &kernel.pad_codes)?;
             }

@@ -6,9 +6,10 @@ mod padded;
 
 use super::reach::Reach;
 use crate::net::{Graph, Layer, LayerId, Op, Pads, Shape, Window};
+use bytemuck::cast;
 use dense::Dense;
 use depthwise::Depthwise;
-use wide::i16x8;
+use wide::{i16x8, i16x16, i32x8, u8x16};
 
 /// Output channels whose sums are computed side by side.
 pub(super) const LANES: usize = 8;
@@ -30,6 +31,10 @@ enum Weights {
     Depthwise(Depthwise),
 }
 
+/// The window of linear layers, and of 1x1 convolutions that keep the size of the map.
+const ONE_PIXEL: Window =
+    Window { kernel: 1, stride: 1, pads: Pads { top: 0, left: 0, bottom: 0, right: 0 } };
+
 /// How the window slides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Geometry {
@@ -39,10 +44,8 @@ struct Geometry {
 }
 
 impl Geometry {
-    /// A linear layer looks at its one pixel.
     fn of(graph: &Graph, layer: &Layer) -> Self {
-        let pixel = Window { kernel: 1, stride: 1, pads: Pads::default() };
-        let window = layer.window().unwrap_or(pixel);
+        let window = layer.window().unwrap_or(ONE_PIXEL);
         Self { input: graph.input_shape(layer), output: graph.output_shape(layer), window }
     }
 }
@@ -50,12 +53,14 @@ impl Geometry {
 /// Buffers of [`PreparedKernel::sums`]; they grow to the largest layer and stay.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
-    /// The input with its pads.
+    /// The input with its pads, or a row of pads.
     padded: Vec<u8>,
     /// Codes under the window of one output pixel.
     patch: Vec<u8>,
     /// Patches of some pixels, widened.
     columns: Vec<i16x8>,
+    /// The input with its pads, rows in pairs, widened.
+    pairs: Vec<i16x16>,
     /// Sums of some output rows.
     sums: Vec<i32>,
 }
@@ -147,9 +152,16 @@ impl Centred<'_> {
     }
 
     /// Two taps of a block of eight output channels, side by side.
-    fn pair(&self, block: usize, taps: [usize; 2]) -> wide::i16x16 {
-        wide::i16x16::new(std::array::from_fn(|i| self.get(block * LANES + i / 2, taps[i % 2])))
+    fn pair(&self, block: usize, taps: [usize; 2]) -> i16x16 {
+        i16x16::new(std::array::from_fn(|i| self.get(block * LANES + i / 2, taps[i % 2])))
     }
+}
+
+/// The first eight codes and the last eight as 16-bit lanes: each code followed by a zero byte, its upper half.
+#[inline(always)]
+fn widened(codes: u8x16) -> [i16x8; 2] {
+    const { assert!(cfg!(target_endian = "little"), "upper halves come second") };
+    [cast(u8x16::unpack_low(codes, u8x16::ZERO)), cast(u8x16::unpack_high(codes, u8x16::ZERO))]
 }
 
 /// The first `len` elements of a buffer that grows when needed; their values are left from earlier use.
@@ -161,10 +173,17 @@ pub(super) fn grown<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut 
 }
 
 /// Stores as many lanes as the output has left.
-fn store(lanes: wide::i32x8, out: &mut [i32]) {
-    let lanes = lanes.to_array();
+#[inline(always)]
+fn store(lanes: i32x8, out: &mut [i32]) {
     match <&mut [i32; LANES]>::try_from(&mut *out) {
-        Ok(out) => *out = lanes,
-        Err(_) => out.copy_from_slice(&lanes[..out.len()]),
+        Ok(out) => *out = lanes.to_array(),
+        Err(_) => store_some(lanes, out),
     }
+}
+
+/// Apart from [`store`], lest the compiler makes of both one copy of variable length.
+#[cold]
+#[inline(never)]
+fn store_some(lanes: i32x8, out: &mut [i32]) {
+    out.copy_from_slice(&lanes.to_array()[..out.len()]);
 }

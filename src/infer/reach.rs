@@ -39,9 +39,8 @@ impl Reach {
         low >= i64::from(i32::MIN) && high <= i64::from(i32::MAX)
     }
 
-    /// The logits of the smallest and the largest accumulator, in no particular order.
+    /// The logits of the smallest and the largest accumulator, for channels that [`Reach::fits`] admits.
     pub fn logits(&self, requantizer: &Requantizer, max_code: u8) -> [i64; 2] {
-        // Checked before by `fits`, hence within an i32.
         self.accumulator(requantizer.bias, max_code).map(|acc| requantizer.scale(acc as i32))
     }
 }

@@ -135,3 +135,52 @@ fn position(shape: Shape, row: isize, column: isize) -> Option<usize> {
     let (row, column) = (usize::try_from(row).ok()?, usize::try_from(column).ok()?);
     (row < shape.height && column < shape.width).then_some(row * shape.width + column)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Activation;
+
+    /// All numbers here are computed on paper.
+    #[test]
+    fn a_convolution_by_hand() {
+        // 5  5  5  5     -1  0  1
+        // 5 10 20  5      2  0 -1
+        // 5 30 40  5      1  1  0
+        // 5  5  5  5
+        let mut graph = Graph::new(Shape::new(2, 2, 1));
+        let window = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
+        graph.conv("conv", 0, 1, window, Activation::Linear);
+        let factor = Requantizer { bias: 100, multiplier: 3 << 29, shift: 34 };
+        let mut kernel = Kernel {
+            weights: vec![0, 1, 2, 3, 1, 0, 2, 2, 1],
+            bits: Bits::B2,
+            zero_points: vec![1],
+            requantizers: vec![factor],
+            pad_codes: vec![5],
+        };
+        let accumulators = accumulate(&graph, 0, &kernel, &[10, 20, 30, 40]);
+        assert_eq!(accumulators, [125, 185, 95, 160]);
+        // Times 3/32: 11.7, 17.3, 8.9, 15.
+        assert_eq!(requantize(&accumulators, &kernel.requantizers, 3, Bits::B4), [14, 15, 11, 15]);
+        assert_eq!(scale(&accumulators, &kernel.requantizers), [11]);
+        kernel.requantizers[0].multiplier *= -1;
+        assert_eq!(requantize(&accumulators, &kernel.requantizers, 20, Bits::B8), [8, 2, 11, 5]);
+
+        // As a depthwise layer of stride 2 it keeps the first corner.
+        let mut graph = Graph::new(Shape::new(2, 2, 1));
+        graph.depthwise("dw", 0, Window { stride: 2, ..window }, Activation::Linear);
+        assert_eq!(accumulate(&graph, 0, &kernel, &[10, 20, 30, 40]), [125]);
+    }
+
+    #[test]
+    fn a_pool_and_an_add_by_hand() {
+        // Channel sums 11 and 40, plus 2, times 1/4: 3.25 and 10.5.
+        let quarter = Requantizer { bias: 2, multiplier: 1 << 30, shift: 32 };
+        assert_eq!(pool(&[1, 10, 2, 10, 3, 10, 5, 10], 2, &quarter, 1, Bits::B8), [4, 11]);
+
+        let requantizer = AddRequantizer { multipliers: [2, 3], offset: -9, shift: 2 };
+        // 22/4, -6/4, 66/4.
+        assert_eq!(add(&[5, 0, 15], &[7, 1, 15], &requantizer, Bits::B4), [5, 0, 15]);
+    }
+}

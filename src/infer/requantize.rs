@@ -124,3 +124,78 @@ impl Block {
         codes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_requantizer() -> impl Strategy<Value = Requantizer> {
+        // Few digits as well as all 31.
+        let multiplier = (1i32 << 30..=i32::MAX, 0..31u32).prop_map(|(m, zeros)| m >> zeros << zeros);
+        (-1000..1000i32, multiplier, any::<bool>(), 0..=62u8).prop_map(|(bias, m, negative, shift)| {
+            Requantizer { bias, multiplier: if negative { -m } else { m }, shift }
+        })
+    }
+
+    proptest! {
+        /// Sums whose scaled accumulators lie closest to an integer, on either side.
+        #[test]
+        fn vectors_floor_like_integers(
+            requantizers in prop::collection::vec(any_requantizer(), LANES..=LANES), zero_point: u8,
+            bits in prop::sample::select(&Bits::ALL[..]), steps in prop::collection::vec(-2..258i64, 30),
+            beside in -1..=1i64,
+        ) {
+            let zero_point = zero_point & bits.max_code();
+            let row = RowRequantizer::new(&requantizers, zero_point, bits);
+            for step in steps {
+                let sums: Vec<i32> = requantizers
+                    .iter()
+                    .map(|r| {
+                        let target = i128::from(step - i64::from(zero_point)) << r.shift;
+                        let acc = target.div_euclid(i128::from(r.multiplier)) + i128::from(beside);
+                        acc.clamp(-(1 << 31) + 1000, (1 << 31) - 1001) as i32 - r.bias
+                    })
+                    .collect();
+                let (mut expected, mut found) = ([0; LANES], [0; LANES]);
+                requantize_row(&sums, &requantizers, zero_point, bits, &mut expected);
+                row.apply(&sums, &mut found);
+                prop_assert_eq!(found, expected);
+            }
+        }
+    }
+
+    /// (2^h - 1) (2^h + 1) is one short of a power of two, so the scaled accumulator is as close to an integer as
+    /// can be.
+    #[test]
+    fn accumulators_just_short_of_an_integer_stay_below_it() {
+        for half in 20..=28u8 {
+            for shift in 2 * half - 9..=2 * half {
+                let normalize = 30 - half;
+                let multiplier = ((1 << half) + 1) << normalize;
+                let short = Requantizer { bias: 0, multiplier, shift: shift + normalize };
+                let beyond = Requantizer { multiplier: -multiplier, ..short };
+                let requantizers: [_; LANES] =
+                    std::array::from_fn(|i| if i % 2 == 0 { short } else { beyond });
+                let sums = [(1 << half) - 1; LANES];
+                for (zero_point, bits) in [(0, Bits::B8), (77, Bits::B8), (255, Bits::B8), (9, Bits::B4)] {
+                    let (mut expected, mut found) = ([0; LANES], [0; LANES]);
+                    requantize_row(&sums, &requantizers, zero_point, bits, &mut expected);
+                    RowRequantizer::new(&requantizers, zero_point, bits).apply(&sums, &mut found);
+                    assert_eq!(found, expected, "2^{half} - 1 and 2^{half} + 1 over 2^{shift}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn factors_of_usual_layers_are_computed_in_vectors() {
+        let odd = |shift| [Requantizer { bias: 0, multiplier: i32::MAX, shift }; LANES];
+        for (bits, largest) in [(Bits::B2, 50), (Bits::B4, 48), (Bits::B8, 44)] {
+            assert!(Block::new(&odd(largest), 0, bits).is_some());
+            assert!(Block::new(&odd(largest + 1), 0, bits).is_none());
+        }
+        // A factor of few digits has a smaller shift in lowest terms.
+        assert!(Block::new(&[Requantizer::constant(9); LANES], 0, Bits::B8).is_some());
+    }
+}

@@ -18,9 +18,10 @@ use crate::{
     net::{Graph, Layer, LayerId, TensorId},
     quant::Policy,
 };
+use bound::Chain;
 use demand::Demands;
 use fit::{Fit, Span, Surroundings};
-use pack::{Packed, pack};
+use pack::{Packed, pack, pack_into};
 
 /// Scratch of one layer in the arena.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,7 +68,16 @@ impl Plan {
 
     /// Bytes below which no plan can be. Quicker than a plan, which hardly ever takes more.
     pub fn lower_bound(graph: &Graph, policy: &Policy) -> usize {
-        bound::lower_bound(&Demands::of(graph, policy))
+        Chain::of(&Demands::of(graph, policy)).lower_bound()
+    }
+
+    /// The layer that stands in the way of an arena of `bytes`: one that needs more by itself, or for whose output
+    /// there is no place that the layers before and after it can live with. `None` if the planner finds such an
+    /// arena.
+    pub fn obstacle(graph: &Graph, policy: &Policy, bytes: usize) -> Option<LayerId> {
+        let demands = Demands::of(graph, policy);
+        let obstacle = Chain::of(&demands).obstacle(bytes);
+        obstacle.or_else(|| pack_into(&demands, bytes).err())
     }
 
     /// Least bytes that hold all a layer needs while it runs, by [`LayerId`].

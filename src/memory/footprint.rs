@@ -101,6 +101,14 @@ impl MemoryModel {
         }
     }
 
+    /// The layer that stands in the way of so many bytes of RAM; `None` if they are enough.
+    pub fn obstacle(self, graph: &Graph, policy: &Policy, ram: usize) -> Option<LayerId> {
+        match self {
+            Self::Paper => paper::steps(graph, policy).find(|step| step.live() > ram).map(|step| step.layer),
+            Self::Device => Plan::obstacle(graph, policy, ram),
+        }
+    }
+
     /// The totals with all that is behind them.
     pub fn footprint(self, graph: &Graph, policy: &Policy) -> Footprint {
         match self {

@@ -40,27 +40,25 @@ fn cut_weights(
     Ok(())
 }
 
-/// Cuts activations until every layer by itself fits the RAM, and again with a lower limit if the arena of all layers
-/// does not.
+/// Cuts activations until every layer by itself fits the RAM, then tensors of the layers for which the arena has no
+/// place.
 fn cut_activations(
     graph: &Graph,
     budget: Budget,
     model: MemoryModel,
     mut policy: Policy,
 ) -> Result<Policy, SearchError> {
-    let mut limit = budget.ram;
-    loop {
-        let fits = Cut::new(graph, model, limit, &mut policy).run();
-        let ram = model.ram(graph, &policy);
-        if ram <= budget.ram {
-            return Ok(policy);
-        }
-        let lower = limit.checked_sub(ram - budget.ram);
-        match lower {
-            Some(lower) if fits => limit = lower,
-            _ => return narrowest(graph, &policy, Memory::Ram, budget, model),
+    let mut cut = Cut::new(graph, model, budget.ram, &mut policy);
+    let mut fits = cut.sweep();
+    while fits {
+        match model.obstacle(graph, cut.policy, budget.ram) {
+            Some(layer) => fits = cut.cut(layer),
+            // A plan starts with a smaller arena and enlarges it step by step; it may step over the budget.
+            None if model.ram(graph, cut.policy) > budget.ram => fits = cut.cut(cut.peak()),
+            None => return Ok(policy),
         }
     }
+    narrowest(graph, &policy, Memory::Ram, budget, model)
 }
 
 /// Which tensors a sweep may cut.
@@ -72,7 +70,7 @@ enum Sweep {
     Backward,
 }
 
-/// Cuts activations until no layer needs more than a limit.
+/// Cuts activations so that no layer needs more than a limit.
 struct Cut<'a> {
     graph: &'a Graph,
     model: MemoryModel,
@@ -92,7 +90,7 @@ impl<'a> Cut<'a> {
     }
 
     /// Sweeps forward and backward until every layer fits; false if one cannot.
-    fn run(mut self) -> bool {
+    fn sweep(&mut self) -> bool {
         let layers = self.graph.layers.len();
         // Every two sweeps cut at least one tensor, or one finds that none is left to cut.
         while self.needs.iter().any(|&bytes| bytes > self.limit) {
@@ -108,15 +106,27 @@ impl<'a> Cut<'a> {
     /// Cuts tensors of one layer until it fits, or one must be cut that the other sweep cuts; false if none is left.
     fn fit(&mut self, layer: LayerId, sweep: Sweep) -> bool {
         while self.needs[layer] > self.limit {
-            let Some((tensor, bits)) = self.widest(layer) else { return false };
+            let Some((tensor, _)) = self.widest(layer) else { return false };
             let is_output = tensor == self.graph.layers[layer].output;
             if is_output != (sweep == Sweep::Forward) {
                 return true;
             }
-            self.policy.set(Slot::Activation(tensor), bits);
-            self.needs = self.model.least_ram(self.graph, self.policy);
+            self.cut(layer);
         }
         true
+    }
+
+    /// Halves the widest tensor of a layer; false if none is left.
+    fn cut(&mut self, layer: LayerId) -> bool {
+        let Some((tensor, bits)) = self.widest(layer) else { return false };
+        self.policy.set(Slot::Activation(tensor), bits);
+        self.needs = self.model.least_ram(self.graph, self.policy);
+        true
+    }
+
+    /// The layer that needs most.
+    fn peak(&self) -> LayerId {
+        (0..self.needs.len()).max_by_key(|&layer| self.needs[layer]).unwrap_or(0)
     }
 
     /// The tensor to cut and its next width: of those in memory the one with most bits, among these that with most

@@ -186,9 +186,9 @@ impl Runner {
         self.adopt_images(DEMO_IMAGES.into(), Sources::new(vec![Box::new(archive)]))
     }
 
-    /// A file of the app itself. The worker lies in a folder below the page.
+    /// A file of the app itself. The worker's name is the address of the page.
     async fn fetch(&self, path: &str) -> Result<Vec<u8>, End> {
-        let url = web_sys::Url::new_with_base(&format!("../{path}"), &self.scope.location().href())
+        let url = web_sys::Url::new_with_base(path, &self.scope.name())
             .map_err(|error| End::Failed(wire::describe(&error)))?;
         let failed =
             |reason: String| End::Failed(format!("{path} did not load ({reason}); check the connection"));

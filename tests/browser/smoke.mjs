@@ -1,16 +1,16 @@
 // The built app starts, and nothing leaves its origin.
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { openApp } from "./support/app.mjs";
 
-/** Starts the app's worker in the page and resolves when its Wasm has arrived and run, or with the error it threw. */
+/** Starts the app's worker as the page does, from a blob so that it inherits the page's policy. */
 async function startWorker(page) {
   const loaded = page.waitForResponse(/worker_bg\.wasm$/);
   await page.evaluate(() => {
-    const address = document.querySelector("meta[name=worker]").content;
-    globalThis.worker = new Worker(new URL(address, document.baseURI), { type: "module" });
+    const { href } = new URL(document.querySelector("meta[name=worker]").content, document.baseURI);
+    const start = new Blob([`import ${JSON.stringify(href)};`], { type: "text/javascript" });
+    globalThis.worker = new Worker(URL.createObjectURL(start), { type: "module" });
   });
   await loaded;
   await page.waitForLoadState("networkidle");
@@ -24,7 +24,7 @@ test("the page and its worker start without an error and ask only their own orig
   const asked = (pattern) => requests.some((url) => pattern.test(url));
   assert.ok(asked(/\/page-[0-9a-f]+_bg\.wasm$/), "the page's Wasm is named by its content");
   assert.ok(asked(/\/worker-[0-9a-f]{16}\/worker_bg\.wasm$/), "the worker's Wasm is named by its content");
-  assert.deepEqual(requests.filter((url) => !url.startsWith(address)), []);
+  assert.deepEqual(requests.filter((url) => new URL(url).origin !== new URL(address).origin), []);
   assert.deepEqual(problems, []);
 });
 
@@ -44,10 +44,4 @@ test("the page and its worker cannot reach another origin", async (t) => {
   assert.equal(await page.evaluate(attempt, url), "refused");
   assert.equal(await page.workers()[0].evaluate(attempt, url), "refused");
   assert.equal(reached, 0);
-});
-
-test("the page meets WCAG 2 A and AA as far as axe can tell", async (t) => {
-  const { page } = await openApp(t);
-  const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21aa"]).analyze();
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`), []);
 });

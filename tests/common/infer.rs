@@ -88,12 +88,13 @@ fn random_layer(random: &mut Random) -> Graph {
         graph.linear("layer", 0, outputs);
         return graph;
     }
-    let kernel = [1, 3, 3, 5][random.size(0, 3)];
+    let kernel: usize = [1, 3, 3, 5][random.size(0, 3)];
+    let pad = kernel.div_ceil(2);
     let pads = Pads {
-        top: random.size(0, kernel / 2),
-        left: random.size(0, kernel / 2),
-        bottom: random.size(0, kernel / 2),
-        right: random.size(0, kernel / 2),
+        top: random.size(0, pad),
+        left: random.size(0, pad),
+        bottom: random.size(0, pad),
+        right: random.size(0, pad),
     };
     let window = Window { kernel, stride: random.size(1, 2), pads };
     let height = random.size(kernel, kernel + 6);

@@ -3,9 +3,9 @@
 //! Two neighbouring codes of a patch, as one 32-bit lane, multiply the two weights of each of eight output channels
 //! (`pmaddwd`, `i32x4.dot_i16x8_s`), so no sum is ever taken across lanes.
 
-use super::{Centred, Geometry, LANES, Scratch, grown, padded::Padded, store};
+use super::{Centred, Geometry, LANES, ONE_PIXEL, Scratch, grown, padded::Padded, store, widened};
 use bytemuck::cast;
-use wide::{i16x8, i16x16, i32x8, u8x16};
+use wide::{i16x8, i16x16, i32x8};
 
 /// Pixels whose sums are computed together, so that each weight is loaded once for all of them.
 const TILE: usize = 4;
@@ -41,6 +41,10 @@ impl Dense {
         Self { weights, depth: centred.depth }
     }
 
+    fn chunks(&self) -> usize {
+        self.depth.div_ceil(CHUNK)
+    }
+
     pub(super) fn sums(
         &self,
         geometry: Geometry,
@@ -49,12 +53,12 @@ impl Dense {
         scratch: &mut Scratch,
         mut row: impl FnMut(usize, &[i32]),
     ) {
-        let Scratch { padded, patch, columns, sums } = scratch;
+        let Scratch { padded, patch, columns, sums, .. } = scratch;
         let out = geometry.output;
         let patches = Patches::new(geometry, input, pad_codes, padded);
-        let patch = grown(patch, self.depth);
+        let patch = grown(patch, self.depth + CHUNK);
         let band_rows = BAND.div_ceil(out.width).min(out.height);
-        let columns = grown(columns, band_rows * out.width * self.depth.div_ceil(CHUNK));
+        let columns = grown(columns, band_rows * out.width * self.chunks());
         let sums = grown(sums, band_rows * out.width * out.channels);
         for top in (0..out.height).step_by(band_rows) {
             let rows = band_rows.min(out.height - top);
@@ -77,7 +81,7 @@ impl Dense {
         patch: &mut [u8],
         columns: &mut [i16x8],
     ) {
-        let tile_len = TILE * self.depth.div_ceil(CHUNK);
+        let tile_len = TILE * self.chunks();
         let mut left = pixels.len();
         for (first, columns) in pixels.step_by(TILE).zip(columns.chunks_mut(tile_len)) {
             let tile = left.min(TILE);
@@ -87,12 +91,12 @@ impl Dense {
                 let (chunks, rest) = patch.as_chunks::<CHUNK>();
                 let mut columns = columns.iter_mut().skip(p).step_by(tile);
                 for (chunk, column) in chunks.iter().zip(&mut columns) {
-                    *column = widened(*chunk);
+                    *column = self::column(*chunk);
                 }
                 if let Some(column) = columns.next().filter(|_| !rest.is_empty()) {
                     let mut chunk = [0; CHUNK];
                     chunk[..rest.len()].copy_from_slice(rest);
-                    *column = widened(chunk);
+                    *column = self::column(chunk);
                 }
             }
         }
@@ -100,7 +104,7 @@ impl Dense {
 
     /// Sums of some pixels, `[pixels, c_out]`.
     fn multiply(&self, columns: &[i16x8], channels: usize, sums: &mut [i32]) {
-        let chunks = self.depth.div_ceil(CHUNK);
+        let chunks = self.chunks();
         for (block, weights) in self.weights.chunks_exact(chunks).enumerate() {
             let first = block * LANES;
             let lanes = first..channels.min(first + LANES);
@@ -139,24 +143,25 @@ fn tile<'a, const P: usize>(
     }
 }
 
-/// Codes as 16-bit lanes.
+/// A chunk of codes as 16-bit lanes.
 #[inline(always)]
-fn widened(codes: [u8; CHUNK]) -> i16x8 {
-    i16x8::from_u8x16_low(cast::<[[u8; CHUNK]; 2], u8x16>([codes, [0; CHUNK]]))
+fn column(codes: [u8; CHUNK]) -> i16x8 {
+    let [column, _] = widened(cast([codes, [0; CHUNK]]));
+    column
 }
 
 /// Where the codes under a window lie.
 enum Patches<'a> {
     /// A 1x1 window at stride 1 reads the input as it lies.
     Pixels { input: &'a [u8], channels: usize },
-    /// Any other window gathers rows of `row` codes from the padded map.
+    /// Any other window gathers its rows from the padded map.
     Windows { map: Padded<'a>, geometry: Geometry },
 }
 
 impl<'a> Patches<'a> {
     fn new(geometry: Geometry, input: &'a [u8], pad_codes: &[u8], padded: &'a mut Vec<u8>) -> Self {
         let channels = geometry.input.channels;
-        if geometry.window.kernel == 1 && geometry.input.pixels() == geometry.output.pixels() {
+        if geometry.window == ONE_PIXEL {
             Patches::Pixels { input, channels }
         } else {
             Patches::Windows { map: Padded::new(geometry, input, pad_codes, padded), geometry }
@@ -170,11 +175,16 @@ impl<'a> Patches<'a> {
             Patches::Windows { map, geometry } => {
                 let Geometry { input, output, window } = geometry;
                 let (y, x) = (pixel / output.width * window.stride, pixel % output.width * window.stride);
-                for (ky, row) in patch.chunks_exact_mut(window.kernel * input.channels).enumerate() {
+                let row_len = window.kernel * input.channels;
+                for ky in 0..window.kernel {
                     let start = ((y + ky) * map.width + x) * input.channels;
-                    row.copy_from_slice(&map.codes[start..][..row.len()]);
+                    // Whole chunks, faster than a copy of any length; the next row overwrites what is too much.
+                    let row = map.codes[start..].chunks_exact(CHUNK).take(row_len.div_ceil(CHUNK));
+                    for (to, from) in patch[ky * row_len..].chunks_exact_mut(CHUNK).zip(row) {
+                        to.copy_from_slice(from);
+                    }
                 }
-                patch
+                &patch[..window.kernel * row_len]
             }
         }
     }

@@ -33,7 +33,7 @@ impl<'a> Padded<'a> {
 }
 
 /// Writes whole pixels of padding.
-fn fill(codes: &mut [u8], pad_codes: &[u8]) {
+pub(super) fn fill(codes: &mut [u8], pad_codes: &[u8]) {
     match pad_codes {
         [code] => codes.fill(*code),
         _ => codes.chunks_exact_mut(pad_codes.len()).for_each(|pixel| pixel.copy_from_slice(pad_codes)),

@@ -11,21 +11,46 @@ use crate::{
     net::LayerId,
 };
 
-/// Bytes below which no arena can be.
-pub fn lower_bound(demands: &Demands) -> usize {
-    let image = demands.sizes[0];
-    let links: Vec<Link> = (0..demands.layers.len()).map(|id| Link::of(demands, id)).collect();
-    let least = links.iter().map(|link| link.least()).max().unwrap_or(0).max(image);
-    if is_possible(image, &links, least) {
-        return least;
+/// The offsets that outputs may have, layer by layer.
+pub struct Chain {
+    image: usize,
+    links: Vec<Link>,
+}
+
+impl Chain {
+    pub fn of(demands: &Demands) -> Self {
+        let links = (0..demands.layers.len()).map(|id| Link::of(demands, id)).collect();
+        Self { image: demands.sizes[0], links }
     }
-    // With outputs apart from inputs everything is possible.
-    let (mut short, mut enough) = (least, links.iter().map(|link| link.apart).fold(least, usize::max));
-    while enough - short > ALIGNMENT {
-        let middle = align(short.midpoint(enough));
-        if is_possible(image, &links, middle) { enough = middle } else { short = middle }
+
+    /// Bytes below which no arena can be.
+    pub fn lower_bound(&self) -> usize {
+        let least = self.links.iter().map(Link::least).fold(self.image, usize::max);
+        if self.obstacle(least).is_none() {
+            return least;
+        }
+        // With outputs apart from inputs everything is possible.
+        let (mut short, mut enough) =
+            (least, self.links.iter().map(|link| link.apart).fold(least, usize::max));
+        while enough - short > ALIGNMENT {
+            let middle = align(short.midpoint(enough));
+            if self.obstacle(middle).is_none() { enough = middle } else { short = middle }
+        }
+        enough
     }
-    enough
+
+    /// The first layer whose output finds no place in an arena of that size.
+    pub fn obstacle(&self, arena: usize) -> Option<LayerId> {
+        let Some(top) = arena.checked_sub(self.image) else { return Some(0) };
+        let mut range = (0, top);
+        for (layer, link) in self.links.iter().enumerate() {
+            match link.follow(range, arena) {
+                Some(next) => range = next,
+                None => return Some(layer),
+            }
+        }
+        None
+    }
 }
 
 /// How a layer's output may lie to the output of the layer before, and the least bytes in use then.
@@ -90,9 +115,4 @@ impl Link {
         let high = ranges.iter().map(|r| r.1).max()?;
         Some((low, high.min(top)))
     }
-}
-
-/// Whether every output finds an offset.
-fn is_possible(image: usize, links: &[Link], arena: usize) -> bool {
-    links.iter().try_fold((0, arena - image), |range, link| link.follow(range, arena)).is_some()
 }

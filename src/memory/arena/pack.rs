@@ -5,7 +5,7 @@
 //! it never steps back. It starts with an arena of the lower bound and enlarges it until all tensors fit.
 
 use super::{
-    bound::lower_bound,
+    bound::Chain,
     demand::{Demand, Demands},
     fit::{Span, Surroundings},
 };
@@ -24,16 +24,23 @@ pub struct Packed {
 const PATIENCE: usize = 1000;
 
 pub fn pack(demands: &Demands) -> Packed {
-    let least = lower_bound(demands);
+    let least = Chain::of(demands).lower_bound();
     let mut arena = least;
     loop {
-        for candidates in [Candidates::Few, Candidates::Many] {
-            if let Some(offsets) = Search::new(demands, arena, candidates).run() {
-                return Packed { arena, offsets };
-            }
+        match pack_into(demands, arena) {
+            Ok(offsets) => return Packed { arena, offsets },
+            Err(_) => arena += align(least.div_ceil(256)),
         }
-        arena += align(least.div_ceil(256));
     }
+}
+
+/// Offsets of all tensors in an arena of that size.
+///
+/// # Errors
+/// The last layer for whose output no place was found.
+pub fn pack_into(demands: &Demands, arena: usize) -> Result<Vec<usize>, LayerId> {
+    let search = |candidates| Search::new(demands, arena, candidates).run();
+    search(Candidates::Few).or_else(|_| search(Candidates::Many))
 }
 
 /// Which offsets to consider.
@@ -54,28 +61,31 @@ struct Search<'a> {
     offsets: Vec<usize>,
     /// Layers that cannot run with what is in memory at these offsets.
     dead_ends: HashSet<(LayerId, Vec<usize>)>,
+    /// The last layer that was reached.
+    furthest: LayerId,
 }
 
 impl<'a> Search<'a> {
     fn new(demands: &'a Demands, arena: usize, candidates: Candidates) -> Self {
         let offsets = vec![0; demands.sizes.len()];
-        Self { demands, arena, candidates, offsets, dead_ends: HashSet::new() }
+        Self { demands, arena, candidates, offsets, dead_ends: HashSet::new(), furthest: 0 }
     }
 
-    fn run(mut self) -> Option<Vec<usize>> {
-        let image_on_top = self.arena - self.demands.sizes[0];
+    fn run(mut self) -> Result<Vec<usize>, LayerId> {
+        let image_on_top = self.arena.checked_sub(self.demands.sizes[0]).ok_or(self.furthest)?;
         for offset in [image_on_top, 0] {
             self.offsets[0] = offset;
             if self.place_from(0) {
-                return Some(self.offsets);
+                return Ok(self.offsets);
             }
         }
-        None
+        Err(self.furthest)
     }
 
     /// Places the outputs of `layer` and all that follow.
     fn place_from(&mut self, layer: LayerId) -> bool {
         let Some(Demand { output, .. }) = self.demands.layers.get(layer) else { return true };
+        self.furthest = self.furthest.max(layer);
         let known = &self.dead_ends;
         if known.len() > PATIENCE || !known.is_empty() && known.contains(&self.situation(layer)) {
             return false;

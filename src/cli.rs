@@ -1,0 +1,46 @@
+//! `bitsmith` on the command line: the same flow as in the browser, without a screen.
+
+mod arguments;
+mod eval;
+mod inspect;
+mod link;
+mod policy;
+mod session;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Something the user asked for is wrong or impossible.
+const FAILED: u8 = 1;
+
+/// Runs the program with the arguments it was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.command {
+        Command::Inspect(inspect) => inspect::run(inspect),
+        Command::Policy(policy) => policy::run(policy),
+        Command::Eval(eval) => eval::run(eval),
+        Command::Export(export) => eval::export(export),
+        Command::Link(link) => link::run(link),
+    };
+    let report = match result {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    if arguments.json {
+        println!("{:#}", report.json);
+    } else {
+        print!("{}", report.text);
+    }
+    ExitCode::SUCCESS
+}
+
+/// What a command found out, for people and for programs.
+struct Report {
+    text: String,
+    json: serde_json::Value,
+}

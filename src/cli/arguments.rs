@@ -1,0 +1,212 @@
+//! The command line's words.
+
+use crate::link::Link;
+use crate::memory::{Bytes, MemoryModel};
+use crate::net::{Padding, Spec};
+use crate::quant::Bits;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Fits convolutional networks into microcontrollers: a width of 2, 4 or 8 bits for every tensor.
+#[derive(Parser)]
+#[command(name = "bitsmith", version, after_help = "Exit codes: 0 done, 1 failed, 2 wrong arguments.")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Show a network's layers, sizes and multiply-accumulates.
+    Inspect(Inspect),
+    /// Choose a policy that fits a budget of FLASH and RAM.
+    Policy(Policy),
+    /// Measure the accuracy of a policy in integers.
+    Eval(Eval),
+    /// Measure a policy and write its firmware package.
+    Export(Export),
+    /// Say what a link holds.
+    Link(LinkText),
+}
+
+/// Arguments of `inspect`.
+#[derive(Args)]
+pub struct Inspect {
+    #[command(flatten)]
+    pub network: Network,
+}
+
+/// A network of the zoo.
+#[derive(Args)]
+pub struct Network {
+    /// The network, e.g. mobilenet-v1-0.75-224, mobilenet-v2-0.35-128, mnasnet-0.5-128.
+    #[arg(value_name = "NET")]
+    name: Spec,
+    /// Number of classes.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    classes: u64,
+    /// Where the zeros go at stride 2 [default: tensorflow, for mnasnet pytorch].
+    #[arg(long)]
+    padding: Option<PaddingName>,
+}
+
+impl Network {
+    /// The network that is meant.
+    pub fn spec(&self) -> anyhow::Result<Spec> {
+        let spec = self.name.with_classes(self.classes)?;
+        Ok(self.padding.map_or(spec, |padding| spec.with_padding(padding.into())))
+    }
+}
+
+/// Arguments of `policy`.
+#[derive(Args)]
+pub struct Policy {
+    #[command(flatten)]
+    pub network: Network,
+    #[command(flatten)]
+    pub budget: BudgetArguments,
+    /// How the policy is chosen.
+    #[arg(long, default_value = "rule")]
+    pub allocator: AllocatorName,
+}
+
+/// A budget and how it is counted.
+#[derive(Args)]
+pub struct BudgetArguments {
+    /// A microcontroller of the catalogue, e.g. stm32h743zi, instead of --flash and --ram.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["flash", "ram"])]
+    pub device: Option<String>,
+    /// Bytes of FLASH, e.g. 2048000, 2MiB.
+    #[arg(long, value_name = "BYTES")]
+    pub flash: Option<Bytes>,
+    /// Bytes of RAM, e.g. 512000, 512KiB.
+    #[arg(long, value_name = "BYTES")]
+    pub ram: Option<Bytes>,
+    /// What counts: all that the shipped firmware takes, or what the papers count.
+    #[arg(long, default_value = "device")]
+    pub memory: MemoryName,
+}
+
+/// Arguments of `eval`.
+#[derive(Args)]
+pub struct Eval {
+    /// Weights in safetensors format.
+    #[arg(long, value_name = "FILE")]
+    pub weights: PathBuf,
+    /// The network in the file, where its tensors do not tell; its side is the images' side.
+    #[arg(long, value_name = "NET")]
+    pub network: Option<Spec>,
+    /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times.
+    #[arg(long, value_name = "PATH", required = true)]
+    pub images: Vec<PathBuf>,
+    /// Policy to measure, as a link.
+    #[arg(long, value_name = "LINK", conflicts_with = "bits")]
+    pub link: Option<Link>,
+    /// Policy to measure, as widths of all weights and all activations, e.g. 4/8.
+    #[arg(long, value_name = "W/A", default_value = "8/8")]
+    pub bits: Widths,
+    /// Measure at most this many images.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Calibrate with at most this many images.
+    #[arg(long, value_name = "N", default_value_t = crate::flow::CALIBRATION)]
+    pub calibration: usize,
+    /// Leave out the float network's accuracy.
+    #[arg(long)]
+    pub no_float: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub eval: Eval,
+    #[command(flatten)]
+    pub budget: BudgetArguments,
+    /// Where to write the package.
+    #[arg(long, value_name = "ZIP")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `link`.
+#[derive(Args)]
+pub struct LinkText {
+    /// A link, or the part after its #.
+    #[arg(value_name = "LINK")]
+    pub link: Link,
+}
+
+/// Widths of all weights and all activations.
+#[derive(Clone, Copy)]
+pub struct Widths {
+    pub weights: Bits,
+    pub activations: Bits,
+}
+
+impl std::str::FromStr for Widths {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bits = |part: &str| part.parse().ok().and_then(|count: u32| Bits::try_from(count).ok());
+        let widths = text.split_once('/').and_then(|(w, a)| Some((bits(w)?, bits(a)?)));
+        let (weights, activations) = widths
+            .ok_or("expected two of 2, 4 and 8 with a slash between them: weights/activations, e.g. 4/8")?;
+        Ok(Self { weights, activations })
+    }
+}
+
+impl std::fmt::Display for Widths {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.weights, self.activations)
+    }
+}
+
+/// Names of the allocators.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum AllocatorName {
+    /// Halve the largest tensors until it fits.
+    Rule,
+    /// One width for all weights, one for all activations.
+    Uniform,
+}
+
+/// Names of the memory models.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum MemoryName {
+    /// As the papers count.
+    Paper,
+    /// As the firmware takes it.
+    Device,
+}
+
+impl From<MemoryName> for MemoryModel {
+    fn from(name: MemoryName) -> Self {
+        match name {
+            MemoryName::Paper => MemoryModel::Paper,
+            MemoryName::Device => MemoryModel::Device,
+        }
+    }
+}
+
+/// Names of the padding conventions.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum PaddingName {
+    /// SAME.
+    Tensorflow,
+    /// Symmetric.
+    Pytorch,
+}
+
+impl From<PaddingName> for Padding {
+    fn from(name: PaddingName) -> Self {
+        match name {
+            PaddingName::Tensorflow => Padding::TensorFlow,
+            PaddingName::Pytorch => Padding::PyTorch,
+        }
+    }
+}

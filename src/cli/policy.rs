@@ -1,0 +1,105 @@
+//! `bitsmith policy`.
+
+use super::Report;
+use super::arguments::{AllocatorName, BudgetArguments, Policy as Arguments};
+use crate::link::{self, Link};
+use crate::memory::catalogue::{MCUS, Mcu};
+use crate::memory::{Budget, Bytes, MemoryModel};
+use crate::net::Graph;
+use crate::quant::Slot;
+use crate::search;
+use anyhow::anyhow;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// Chooses a policy and says what it takes.
+pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
+    let spec = arguments.network.spec()?;
+    let graph = spec.build();
+    let budget = budget(&arguments.budget)?;
+    let memory = MemoryModel::from(arguments.budget.memory);
+    let (allocator, by) = match arguments.allocator {
+        AllocatorName::Rule => (search::Allocator::Rule, link::Allocator::Rule),
+        AllocatorName::Uniform => (search::Allocator::Uniform, link::Allocator::Uniform),
+    };
+    let policy = allocator.allocate(&graph, budget, memory)?;
+    let link = Link { spec, policy, budget, memory, allocator: by, seed: 0 };
+    Ok(report(&graph, &link))
+}
+
+/// The budget that the arguments mean.
+pub fn budget(arguments: &BudgetArguments) -> anyhow::Result<Budget> {
+    if let Some(name) = &arguments.device {
+        let device = Mcu::by_slug(name).ok_or_else(|| {
+            let known: Vec<_> = MCUS.iter().map(|device| device.slug).collect();
+            anyhow!("no microcontroller is called '{name}': expected one of {}", known.join(", "))
+        })?;
+        let unknown = || anyhow!("{} has no FLASH of its own: give --flash and --ram", device.name);
+        return device.budget().ok_or_else(unknown);
+    }
+    match (arguments.flash, arguments.ram) {
+        (Some(Bytes(flash)), Some(Bytes(ram))) => Ok(Budget { flash, ram }),
+        _ => Err(anyhow!("no budget: give --flash and --ram, or --device")),
+    }
+}
+
+/// What a policy says and takes.
+pub fn report(graph: &Graph, link: &Link) -> Report {
+    let Link { policy, budget, memory, .. } = link;
+    let usage = memory.usage(graph, policy);
+    let mut text = format!("{link}\n\n");
+    for (id, layer) in graph.layers.iter().enumerate() {
+        let is_choice = |slot| Slot::all(graph).contains(&slot);
+        let width = |slot| if is_choice(slot) { policy.get(slot).to_string() } else { "-".into() };
+        let (w, a) = (width(Slot::Weight(id)), width(Slot::Activation(layer.output)));
+        let _ = writeln!(text, "{:<14} weights {w}  output {a}", layer.name);
+    }
+    let share = |used: usize, of: usize| 100.0 * used as f64 / of as f64;
+    let _ = writeln!(
+        text,
+        "\nFLASH  {:>9} of {:>9} bytes ({:.1} %)",
+        usage.flash,
+        budget.flash,
+        share(usage.flash, budget.flash)
+    );
+    let _ = writeln!(
+        text,
+        "RAM    {:>9} of {:>9} bytes ({:.1} %)",
+        usage.ram,
+        budget.ram,
+        share(usage.ram, budget.ram)
+    );
+    let _ = writeln!(text, "link   {}", link.encode());
+    Report { text, json: json(graph, link) }
+}
+
+/// The same for programs.
+fn json(graph: &Graph, link: &Link) -> Value {
+    let Link { spec, policy, budget, memory, .. } = link;
+    let usage = memory.usage(graph, policy);
+    json!({
+        "network": spec.to_string(),
+        "classes": spec.classes,
+        "memory": match memory { MemoryModel::Paper => "paper", MemoryModel::Device => "device" },
+        "flash_budget": budget.flash,
+        "ram_budget": budget.ram,
+        "flash_bytes": usage.flash,
+        "ram_bytes": usage.ram,
+        "fits": budget.fits(usage),
+        "weight_bits": policy.weight_bits(graph),
+        "activation_bits": policy.activation_bits(graph),
+        "weight_names": graph.weighted_layers().map(|(_, l)| l.name.as_str()).collect::<Vec<_>>(),
+        "activation_names": activation_names(graph),
+        "mean_weight_bits": policy.mean_weight_bits(graph),
+        "link": link.encode(),
+    })
+}
+
+/// Names that belong to `activation_bits`: the image, then the layers whose outputs are a choice.
+fn activation_names(graph: &Graph) -> Vec<&str> {
+    let chosen = Slot::all(graph).into_iter().filter_map(|slot| match slot {
+        Slot::Activation(tensor) => Some(graph.tensors[tensor].name.as_str()),
+        Slot::Weight(_) => None,
+    });
+    std::iter::once("image").chain(chosen).collect()
+}

@@ -1,0 +1,179 @@
+//! Weights and images from disk, and what is computed from them, with progress bars.
+
+use crate::calibrate::{Calibration, Observer, Quantization, Settings};
+use crate::data::{Archive, Files, Folder, Preprocess, PureRust};
+use crate::float::FloatNetwork;
+use crate::flow::{Item, Listing, Sources, Tally};
+use crate::import::{ImportOptions, import};
+use crate::infer::{Engine, Workspace};
+use crate::net::{Model, Spec};
+use crate::quant::{Policy, QuantizedNetwork};
+use anyhow::{Context, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+/// Images that are in memory as files at the same time.
+const BATCH: usize = 64;
+
+/// A decoded image and the output that is right for it.
+pub type Labelled = (Vec<u8>, usize);
+
+/// What was loaded.
+pub struct Session {
+    /// The float network.
+    pub model: Model,
+    /// SHA-256 of the weights file in hexadecimal.
+    pub sha256: String,
+    listing: Listing,
+    sources: Sources,
+}
+
+impl Session {
+    /// Reads weights and lists images.
+    pub fn open(
+        weights: &Path,
+        network: Option<Spec>,
+        images: &[PathBuf],
+        calibration: usize,
+    ) -> anyhow::Result<Self> {
+        let bytes = fs::read(weights).with_context(|| format!("{}", weights.display()))?;
+        // The side is the caller's, the number of classes the file's.
+        let options = ImportOptions { side: network.map(|n| n.side), ..Default::default() };
+        let imported = import(&bytes, &options).with_context(|| format!("{}", weights.display()))?;
+        for note in &imported.notes {
+            eprintln!("note: {note}");
+        }
+        let model = imported.model;
+        if let Some(expected) = network
+            && (expected.family, expected.width) != (model.spec.family, model.spec.width)
+        {
+            return Err(anyhow!("{} holds {}, not {expected}", weights.display(), model.spec));
+        }
+        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sources = images.iter().map(|path| open_images(path)).collect::<Result<_, _>>()?;
+        let sources = Sources::new(sources);
+        let source = images.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let listing = Listing::new(source, sources.files(), calibration)?;
+        Ok(Self { model, sha256, listing, sources })
+    }
+
+    /// Decodes the calibration images.
+    pub fn calibration_images(&mut self) -> anyhow::Result<Vec<Vec<u8>>> {
+        let items = self.listing.calibration.clone();
+        let images = self.decode("calibration images", &items)?;
+        Ok(images.into_iter().map(|(pixels, _)| pixels).collect())
+    }
+
+    /// Decodes the evaluation images.
+    pub fn evaluation_images(&mut self, limit: Option<usize>) -> anyhow::Result<Vec<Labelled>> {
+        let items = self.listing.limited(limit);
+        self.decode("evaluation images", &items)
+    }
+
+    /// Images that cannot be read are named and left out.
+    fn decode(&mut self, what: &'static str, items: &[Item]) -> anyhow::Result<Vec<Labelled>> {
+        let map = self.listing.class_map(&self.model)?;
+        let preprocess = Preprocess::new(usize::from(self.model.spec.side));
+        let bar = progress(what, items.len());
+        let mut images = Vec::with_capacity(items.len());
+        for batch in items.chunks(BATCH) {
+            let files: Vec<_> = batch.iter().map(|item| self.sources.read(item.file)).collect();
+            let decoded: Vec<_> = files
+                .into_par_iter()
+                .zip(batch)
+                .map(|(bytes, item)| {
+                    let pixels =
+                        bytes.and_then(|b| preprocess.load(&PureRust, &b).map_err(|e| e.in_file(&item.path)));
+                    pixels.map(|pixels| (pixels, map.outputs()[item.class]))
+                })
+                .collect();
+            for image in decoded {
+                match image {
+                    Ok(image) => images.push(image),
+                    Err(error) => bar.suspend(|| eprintln!("skipped {error}")),
+                }
+            }
+            bar.inc(batch.len() as u64);
+        }
+        bar.finish_and_clear();
+        Ok(images)
+    }
+
+    /// Runs the float network over the calibration images.
+    pub fn calibrate(&self, images: &[Vec<u8>]) -> anyhow::Result<Calibration> {
+        let bar = progress("calibrating", images.len());
+        let mut observer = Observer::new(&self.model, Settings::default())?;
+        for batch in images.chunks(8) {
+            observer.add(batch)?;
+            bar.inc(batch.len() as u64);
+        }
+        bar.finish_and_clear();
+        Ok(observer.finish()?)
+    }
+
+    /// Turns the network into integers.
+    pub fn quantize(
+        &self,
+        calibration: &Calibration,
+        policy: &Policy,
+        images: &[Vec<u8>],
+    ) -> anyhow::Result<QuantizedNetwork> {
+        let bar = progress("quantizing", self.model.graph.layers.len());
+        let mut quantization = Quantization::new(&self.model, calibration, policy, images)?;
+        loop {
+            if let Some(network) = quantization.step()? {
+                bar.finish_and_clear();
+                return Ok(network);
+            }
+            bar.set_position(quantization.progress().0 as u64);
+        }
+    }
+}
+
+/// Accuracy in integers.
+pub fn measure(network: &QuantizedNetwork, images: &[Labelled]) -> anyhow::Result<Tally> {
+    let engine = Engine::new(network)?;
+    tally("integers", images, Workspace::default, |workspace, image| Ok(engine.predict(workspace, image)?))
+}
+
+/// Accuracy in real numbers.
+pub fn measure_float(model: &Model, images: &[Labelled]) -> anyhow::Result<Tally> {
+    let network = FloatNetwork::new(model)?;
+    tally("float", images, || (), |(), image| Ok(network.predict(image)?))
+}
+
+fn tally<W: Send>(
+    what: &'static str,
+    images: &[Labelled],
+    workspace: impl Fn() -> W + Sync + Send,
+    predict: impl Fn(&mut W, &[u8]) -> anyhow::Result<usize> + Sync,
+) -> anyhow::Result<Tally> {
+    let bar = progress(what, images.len());
+    let counted = images.par_iter().map_init(workspace, |workspace, (image, target)| {
+        let class = predict(workspace, image)?;
+        bar.inc(1);
+        Ok(Tally { correct: usize::from(class == *target), images: 1 })
+    });
+    let sum = counted.try_reduce(Tally::default, |a, b| Ok(a + b));
+    bar.finish_and_clear();
+    sum
+}
+
+fn open_images(path: &Path) -> anyhow::Result<Box<dyn Files>> {
+    if path.is_dir() {
+        return Ok(Box::new(Folder::open(path)?));
+    }
+    let file = File::open(path).with_context(|| format!("{}", path.display()))?;
+    Ok(Box::new(Archive::open(&path.display().to_string(), BufReader::new(file))?))
+}
+
+/// A bar with rate and remaining time; none where nobody watches.
+fn progress(what: &'static str, total: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:20} {wide_bar} {pos}/{len} {per_sec} {eta} left");
+    let bar = ProgressBar::new(total as u64).with_message(what);
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}

@@ -1,0 +1,238 @@
+//! The root of the page: holds the state, the worker, the address and the keys, and lays out the sections.
+
+use super::{
+    browser,
+    components::{Header, Help, Patterns, help},
+    sections::{
+        Controls, DeviceSection, ImagesSection, NetworkSection, PolicySection, ResultSection, ShareSection,
+    },
+    state::{Action, Allocator, Area, DEMOS, State},
+};
+use crate::{
+    flow::{Command, Event},
+    link::Link,
+    web::Port,
+};
+use gloo::events::{EventListener, EventListenerOptions};
+use std::rc::Rc;
+use wasm_bindgen::JsCast;
+use web_sys::{File, KeyboardEvent};
+use yew::prelude::*;
+
+impl Reducible for State {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        Rc::new(self.after(action))
+    }
+}
+
+/// The page.
+#[component]
+pub fn App() -> Html {
+    let state = use_reducer(State::default);
+    let package = use_state(|| None::<AttrValue>);
+    let dialog = use_node_ref();
+    let act = use_callback(state.dispatcher(), |action: Action, dispatcher| dispatcher.dispatch(action));
+    let ask = use_worker(&act, &package);
+    let link = use_link(&state, &act);
+    use_demo(&ask);
+    use_float(&state, &ask);
+
+    let measure = {
+        let (state, ask) = (state.clone(), ask.clone());
+        Callback::from(move |()| {
+            if state.why_not_measure().is_none() && state.work.running(Area::Result).is_none() {
+                let policy = (**state.design.policy()).clone();
+                ask.emit((Command::Measure { policy, limit: state.limit }, Vec::new()));
+            }
+        })
+    };
+    use_keys(&act, &ask, &measure, &dialog);
+    use_whole_page_drop();
+
+    let controls = Controls { act, ask };
+    let design = &state.design;
+    html! {
+        <>
+            <Header design={design.clone()} trial={state.trial().cloned()} on_help={
+                let dialog = dialog.clone();
+                move |_| help::open(&dialog)
+            } />
+            <div class="sections">
+                if let Some(message) = &state.link_error {
+                    <p class="error banner" role="alert">{ message }</p>
+                }
+                <NetworkSection network={design.network.clone()} work={state.work.clone()} controls={controls.clone()} />
+                <DeviceSection design={design.clone()} controls={controls.clone()} />
+                <ImagesSection classes={design.network.spec.classes} work={state.work.clone()} controls={controls.clone()} />
+                <PolicySection design={design.clone()} notice={state.notice.clone()} can_undo={state.can_undo()}
+                    can_redo={state.can_redo()} controls={controls.clone()} />
+                <ResultSection state={(*state).clone()} on_measure={measure.reform(|_| ())} controls={controls.clone()} />
+                <ShareSection state={(*state).clone()} {link} package={(*package).clone()} {controls} />
+            </div>
+            <footer>{ "Nothing is uploaded: weights and images stay on this machine." }</footer>
+            <Help {dialog} />
+            <Patterns />
+        </>
+    }
+}
+
+/// Starts the worker; the callback sends it commands.
+#[hook]
+fn use_worker(
+    act: &Callback<Action>,
+    package: &UseStateHandle<Option<AttrValue>>,
+) -> Callback<(Command, Vec<File>)> {
+    let port = use_mut_ref(|| None::<Port>);
+    use_effect_with((), {
+        let (act, port, package) = (act.clone(), port.clone(), package.setter());
+        move |()| {
+            let on_event = {
+                let act = act.clone();
+                let mut last = None::<AttrValue>;
+                move |event: Event, bulk: Option<js_sys::ArrayBuffer>| {
+                    if let (Event::Packaged { name }, Some(bytes)) = (&event, &bulk) {
+                        if let Some(url) = last.take() {
+                            browser::revoke(&url);
+                        }
+                        if let Some(url) = browser::object_url(bytes, "application/zip").map(AttrValue::from)
+                        {
+                            browser::save(&url, name);
+                            act.emit(Action::Saved(name.clone(), bytes.byte_length() as usize));
+                            package.set(Some(url.clone()));
+                            last = Some(url);
+                        }
+                    }
+                    act.emit(Action::Reported(event, browser::now()));
+                }
+            };
+            let on_event = std::cell::RefCell::new(on_event);
+            let spawned =
+                Port::spawn(Callback::from(move |(event, bulk)| on_event.borrow_mut()(event, bulk)));
+            match spawned {
+                Ok(spawned) => *port.borrow_mut() = Some(spawned),
+                Err(message) => act.emit(Action::Reported(Event::Crashed { message }, browser::now())),
+            }
+            move || drop(port.take())
+        }
+    });
+    use_callback(act.clone(), move |(command, files): (Command, Vec<File>), act| {
+        if let Some(port) = &*port.borrow() {
+            port.send(&command, &files);
+            act.emit(Action::Asked(command, browser::now()));
+        }
+    })
+}
+
+/// Keeps the address and the policy the same: opens what the address says, and writes what was changed.
+#[hook]
+fn use_link(state: &UseReducerHandle<State>, act: &Callback<Action>) -> AttrValue {
+    let link = use_memo(state.design.clone(), |design| AttrValue::from(design.link()));
+    // What the address holds; nothing is written before the first change.
+    let written = use_mut_ref(|| None::<AttrValue>);
+    use_effect_with((), {
+        let (act, written) = (act.clone(), written.clone());
+        move |()| {
+            let open = move || {
+                let text = browser::hash();
+                let ours = written.borrow().as_ref().is_some_and(|link: &AttrValue| link.as_str() == text);
+                if !text.is_empty() && !ours {
+                    act.emit(Action::OpenLink(text));
+                }
+            };
+            open();
+            let listener = EventListener::new(&browser::window(), "hashchange", move |_| open());
+            move || drop(listener)
+        }
+    });
+    use_effect_with(((*link).clone(), state.link_error.is_some()), move |(link, damaged)| {
+        let first = written.borrow().is_none();
+        // A damaged link stays in the address, so that it can be compared with its source.
+        if !damaged {
+            *written.borrow_mut() = Some(link.clone());
+            if !first && browser::hash() != link.as_str() {
+                browser::set_hash(link);
+            }
+        }
+    });
+    (*link).clone()
+}
+
+/// Loads the demo on the screen, once, as soon as the page is there.
+#[hook]
+fn use_demo(ask: &Callback<(Command, Vec<File>)>) {
+    let ask = ask.clone();
+    use_effect_with((), move |()| {
+        let spec = browser::hash().parse().map_or(DEMOS[0], |link: Link| link.spec);
+        // Opened by a link to another network, the page waits for that network's weights.
+        if DEMOS.contains(&spec) {
+            ask.emit((Command::OpenDemo(spec), Vec::new()));
+        }
+    });
+}
+
+/// Measures the float network after the first integer one, if the user wants it.
+#[hook]
+fn use_float(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>)>) {
+    let (ask, limit) = (ask.clone(), state.limit);
+    let wanted = state.wants_float() && state.why_not_measure().is_none();
+    use_effect_with((state.trials.len(), state.load()), move |_| {
+        if wanted {
+            ask.emit((Command::MeasureFloat { limit }, Vec::new()));
+        }
+    });
+}
+
+/// Keys that work anywhere but in text fields.
+#[hook]
+fn use_keys(
+    act: &Callback<Action>,
+    ask: &Callback<(Command, Vec<File>)>,
+    measure: &Callback<()>,
+    dialog: &NodeRef,
+) {
+    let latest = use_mut_ref(Callback::noop);
+    *latest.borrow_mut() = measure.clone();
+    let (act, ask, dialog) = (act.clone(), ask.clone(), dialog.clone());
+    use_effect_with((), move |()| {
+        let on_key = move |event: &web_sys::Event| {
+            let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
+            if browser::is_typing(event) || event.alt_key() {
+                return;
+            }
+            let with_control = event.ctrl_key() || event.meta_key();
+            if !with_control && !help::shortcuts_on() {
+                return;
+            }
+            match (with_control, event.key().as_str()) {
+                (false, "?") => help::open(&dialog),
+                (false, "m") => latest.borrow().emit(()),
+                (false, "s") => ask.emit((Command::Stop, Vec::new())),
+                (false, "r") => act.emit(Action::Allocate(Allocator::Rule)),
+                (false, "u") | (true, "z") => act.emit(Action::Undo),
+                (false, "y") | (true, "y" | "Z") => act.emit(Action::Redo),
+                _ => return,
+            }
+            event.prevent_default();
+        };
+        let options = EventListenerOptions::enable_prevent_default();
+        let listener = EventListener::new_with_options(&browser::window(), "keydown", options, on_key);
+        move || drop(listener)
+    });
+}
+
+/// Keeps a file that misses its place from replacing the page.
+#[hook]
+fn use_whole_page_drop() {
+    use_effect_with((), |()| {
+        let listen = |name: &'static str| {
+            let options = EventListenerOptions::enable_prevent_default();
+            EventListener::new_with_options(&browser::window(), name, options, |event| {
+                event.prevent_default()
+            })
+        };
+        let listeners = [listen("dragover"), listen("drop")];
+        move || drop(listeners)
+    });
+}

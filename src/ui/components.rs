@@ -1,0 +1,24 @@
+//! Parts that sections are made of.
+
+mod bits_control;
+mod budget_bar;
+mod combobox;
+mod drop_zone;
+mod header;
+pub mod help;
+mod layer_chart;
+mod layer_row;
+mod layer_table;
+mod pattern;
+mod progress;
+mod skyline;
+
+pub use budget_bar::{BudgetBar, Part};
+pub use combobox::{Choice, Combobox};
+pub use drop_zone::DropZone;
+pub use header::Header;
+pub use help::Help;
+pub use layer_chart::LayerChart;
+pub use layer_table::LayerTable;
+pub use pattern::Patterns;
+pub use progress::Progress;

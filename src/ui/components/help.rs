@@ -1,0 +1,90 @@
+//! The help window: what the page does, and its keys.
+
+use crate::ui::browser;
+use web_sys::{HtmlDialogElement, HtmlInputElement};
+use yew::prelude::*;
+
+/// Keys that work anywhere but in text fields.
+const ANYWHERE: [(&str, &str); 6] = [
+    ("m", "Measure the policy"),
+    ("s", "Stop what is running, keep what was counted"),
+    ("r", "Choose all widths by the rule"),
+    ("u", "Undo (also Ctrl+Z)"),
+    ("y", "Redo (also Ctrl+Y)"),
+    ("?", "This help"),
+];
+
+/// Keys that work where they say.
+const LOCAL: [(&str, &str); 5] = [
+    ("2 4 8", "On a width in the table: set it"),
+    ("← →", "On a width in the table: narrower, wider"),
+    ("↑ ↓", "On a width in the table: same column of the row above, below"),
+    ("← → Home End", "On the charts: move the cursor; Enter goes to the layer's row"),
+    ("Esc", "Close a list or this help"),
+];
+
+/// Key under which it is kept whether single keys are shortcuts.
+const SHORTCUTS: &str = "shortcuts";
+
+/// Whether single keys are shortcuts; some people's software types keys that they did not press.
+pub fn shortcuts_on() -> bool {
+    browser::preference(SHORTCUTS).as_deref() != Some("off")
+}
+
+#[derive(Properties, PartialEq)]
+pub struct HelpProps {
+    pub dialog: NodeRef,
+}
+
+/// A modal window; the caller opens it by `dialog`.
+#[component]
+pub fn Help(props: &HelpProps) -> Html {
+    let on = use_state(shortcuts_on);
+    let onchange = {
+        let on = on.clone();
+        move |event: Event| {
+            if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
+                browser::keep_preference(SHORTCUTS, if input.checked() { "on" } else { "off" });
+                on.set(input.checked());
+            }
+        }
+    };
+    let close = {
+        let dialog = props.dialog.clone();
+        move |_| {
+            if let Some(dialog) = dialog.cast::<HtmlDialogElement>() {
+                dialog.close();
+            }
+        }
+    };
+    let keys = |rows: &[(&'static str, &'static str)]| -> Html {
+        rows.iter()
+            .map(|(keys, what)| {
+                html! { <><dt>{ for keys.split(' ').map(|key| html! { <><kbd>{ key }</kbd>{ " " }</> }) }</dt><dd>{ *what }</dd></> }
+            })
+            .collect()
+    };
+    html! {
+        <dialog ref={props.dialog.clone()} aria-labelledby="help-title">
+            <h2 id="help-title">{ "Help" }</h2>
+            <p>{ "Choose a network and a device, give every tensor 2, 4 or 8 bits until FLASH and RAM fit, measure the \
+                  integer network on images, and download it as C code with packed weights. Everything runs on this \
+                  machine; nothing is uploaded. The address always holds the network, the device and the policy: copy \
+                  it to share them." }</p>
+            <h3>{ "Keys" }</h3>
+            <dl>{ keys(&ANYWHERE) }</dl>
+            <label><input type="checkbox" checked={*on} {onchange} />{ " Single keys are shortcuts" }</label>
+            <h3>{ "Keys in table and charts" }</h3>
+            <dl>{ keys(&LOCAL) }</dl>
+            <button type="button" class="primary" onclick={close}>{ "Close" }</button>
+        </dialog>
+    }
+}
+
+/// Opens a modal window.
+pub fn open(dialog: &NodeRef) {
+    if let Some(dialog) = dialog.cast::<HtmlDialogElement>().filter(|dialog| !dialog.open()) {
+        // Fails only if the window is not in the page any more.
+        let _ = dialog.show_modal();
+    }
+}

@@ -1,0 +1,183 @@
+//! Bits and RAM of all layers over one axis, with a cursor that tells the figures of one.
+
+use super::{
+    pattern::{Mark, bits_class},
+    skyline::{BitsBars, Skyline},
+};
+use crate::{
+    memory::{Bytes, Footprint, Step},
+    net::LayerId,
+    quant::Bits,
+    ui::{
+        chart::{Scale, Use, column_at},
+        format,
+        state::{Output, Row},
+    },
+};
+use std::rc::Rc;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, ScrollLogicalPosition};
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct LayerChartProps {
+    pub rows: Rc<[Row]>,
+    pub footprint: Rc<Footprint>,
+    /// Bytes of RAM that may be taken.
+    pub budget: usize,
+    /// Called with the layer that was clicked, or chosen with Enter.
+    pub on_pick: Callback<LayerId>,
+}
+
+/// The charts. One tab stop: arrows, Home and End move the cursor, Enter goes to the layer's row.
+#[component]
+pub fn LayerChart(props: &LayerChartProps) -> Html {
+    let LayerChartProps { rows, footprint, budget, on_pick } = props;
+    let cursor = use_state(|| None::<LayerId>);
+    let count = rows.len();
+    let shown = cursor.filter(|&layer| layer < count);
+
+    let move_to = {
+        let cursor = cursor.clone();
+        move |layer: usize| {
+            if *cursor != Some(layer) {
+                cursor.set(Some(layer));
+            }
+        }
+    };
+    let onpointermove = {
+        let move_to = move_to.clone();
+        move |event: PointerEvent| {
+            if let Some(layer) = layer_under(&event, count) {
+                move_to(layer);
+            }
+        }
+    };
+    let onclick = {
+        let (move_to, on_pick) = (move_to.clone(), on_pick.clone());
+        move |event: MouseEvent| {
+            if let Some(layer) = layer_under(&event, count) {
+                move_to(layer);
+                on_pick.emit(layer);
+            }
+        }
+    };
+    let onfocus = {
+        let (move_to, peak) = (move_to.clone(), peak(footprint));
+        move |_| {
+            if shown.is_none() {
+                move_to(peak);
+            }
+        }
+    };
+    let onkeydown = {
+        let on_pick = on_pick.clone();
+        move |event: KeyboardEvent| {
+            let at = shown.unwrap_or(0);
+            match event.key().as_str() {
+                "ArrowLeft" => move_to(at.saturating_sub(1)),
+                "ArrowRight" => move_to((at + 1).min(count - 1)),
+                "Home" => move_to(0),
+                "End" => move_to(count - 1),
+                "Enter" => on_pick.emit(at),
+                _ => return,
+            }
+            event.prevent_default();
+            if let Some(area) = event.current_target().and_then(|t| t.dyn_into::<Element>().ok()) {
+                keep_cursor_in_view(&area);
+            }
+        }
+    };
+    let step = shown.and_then(|layer| footprint.steps.iter().find(|step| step.layer == layer));
+    let scale = Scale::new(footprint.ram, *budget);
+    html! {
+        <figure class="charts">
+            <figcaption>
+                <ul class="legend" aria-label="Widths">
+                    { for Bits::ALL.map(|bits| html! { <li><Mark class={bits_class(bits)} />{ format!("{bits} bits") }</li> }) }
+                </ul>
+                <ul class="legend" aria-label="Uses of RAM">
+                    { for Use::ALL.map(|part| html! { <li><Mark class={part.class()} />{ part.title() }</li> }) }
+                    <li><Mark class="excess" />{ "above the budget" }</li>
+                </ul>
+            </figcaption>
+            <div class="plot" role="slider" tabindex="0" aria-label="Layer under the cursor of the charts"
+                aria-valuemin="1" aria-valuemax={count.to_string()}
+                aria-valuenow={(shown.unwrap_or(0) + 1).to_string()}
+                aria-valuetext={shown.map_or("none".into(), |layer| readout(&rows[layer], step))}
+                {onkeydown} {onfocus}>
+                <div class="canvas" style={format!("--layers: {count}")} {onpointermove} {onclick}>
+                    <BitsBars rows={rows.clone()} />
+                    <p class="lane-title">{ "RAM while each layer runs" }</p>
+                    <Skyline footprint={footprint.clone()} layers={count} {budget} />
+                    if let Some(layer) = shown {
+                        <div class="cursor" style={format!("--at: {layer}")}></div>
+                    }
+                </div>
+            </div>
+            <p class="readout">
+                { shown.map_or("Point at a column, or focus the chart and use the arrow keys, to read a layer's figures.".into(),
+                    |layer| readout(&rows[layer], step)) }
+            </p>
+            if !scale.shows(*budget) {
+                <p class="hint">{ format!("The budget of {} lies above the chart.", Bytes(*budget)) }</p>
+            }
+        </figure>
+    }
+}
+
+/// The layer with the highest column.
+fn peak(footprint: &Footprint) -> LayerId {
+    footprint.steps.iter().max_by_key(|step| step.live()).map_or(0, |step| step.layer)
+}
+
+fn layer_under(event: &MouseEvent, count: usize) -> Option<LayerId> {
+    let canvas = event.current_target()?.dyn_into::<Element>().ok()?;
+    let bounds = canvas.get_bounding_client_rect();
+    let fraction = (f64::from(event.client_x()) - bounds.left()) / bounds.width();
+    Some(column_at(fraction, count))
+}
+
+fn keep_cursor_in_view(area: &Element) {
+    if let Ok(Some(cursor)) = area.query_selector(".cursor") {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(ScrollLogicalPosition::Nearest);
+        options.set_inline(ScrollLogicalPosition::Nearest);
+        cursor.scroll_into_view_with_scroll_into_view_options(&options);
+    }
+}
+
+/// A layer's figures in a line.
+fn readout(row: &Row, step: Option<&Step>) -> String {
+    let mut parts = vec![row.name.to_string(), row.title.to_string(), format!("output {}", row.shape)];
+    if row.macs > 0 {
+        parts.push(format!("{} MACs", format::macs(row.macs)));
+    }
+    if let Some((bits, bytes)) = row.weights {
+        parts.push(format!("weights {bits} bits, {}", Bytes(bytes)));
+    }
+    parts.push(match row.output {
+        Output::Choice(_, bits) => format!("output {bits} bits"),
+        Output::Eight => "output 8 bits (fixed)".into(),
+        Output::Logits => "logits 32 bits".into(),
+    });
+    let Some(step) = step else {
+        parts.push("not counted by the paper model".into());
+        return parts.join(" · ");
+    };
+    let mut ram =
+        format!("RAM {} = input {} + output {}", Bytes(step.live()), Bytes(step.inputs), Bytes(step.output));
+    if step.shared > 0 {
+        ram += &format!(" − {} in the input's place", Bytes(step.shared));
+    }
+    for (bytes, what) in [(step.kept, "kept for later"), (step.scratch, "scratch")] {
+        if bytes > 0 {
+            ram += &format!(" + {} {what}", Bytes(bytes));
+        }
+    }
+    parts.push(ram);
+    if row.excess > 0 {
+        parts.push(format!("{} above the budget", Bytes(row.excess)));
+    }
+    parts.join(" · ")
+}

@@ -1,0 +1,96 @@
+//! Numbers as the page writes them.
+
+use crate::flow::Tally;
+
+/// A whole number in groups of three digits: `13,570,048`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Multiply-accumulates with three significant digits: `13.6 M`.
+pub fn macs(count: u64) -> String {
+    let (value, unit) = match count {
+        0..1_000 => return count.to_string(),
+        1_000..1_000_000 => (count as f64 / 1e3, "k"),
+        1_000_000..1_000_000_000 => (count as f64 / 1e6, "M"),
+        _ => (count as f64 / 1e9, "G"),
+    };
+    let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.decimals$} {unit}")
+}
+
+/// A share in percent: `91.3 %`.
+pub fn percent(value: f64) -> String {
+    format!("{value:.1} %")
+}
+
+/// Accuracy with half the width of its 95 % confidence interval: `91.3 % ± 0.8`.
+pub fn accuracy(tally: Tally) -> String {
+    if tally.images == 0 {
+        "no image yet".into()
+    } else {
+        format!("{:.1} % ± {:.1}", tally.percent(), tally.margin())
+    }
+}
+
+/// What an accuracy was counted on: `1,826 of 2,000 images right`.
+pub fn counts(tally: Tally) -> String {
+    format!("{} of {} images right", grouped(tally.correct as u64), grouped(tally.images as u64))
+}
+
+/// A time to wait: `8 s`, `2 min 5 s`, `1 h 3 min`.
+pub fn duration(seconds: f64) -> String {
+    let seconds = seconds.max(0.0).ceil() as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+/// Steps per second: `640`, `9.5`.
+pub fn rate(per_second: f64) -> String {
+    if per_second < 10.0 { format!("{per_second:.1}") } else { grouped(per_second.round() as u64) }
+}
+
+/// A count with its noun: `1 layer`, `12 layers`. `plural` is the noun's plural.
+pub fn count(number: usize, singular: &str, plural: &str) -> String {
+    format!("{} {}", grouped(number as u64), if number == 1 { singular } else { plural })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(
+            [0, 999, 1_000, 13_570_048].map(grouped),
+            ["0", "999", "1,000", "13,570,048"].map(String::from)
+        );
+        assert_eq!(
+            [999, 13_570, 13_570_048, 569_000_000, 1_200_000_000].map(macs),
+            ["999", "13.6 k", "13.6 M", "569 M", "1.20 G"].map(String::from)
+        );
+        assert_eq!([0.0, 7.2, 125.0, 3_780.0].map(duration), ["0 s", "8 s", "2 min 5 s", "1 h 3 min"]);
+        assert_eq!([9.5, 640.4, 1_640.0].map(rate), ["9.5", "640", "1,640"]);
+        assert_eq!(count(1, "layer", "layers"), "1 layer");
+        assert_eq!(count(1_200, "layer", "layers"), "1,200 layers");
+    }
+
+    #[test]
+    fn an_accuracy_comes_with_its_margin() {
+        let tally = Tally { correct: 913, images: 1_000 };
+        assert_eq!(accuracy(tally), "91.3 % ± 1.7");
+        assert_eq!(counts(tally), "913 of 1,000 images right");
+        assert_eq!(accuracy(Tally::default()), "no image yet");
+    }
+}

@@ -1,0 +1,172 @@
+//! Where the network shall run: a microcontroller or budgets of one's own, and how memory is counted.
+
+use super::{Controls, Section};
+use crate::{
+    memory::{Budget, Bytes, Mcu, Memory, MemoryModel, catalogue::MCUS},
+    ui::{
+        components::{Choice, Combobox},
+        state::{Action, Design, Target},
+    },
+};
+use std::rc::Rc;
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct DeviceSectionProps {
+    pub design: Rc<Design>,
+    pub controls: Controls,
+}
+
+/// Catalogue, budgets, memory model.
+#[component]
+pub fn DeviceSection(props: &DeviceSectionProps) -> Html {
+    let DeviceSectionProps { design, controls } = props;
+    let target = design.target;
+    let choices = use_memo((), |()| MCUS.iter().map(choice).collect::<Rc<[Choice]>>());
+    let on_choose = controls.act.reform(move |i: usize| Action::SelectTarget(target.on(&MCUS[i])));
+    let chosen = target.device.and_then(|device| MCUS.iter().position(|mcu| mcu == device));
+    html! {
+        <Section id="device" number={2} title="Device">
+            <Combobox id="mcu" label="Microcontroller" choices={(*choices).clone()} {chosen}
+                placeholder="own budgets; type to search" {on_choose} />
+            if let Some(mcu) = target.device { { facts(mcu) } }
+            <div class="fields">
+                <BudgetField memory={Memory::Flash} {target} act={controls.act.clone()} />
+                <BudgetField memory={Memory::Ram} {target} act={controls.act.clone()} />
+            </div>
+            <ModelChoice design={design.clone()} act={controls.act.clone()} />
+        </Section>
+    }
+}
+
+/// A microcontroller as an entry of the list.
+fn choice(mcu: &Mcu) -> Choice {
+    let clock = mcu.mhz.map_or(String::new(), |mhz| format!(" {mhz} MHz"));
+    let flash = mcu.flash.map_or("FLASH of choice".into(), |flash| format!("{} FLASH", Bytes(flash.bytes)));
+    let detail = format!("{}{clock} · {flash} · {} RAM", mcu.core, Bytes(mcu.arena_block().bytes));
+    Choice { title: mcu.name.into(), detail }
+}
+
+/// What the catalogue knows of a microcontroller.
+fn facts(mcu: &'static Mcu) -> Html {
+    let arena = mcu.arena_block();
+    let blocks = mcu.ram.iter().map(|block| {
+        let coupled = if block.tightly_coupled { ", tightly coupled" } else { "" };
+        let used = if block == arena { ", for the arena" } else { "" };
+        html! { <li><b>{ Bytes(block.bytes).to_string() }</b>{ format!(" {}{coupled}{used}", block.name) }</li> }
+    });
+    let place = match mcu.flash {
+        Some(flash) if flash.on_chip => "on the chip",
+        Some(_) => "outside the chip",
+        None => "of the board maker's choice; set its budget below",
+    };
+    html! {
+        <div class="mcu">
+            <p>{ choice(mcu).detail }{ format!("; FLASH {place}.") }
+                { if mcu.dsp { "" } else { " No DSP extension: the portable kernels run." } }</p>
+            <ul class="blocks" aria-label="Blocks of RAM">{ for blocks }</ul>
+            if let Some(note) = mcu.note { <p class="hint">{ note }</p> }
+            <details><summary>{ "Source" }</summary><p class="hint source">{ mcu.source }</p></details>
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct BudgetFieldProps {
+    memory: Memory,
+    target: Target,
+    act: Callback<Action>,
+}
+
+/// One budget as text: `2MiB`, `512KiB`, `2048000`.
+#[component]
+fn BudgetField(props: &BudgetFieldProps) -> Html {
+    let BudgetFieldProps { memory, target, act } = props;
+    let (memory, target) = (*memory, *target);
+    let error = use_state(|| None::<String>);
+    let (id, bytes) = match memory {
+        Memory::Flash => ("flash-budget", target.budget.flash),
+        Memory::Ram => ("ram-budget", target.budget.ram),
+    };
+    use_effect_with(bytes, {
+        let error = error.clone();
+        move |_| error.set(None)
+    });
+    let onchange = {
+        let (act, error) = (act.clone(), error.clone());
+        move |event: Event| {
+            let Some(input) = event.target_dyn_into::<HtmlInputElement>() else { return };
+            match input.value().parse::<Bytes>() {
+                Ok(Bytes(bytes)) => {
+                    error.set(None);
+                    let budget = match memory {
+                        Memory::Flash => Budget { flash: bytes, ..target.budget },
+                        Memory::Ram => Budget { ram: bytes, ..target.budget },
+                    };
+                    // Two spellings of the same size: show the one spelling.
+                    input.set_value(&text(bytes));
+                    act.emit(Action::SelectTarget(Target { device: None, budget, ..target }));
+                }
+                Err(problem) => error.set(Some(problem.to_string())),
+            }
+        }
+    };
+    let described = format!("{id}-error");
+    html! {
+        <div>
+            <label for={id}>{ format!("{memory} budget") }</label>
+            <input {id} type="text" size="10" autocomplete="off" spellcheck="false" value={text(bytes)} {onchange}
+                aria-invalid={error.is_some().to_string()} aria-describedby={described.clone()} />
+            <div id={described} role="alert">
+                if let Some(message) = &*error { <p class="error">{ message }</p> }
+            </div>
+        </div>
+    }
+}
+
+/// A budget so that nothing is rounded away: with a unit if that is exact, else in bytes.
+fn text(bytes: usize) -> String {
+    let shown = Bytes(bytes).to_string();
+    if shown.parse() == Ok(Bytes(bytes)) { shown } else { bytes.to_string() }
+}
+
+#[derive(Properties, PartialEq)]
+struct ModelChoiceProps {
+    design: Rc<Design>,
+    act: Callback<Action>,
+}
+
+/// Which of the two memory models counts; the other's totals are told as well.
+#[component]
+fn ModelChoice(props: &ModelChoiceProps) -> Html {
+    let ModelChoiceProps { design, act } = props;
+    let target = design.target;
+    let models = [
+        (
+            MemoryModel::Device,
+            "Device",
+            "What the exported firmware takes, to the byte: RAM is one arena for all live tensors and scratch; FLASH \
+             is packed weights, parameters and layer descriptors, plus an allowance for code.",
+        ),
+        (
+            MemoryModel::Paper,
+            "Paper",
+            "As publications count: RAM is the largest input plus output of a layer, without scratch and residual \
+             branches; FLASH is weights and parameters, without code.",
+        ),
+    ];
+    let options = models.map(|(model, title, what)| {
+        let onchange = act.reform(move |_| Action::SelectTarget(Target { model, ..target }));
+        let usage = if model == target.model { design.footprint.usage() } else { design.other };
+        html! {
+            <label class="model">
+                <input type="radio" name="model" checked={model == target.model} {onchange} />
+                <span><b>{ format!("{title} model") }</b>
+                    { format!(": {} FLASH, {} RAM. ", Bytes(usage.flash), Bytes(usage.ram)) }
+                    <span class="hint">{ what }</span></span>
+            </label>
+        }
+    });
+    html! { <fieldset><legend>{ "Memory is counted by the" }</legend>{ for options }</fieldset> }
+}

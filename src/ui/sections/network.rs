@@ -1,0 +1,216 @@
+//! Which network, and its weights.
+
+use super::{Controls, Section, failure};
+use crate::{
+    flow::Command,
+    net::{Family, Padding, Spec, Width},
+    ui::{
+        browser::Picked,
+        components::{DropZone, Progress},
+        format,
+        state::{Action, Area, DEMOS, Network, Work},
+    },
+};
+use web_sys::{HtmlInputElement, HtmlSelectElement};
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct NetworkSectionProps {
+    pub network: Network,
+    pub work: Work,
+    pub controls: Controls,
+}
+
+/// Family, width, side and classes; demo networks; own weights.
+#[component]
+pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
+    let NetworkSectionProps { network, work, controls } = props;
+    let forced = use_state(|| false);
+    let spec = network.spec;
+    let demos = DEMOS.map(|demo| {
+        let ask = controls.ask.clone();
+        let onclick = move |_| ask.emit((Command::OpenDemo(demo), Vec::new()));
+        let pressed = work.network.as_ref().is_some_and(|n| n.spec == demo && demo == spec && n.source == "demo");
+        html! { <button type="button" {onclick} aria-pressed={pressed.to_string()}>{ demo.family.title() }</button> }
+    });
+    let on_files = {
+        let (controls, network) = (controls.clone(), forced.then_some(spec));
+        Callback::from(move |picked: Picked| match &picked.paths[..] {
+            [path] => {
+                let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+                controls.ask.emit((Command::OpenWeights { name, network }, picked.files));
+            }
+            paths => controls.act.emit(Action::Refused(
+                Area::Network,
+                format!("{} files: expected one .safetensors file with the weights.", paths.len()),
+            )),
+        })
+    };
+    let on_force = {
+        let forced = forced.clone();
+        move |event: Event| {
+            if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
+                forced.set(input.checked());
+            }
+        }
+    };
+    html! {
+        <Section id="network" number={1} title="Network">
+            <SpecFields {spec} act={controls.act.clone()} />
+            <p class="facts">
+                <code>{ spec.to_string() }</code>
+                { format!(" · {} · {} MACs · {} weights", format::count(network.graph.layers.len(), "layer", "layers"),
+                    format::macs(network.graph.macs()), format::grouped(weights(network))) }
+            </p>
+            <p class="tools" role="group" aria-label="Demo networks">{ "Demo, 32x32: " }{ for demos }</p>
+            <DropZone id="weights" what="a .safetensors file" accept=".safetensors" file_title="Choose weights" {on_files} />
+            <label class="check">
+                <input type="checkbox" checked={*forced} onchange={on_force} />
+                { " Read it as the network chosen above" }
+            </label>
+            <Loaded {spec} work={work.clone()} act={controls.act.clone()} />
+            if let Some(running) = work.running(Area::Network) {
+                <Progress running={running.clone()} />
+            }
+            { failure(work.failure(Area::Network).or(work.crashed.as_deref())) }
+        </Section>
+    }
+}
+
+fn weights(network: &Network) -> u64 {
+    network.graph.layers.iter().map(|layer| network.graph.weight_elements(layer) as u64).sum()
+}
+
+#[derive(Properties, PartialEq)]
+struct LoadedProps {
+    spec: Spec,
+    work: Work,
+    act: Callback<Action>,
+}
+
+/// Which weights are loaded, and whether they are those of the network on the screen.
+#[component]
+fn Loaded(props: &LoadedProps) -> Html {
+    let Some(loaded) = &props.work.network else {
+        return html! { <p class="hint">{ "No weights loaded. Memory figures need none." }</p> };
+    };
+    let shown = loaded.spec;
+    let named = if loaded.labels.is_some() { ", with their names" } else { "" };
+    let classes = format::count(shown.classes.into(), "class", "classes");
+    html! {
+        <div class="loaded">
+            <p>
+                { "Weights: " }<b>{ &loaded.source }</b>{ format!(": {shown}, {classes}{named}. ") }
+                <span class="hash" title={format!("SHA-256 {}", loaded.sha256)}>
+                    { format!("SHA-256 {}…", loaded.sha256.chars().take(8).collect::<String>()) }</span></p>
+            if shown != props.spec {
+                <p class="warning">{ "They are not of the network chosen above. " }
+                    <button type="button" onclick={props.act.reform(move |_| Action::SelectNetwork(shown))}>
+                        { format!("Show {shown}") }</button></p>
+            }
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct SpecFieldsProps {
+    spec: Spec,
+    act: Callback<Action>,
+}
+
+/// The parts of a network's name, each to choose.
+#[component]
+fn SpecFields(props: &SpecFieldsProps) -> Html {
+    let SpecFieldsProps { spec, act } = props;
+    let spec = *spec;
+    let classes_error = use_state(|| None::<String>);
+
+    let families = Family::ALL.map(|family| (family.title().to_owned(), family == spec.family));
+    let on_family = choice(act, move |i| {
+        let family = Family::ALL[i];
+        let widths = family.named_widths().iter();
+        let nearest = widths.min_by_key(|w| w.abs_diff(spec.width.0)).expect("every family has named widths");
+        Spec { family, width: Width(*nearest), padding: family.usual_padding(), ..spec }
+    });
+
+    let mut widths = spec.family.named_widths().to_vec();
+    if !widths.contains(&spec.width.0) {
+        widths.push(spec.width.0);
+        widths.sort_unstable();
+    }
+    let width_options: Vec<_> =
+        widths.iter().map(|&w| (Width(w).to_string(), Width(w) == spec.width)).collect();
+    let on_width = choice(act, move |i| Spec { width: Width(widths[i]), ..spec });
+
+    let sides: Vec<u16> = Spec::SIDES.step_by(32).collect();
+    let side_options: Vec<_> = sides.iter().map(|&s| (format!("{s}x{s}"), s == spec.side)).collect();
+    let on_side = choice(act, move |i| Spec { side: sides[i], ..spec });
+
+    let paddings = [(Padding::TensorFlow, "TensorFlow"), (Padding::PyTorch, "PyTorch")];
+    let padding_options = paddings.map(|(padding, title)| (title.to_owned(), padding == spec.padding));
+    let on_padding = choice(act, move |i| spec.with_padding(paddings[i].0));
+
+    let on_classes = {
+        let (act, classes_error) = (act.clone(), classes_error.clone());
+        move |event: Event| {
+            let Some(input) = event.target_dyn_into::<HtmlInputElement>() else { return };
+            let text = input.value();
+            let number = text
+                .trim()
+                .parse()
+                .map_err(|_| format!("'{text}' is no number of classes: expected 2 to 10,000"));
+            match number.and_then(|n| spec.with_classes(n).map_err(|e| e.to_string())) {
+                Ok(spec) => {
+                    classes_error.set(None);
+                    act.emit(Action::SelectNetwork(spec));
+                }
+                Err(message) => classes_error.set(Some(message)),
+            }
+        }
+    };
+    html! {
+        <div class="fields">
+            { select("family", "Family", &families, on_family) }
+            { select("width", "Width", &width_options, on_width) }
+            { select("side", "Image", &side_options, on_side) }
+            <div>
+                <label for="classes">{ "Classes" }</label>
+                <input id="classes" type="text" inputmode="numeric" size="6" value={spec.classes.to_string()}
+                    onchange={on_classes} aria-invalid={classes_error.is_some().to_string()} aria-describedby="classes-error" />
+            </div>
+            { select("padding", "Padding", &padding_options, on_padding) }
+            <div id="classes-error" class="wide" role="alert">
+                if let Some(message) = &*classes_error { <p class="error">{ message }</p> }
+            </div>
+        </div>
+    }
+}
+
+fn select(
+    id: &'static str,
+    label: &'static str,
+    options: &[(String, bool)],
+    onchange: Callback<Event>,
+) -> Html {
+    html! {
+        <div>
+            <label for={id}>{ label }</label>
+            <select {id} {onchange}>
+                { for options.iter().enumerate().map(|(i, (title, selected))| html! {
+                    <option key={i} value={i.to_string()} selected={*selected}>{ title }</option>
+                }) }
+            </select>
+        </div>
+    }
+}
+
+/// A change handler that turns the chosen position into a network.
+fn choice(act: &Callback<Action>, spec: impl Fn(usize) -> Spec + 'static) -> Callback<Event> {
+    let act = act.clone();
+    Callback::from(move |event: Event| {
+        let place = event.target_dyn_into::<HtmlSelectElement>().map(|select| select.selected_index());
+        if let Some(place) = place.and_then(|place| usize::try_from(place).ok()) {
+            act.emit(Action::SelectNetwork(spec(place)));
+        }
+    })
+}

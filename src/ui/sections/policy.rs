@@ -1,0 +1,152 @@
+//! How wide every tensor is, and what that takes.
+
+use super::{Controls, Section};
+use crate::{
+    memory::{Bytes, Excess, Memory},
+    net::LayerId,
+    quant::Bits,
+    ui::{
+        browser,
+        chart::Use,
+        components::{BudgetBar, LayerChart, LayerTable, Part},
+        state::{Action, Allocator, Design, Row, summary},
+    },
+};
+use std::rc::Rc;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlElement, ScrollLogicalPosition};
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct PolicySectionProps {
+    pub design: Rc<Design>,
+    pub notice: Option<String>,
+    pub can_undo: bool,
+    pub can_redo: bool,
+    pub controls: Controls,
+}
+
+/// Allocators, memory, charts, table.
+#[component]
+pub fn PolicySection(props: &PolicySectionProps) -> Html {
+    let PolicySectionProps { design, notice, can_undo, can_redo, controls } = props;
+    let rows = use_memo(design.clone(), |design| Row::all(design));
+    let act = &controls.act;
+    let step = |title: &'static str, action: Action, possible: bool, why: &'static str| {
+        let onclick = act.reform(move |_| action.clone());
+        html! { <button type="button" {onclick} disabled={!possible} title={if possible { title } else { why }}>{ title }</button> }
+    };
+    html! {
+        <Section id="policy" number={4} title="Policy">
+            <div class="toolbar">
+                <span class="tools" role="group" aria-label="Choose all widths">
+                    <button type="button" onclick={act.reform(|_| Action::Allocate(Allocator::Rule))}
+                        title="Narrow the largest tensors until FLASH and RAM fit">{ "Rule: fit the device" }</button>
+                </span>
+                <Uniform act={act.clone()} />
+                <span class="tools" role="group" aria-label="Undo and redo">
+                    { step("Undo", Action::Undo, *can_undo, "Nothing to undo") }
+                    { step("Redo", Action::Redo, *can_redo, "Nothing to redo") }
+                </span>
+            </div>
+            <p class="facts">{ "Bits×tensors: " }<b>{ summary(design) }</b>
+                { format!(" · {:.2} bits per weight on average", design.policy().mean_weight_bits(&design.network.graph)) }</p>
+            <div role="status">
+                if let Some(notice) = notice { <p class="warning">{ notice }</p> }
+            </div>
+            <Bars design={design.clone()} />
+            <LayerChart rows={(*rows).clone()} footprint={design.footprint.clone()} budget={design.target.budget.ram}
+                on_pick={Callback::from(focus_row)} />
+            <LayerTable rows={(*rows).clone()} act={act.clone()} />
+        </Section>
+    }
+}
+
+/// Goes to the first width in a layer's row.
+fn focus_row(layer: LayerId) {
+    let row = browser::document().get_element_by_id(&format!("layer-{layer}"));
+    if let Some(row) = row {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(ScrollLogicalPosition::Center);
+        row.scroll_into_view_with_scroll_into_view_options(&options);
+        let input = row.query_selector("input:checked[type=radio]").ok().flatten();
+        if let Some(input) = input.and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
+            let _ = input.focus();
+        }
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct UniformProps {
+    act: Callback<Action>,
+}
+
+/// The nine policies with one width for all weights and one for all activations.
+#[component]
+fn Uniform(props: &UniformProps) -> Html {
+    let widths = || Bits::ALL.into_iter().rev();
+    let buttons = widths().flat_map(|weights| widths().map(move |activations| (weights, activations)));
+    let button = |(weights, activations): (Bits, Bits)| {
+        let onclick = props.act.reform(move |_| Action::Allocate(Allocator::Uniform(weights, activations)));
+        html! {
+            <button type="button" {onclick} aria-label={format!("All weights {weights} bits, all activations {activations} bits")}
+                title={format!("All weights {weights} bits, all activations {activations} bits")}>
+                { format!("{weights}/{activations}") }
+            </button>
+        }
+    };
+    html! {
+        <span class="tools" role="group" aria-label="One width for all">
+            { "Uniform, weights/activations:" }{ for buttons.map(button) }
+        </span>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct BarsProps {
+    design: Rc<Design>,
+}
+
+/// FLASH and RAM against their budgets.
+#[component]
+fn Bars(props: &BarsProps) -> Html {
+    let design = &props.design;
+    let (footprint, budget) = (&design.footprint, design.target.budget);
+    let excess =
+        |memory: Memory| -> Option<Excess> { design.excesses.iter().find(|e| e.memory == memory).cloned() };
+    let flash = footprint.flash;
+    let flash_parts = [
+        ("weights", "flash-weights", flash.weights),
+        ("parameters", "flash-parameters", flash.parameters),
+        ("descriptors", "flash-descriptors", flash.descriptors),
+        ("code", "flash-code", flash.code),
+    ];
+    let flash_parts: Vec<_> =
+        flash_parts.into_iter().map(|(title, class, bytes)| Part { title, class, bytes }).collect();
+    let peak = footprint.steps.iter().max_by_key(|step| step.live());
+    let name = |layer: LayerId| design.network.graph.layers[layer].name.as_str();
+    let mut ram_parts: Vec<Part> = peak.map_or(Vec::new(), |step| {
+        Use::ALL
+            .iter()
+            .map(|part| Part { title: part.title(), class: part.class(), bytes: part.bytes(step) })
+            .collect()
+    });
+    let gaps = footprint.ram - peak.map_or(0, |step| step.live());
+    if gaps > 0 {
+        ram_parts.push(Part { title: "gaps", class: "use-gaps", bytes: gaps });
+    }
+    let note = match peak {
+        Some(step) if footprint.ram <= budget.ram => {
+            format!("Highest while {} runs: {}.", name(step.layer), Bytes(step.live()))
+        }
+        _ => String::new(),
+    };
+    html! {
+        <div class="bars">
+            <BudgetBar memory={Memory::Flash} parts={flash_parts} used={flash.total()} budget={budget.flash}
+                excess={excess(Memory::Flash)} />
+            <BudgetBar memory={Memory::Ram} parts={ram_parts} used={footprint.ram} budget={budget.ram}
+                excess={excess(Memory::Ram)} {note} />
+        </div>
+    }
+}

@@ -1,0 +1,170 @@
+//! How often the integer network is right.
+
+use super::{Controls, Section, failure};
+use crate::{
+    flow::{Command, Tally},
+    memory::Bytes,
+    ui::{
+        components::Progress,
+        format,
+        state::{Action, Area, State, Trial},
+    },
+};
+use std::rc::Rc;
+use web_sys::{HtmlInputElement, HtmlSelectElement};
+use yew::prelude::*;
+
+/// Numbers of images to measure on; the last stands for all.
+const LIMITS: [Option<usize>; 5] = [Some(100), Some(500), Some(1_000), Some(5_000), None];
+
+#[derive(Properties, PartialEq)]
+pub struct ResultSectionProps {
+    pub state: State,
+    pub on_measure: Callback<MouseEvent>,
+    pub controls: Controls,
+}
+
+/// Measure, Stop, accuracy, and a table of what was measured before.
+#[component]
+pub fn ResultSection(props: &ResultSectionProps) -> Html {
+    let ResultSectionProps { state, on_measure, controls } = props;
+    let running = state.work.running(Area::Result);
+    let why_not = state.why_not_measure().or(running.map(|_| "A measurement is running.".into()));
+    let on_stop = controls.ask.reform(|_| (Command::Stop, Vec::new()));
+    let on_limit = controls.act.reform(|event: Event| {
+        let place = event.target_dyn_into::<HtmlSelectElement>().map(|select| select.selected_index());
+        let limit = place.and_then(|place| LIMITS.get(usize::try_from(place).ok()?).copied());
+        Action::SetLimit(limit.flatten())
+    });
+    let on_float = controls.act.reform(|event: Event| {
+        Action::SetFloat(event.target_dyn_into::<HtmlInputElement>().is_some_and(|input| input.checked()))
+    });
+    html! {
+        <Section id="result" number={5} title="Result">
+            <div class="toolbar">
+                <button type="button" class="primary" onclick={on_measure.clone()} disabled={why_not.is_some()}
+                    title={why_not.clone().unwrap_or("Quantize, calibrate and measure the integer network".into())}>
+                    { "Measure" }</button>
+                <span class="tools">
+                    <label for="limit">{ "on" }</label>
+                    <select id="limit" onchange={on_limit}>
+                        { for LIMITS.iter().map(|limit| html! {
+                            <option selected={*limit == state.limit}>{ match limit {
+                                Some(number) => format!("{} images", format::grouped(*number as u64)),
+                                None => "all images".into(),
+                            } }</option>
+                        }) }
+                    </select>
+                </span>
+                <label class="check"><input type="checkbox" checked={state.with_float} onchange={on_float} />
+                    { " and the float network, once" }</label>
+            </div>
+            if let (Some(reason), None) = (&why_not, running) {
+                <p class="reason">{ reason }</p>
+            }
+            if let Some(running) = running {
+                <Progress running={running.clone()} on_stop={Some(on_stop)} />
+            }
+            { failure(state.work.failure(Area::Result)) }
+            <Accuracies trial={state.trial().cloned()} float={state.float.map(|f| (f.tally, f.stopped))} />
+            if !state.trials.is_empty() {
+                <History trials={state.trials.clone()} current={state.load()} act={controls.act.clone()} />
+            }
+        </Section>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct AccuraciesProps {
+    trial: Option<Trial>,
+    float: Option<(Tally, bool)>,
+}
+
+/// Integer and float accuracy of what is on the screen, and their difference.
+#[component]
+fn Accuracies(props: &AccuraciesProps) -> Html {
+    let AccuraciesProps { trial, float } = props;
+    let figure = |title: &'static str, tally: Option<(Tally, bool)>, none: &'static str| {
+        html! {
+            <div>
+                <dt>{ title }</dt>
+                { match tally {
+                    Some((tally, stopped)) => html! {
+                        <dd><b>{ format::accuracy(tally) }</b><br /><span class="hint">{ format::counts(tally) }
+                            if stopped { { ", stopped early" } }</span></dd>
+                    },
+                    None => html! { <dd class="hint">{ none }</dd> },
+                } }
+            </div>
+        }
+    };
+    let integer = trial.as_ref().map(|t| (t.tally, t.stopped));
+    let difference = integer.zip(*float).filter(|((a, _), (b, _))| a.images == b.images);
+    html! {
+        <div aria-live="polite">
+            <dl class="accuracies">
+                { figure("Integer top-1, this policy", integer, "not measured yet") }
+                { figure("Float top-1", *float, "not measured yet") }
+                if let Some(((integer, _), (float, _))) = difference {
+                    <div>
+                        <dt>{ "Integer against float" }</dt>
+                        <dd><b>{ format!("{:+.1} points", integer.percent() - float.percent()) }</b><br />
+                            <span class="hint">{ "on the same images" }</span></dd>
+                    </div>
+                }
+            </dl>
+            <p class="hint">{ "± is half the width of the 95 % confidence interval." }</p>
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct HistoryProps {
+    trials: Rc<Vec<Trial>>,
+    /// Number of loads of weights and images so far.
+    current: u32,
+    act: Callback<Action>,
+}
+
+/// What was measured since the page was opened, newest first.
+#[component]
+fn History(props: &HistoryProps) -> Html {
+    let HistoryProps { trials, current, act } = props;
+    let rows = trials.iter().enumerate().rev().map(|(i, trial)| {
+        let link = trial.link.clone();
+        let onclick = act.reform(move |event: MouseEvent| {
+            event.prevent_default();
+            Action::OpenLink(link.clone())
+        });
+        html! {
+            <tr key={i}>
+                <td class="number">{ i + 1 }</td>
+                <th scope="row"><a href={format!("#{}", trial.link)} {onclick} title="Show this policy again">{ trial.spec.to_string() }</a></th>
+                <td>{ &trial.bits }</td>
+                <td class="number">{ Bytes(trial.usage.flash).to_string() }</td>
+                <td class="number">{ Bytes(trial.usage.ram).to_string() }</td>
+                <td class="number"><b>{ format::accuracy(trial.tally) }</b></td>
+                <td>{ format!("{}{}{}", format::grouped(trial.tally.images as u64),
+                    if trial.stopped { ", stopped" } else { "" },
+                    if trial.load == *current { "" } else { ", of an earlier load" }) }</td>
+            </tr>
+        }
+    });
+    let rows: Html = rows.collect();
+    html! {
+        <div class="scroll history" tabindex="0" role="region" aria-label="Measured policies">
+            <table>
+                <caption>{ "Measured in this session" }</caption>
+                <thead>
+                    <tr>
+                        <th scope="col" class="number">{ "No." }</th><th scope="col">{ "Network" }</th>
+                        <th scope="col">{ "Bits×tensors" }</th>
+                        <th scope="col" class="number">{ "FLASH" }</th><th scope="col" class="number">{ "RAM" }</th>
+                        <th scope="col" class="number">{ "Top-1" }</th><th scope="col">{ "Images" }</th>
+                    </tr>
+                </thead>
+                <tbody>{ rows }</tbody>
+            </table>
+        </div>
+    }
+}

@@ -1,0 +1,392 @@
+//! All that the page knows, and how it changes.
+
+mod design;
+mod network;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod trial;
+mod work;
+
+pub use design::{Allocator, Design, Target, Version};
+pub use network::{Kind, Network};
+pub use rows::{Output, Row};
+pub use trial::{Trial, summary};
+pub use work::{Running, Work};
+
+use crate::{
+    flow::{Command, Event, Tally, Task},
+    link::{self, LinkError},
+    net::{Family, Padding, Spec, Width},
+    quant::{Bits, Slot},
+};
+use std::rc::Rc;
+use trial::Asked;
+
+/// Parts of the page in which the worker's tasks show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// Weights.
+    Network,
+    /// Images.
+    Images,
+    /// Accuracy.
+    Result,
+    /// Package.
+    Share,
+}
+
+impl Area {
+    pub(crate) const COUNT: usize = 4;
+
+    fn of_task(task: Task) -> Self {
+        match task {
+            Task::Weights => Area::Network,
+            Task::Images => Area::Images,
+            Task::Calibrate | Task::Quantize | Task::Evaluate | Task::EvaluateFloat => Area::Result,
+            Task::Package => Area::Share,
+        }
+    }
+
+    fn of_command(command: &Command) -> &'static [Self] {
+        match command {
+            Command::OpenDemo(_) => &[Area::Network, Area::Images],
+            Command::OpenWeights { .. } => &[Area::Network],
+            Command::OpenImages { .. } => &[Area::Images],
+            Command::Measure { .. } | Command::MeasureFloat { .. } => &[Area::Result],
+            Command::Package { .. } => &[Area::Share],
+            Command::Stop => &[],
+        }
+    }
+}
+
+/// The float network's accuracy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FloatResult {
+    /// Result.
+    pub tally: Tally,
+    /// Whether it was stopped before the end.
+    pub stopped: bool,
+}
+
+/// What the user or the worker did.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Another network was chosen; it gets the rule's policy.
+    SelectNetwork(Spec),
+    /// Another device, budget or memory model was chosen; the policy stays.
+    SelectTarget(Target),
+    /// All widths shall be chosen anew.
+    Allocate(Allocator),
+    /// These tensors shall have this width.
+    Set(Vec<Slot>, Bits),
+    /// Back to the policy before the last change.
+    Undo,
+    /// Forth again.
+    Redo,
+    /// A link was opened: the text after `#`.
+    OpenLink(String),
+    /// Something was asked of the worker, at a time in milliseconds.
+    Asked(Command, f64),
+    /// Something was refused before it reached the worker.
+    Refused(Area, String),
+    /// The worker reported, at a time in milliseconds.
+    Reported(Event, f64),
+    /// Measure on at most so many images.
+    SetLimit(Option<usize>),
+    /// Whether the float network is measured as well.
+    SetFloat(bool),
+    /// The package was handed to the browser under this name, with so many bytes.
+    Saved(String, usize),
+}
+
+/// All that the page knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// What is on the screen.
+    pub design: Rc<Design>,
+    /// What the last allocator had to say.
+    pub notice: Option<String>,
+    /// Why the link that was opened says nothing.
+    pub link_error: Option<String>,
+    /// Policies before the present one, oldest first.
+    past: Vec<Version>,
+    /// Policies that were undone, latest last.
+    future: Vec<Version>,
+    /// The worker.
+    pub work: Work,
+    /// Measured policies, oldest first.
+    pub trials: Rc<Vec<Trial>>,
+    /// Accuracy of the float network on the loaded images.
+    pub float: Option<FloatResult>,
+    /// The package that was built last: name and bytes.
+    pub saved: Option<(String, usize)>,
+    /// Measure on at most so many images; all if `None`.
+    pub limit: Option<usize>,
+    /// Whether the float network is measured as well.
+    pub with_float: bool,
+    asked: Option<Asked>,
+    /// Whether the page shows the next network that is loaded, whichever it is.
+    follows_file: bool,
+    load: u32,
+}
+
+/// Networks that come with the page, trained on its images.
+pub const DEMOS: [Spec; 3] = [
+    demo(Family::MobileNetV1, 25, Padding::TensorFlow),
+    demo(Family::MobileNetV2, 35, Padding::PyTorch),
+    demo(Family::MNasNet, 35, Padding::PyTorch),
+];
+
+const fn demo(family: Family, width: u16, padding: Padding) -> Spec {
+    Spec { family, width: Width(width), side: 32, classes: 10, padding }
+}
+
+/// Changes that can be undone.
+const UNDO_LIMIT: usize = 200;
+
+impl Default for State {
+    /// The first demo network on the default device, with the rule's policy.
+    fn default() -> Self {
+        let target = Target::default();
+        let network = Network::new(DEMOS[0]);
+        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule);
+        Self {
+            design: Rc::new(Design::new(network, target, version)),
+            notice,
+            link_error: None,
+            past: Vec::new(),
+            future: Vec::new(),
+            work: Work::default(),
+            trials: Rc::default(),
+            float: None,
+            saved: None,
+            limit: None,
+            with_float: true,
+            asked: None,
+            follows_file: false,
+            load: 0,
+        }
+    }
+}
+
+impl State {
+    /// The state after an action.
+    pub fn after(&self, action: Action) -> Self {
+        let mut next = self.clone();
+        match action {
+            Action::SelectNetwork(spec) => {
+                next.follows_file = false;
+                next.select_network(spec);
+            }
+            Action::SelectTarget(target) => next.select_target(target),
+            Action::Allocate(allocator) => next.allocate(allocator),
+            Action::Set(slots, bits) => next.change(self.design.edited(&slots, bits)),
+            Action::Undo => {
+                if let Some(version) = next.past.pop() {
+                    next.future.push(self.design.version.clone());
+                    next.show(version);
+                }
+            }
+            Action::Redo => {
+                if let Some(version) = next.future.pop() {
+                    next.past.push(self.design.version.clone());
+                    next.show(version);
+                }
+            }
+            Action::OpenLink(text) => next.open_link(&text),
+            Action::Asked(command, now) => next.asked(&command, now),
+            Action::Refused(area, message) => next.work.failed(area, &message),
+            Action::Reported(event, now) => next.reported(&event, now),
+            Action::SetLimit(limit) => next.limit = limit,
+            Action::SetFloat(with_float) => next.with_float = with_float,
+            Action::Saved(name, bytes) => next.saved = Some((name, bytes)),
+        }
+        next
+    }
+
+    /// Whether there is a change to undo.
+    pub fn can_undo(&self) -> bool {
+        !self.past.is_empty()
+    }
+
+    /// Whether there is an undone change.
+    pub fn can_redo(&self) -> bool {
+        !self.future.is_empty()
+    }
+
+    /// Whether the weights of the network on the screen are loaded.
+    pub fn has_weights(&self) -> bool {
+        self.work.network.as_ref().is_some_and(|loaded| loaded.spec == self.design.network.spec)
+    }
+
+    /// The last measurement of the policy on the screen with the weights and images that are loaded.
+    pub fn trial(&self) -> Option<&Trial> {
+        self.trials.iter().rev().find(|t| {
+            t.load == self.load && t.spec == self.design.network.spec && t.policy == *self.design.policy()
+        })
+    }
+
+    /// Counts loads of weights and images; see [`Trial::load`].
+    pub fn load(&self) -> u32 {
+        self.load
+    }
+
+    /// Whether the float network is still to be measured for the last trial.
+    pub fn wants_float(&self) -> bool {
+        let comparable = self.trials.last().is_some_and(|t| t.load == self.load && !t.stopped);
+        self.with_float && self.float.is_none() && comparable
+    }
+
+    /// Why nothing can be measured now; `None` if it can.
+    pub fn why_not_measure(&self) -> Option<String> {
+        let spec = self.design.network.spec;
+        if let Some(message) = &self.work.crashed {
+            return Some(message.clone());
+        }
+        if self.work.running(Area::Network).is_some() {
+            return Some("The weights are being loaded.".into());
+        }
+        if self.work.running(Area::Images).is_some() {
+            return Some("The images are being loaded.".into());
+        }
+        if self.work.running(Area::Share).is_some() {
+            return Some("The package is being built.".into());
+        }
+        if !self.has_weights() {
+            return Some(format!("No weights of {spec} with {} classes are loaded.", spec.classes));
+        }
+        if self.work.images.is_none() {
+            return Some("No images are loaded.".into());
+        }
+        None
+    }
+
+    /// Why no package can be built now; `None` if it can.
+    pub fn why_not_package(&self) -> Option<String> {
+        if let Some(reason) = self.why_not_measure() {
+            return Some(reason);
+        }
+        if self.work.running(Area::Result).is_some() {
+            return Some("A measurement is running.".into());
+        }
+        let Some(trial) = self.trial() else {
+            return Some("Measure this policy first: the package holds what was measured.".into());
+        };
+        if self.trials.last() != Some(trial) {
+            return Some("Another policy was measured since: measure this one again.".into());
+        }
+        None
+    }
+
+    fn select_network(&mut self, spec: Spec) {
+        if spec == self.design.network.spec {
+            return;
+        }
+        let network = Network::new(spec);
+        let target = self.design.target;
+        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule);
+        self.replace(Design::new(network, target, version));
+        self.notice = notice;
+    }
+
+    /// A policy of the rule follows the device; any other stays as it is.
+    fn select_target(&mut self, target: Target) {
+        let Design { network, version, .. } = &*self.design;
+        self.design = Rc::new(Design::new(network.clone(), target, version.clone()));
+        (self.notice, self.link_error) = (None, None);
+        if self.design.version.allocator == link::Allocator::Rule {
+            self.allocate(Allocator::Rule);
+        }
+    }
+
+    fn allocate(&mut self, allocator: Allocator) {
+        let (version, notice) = Version::allocate(&self.design.network, &self.design.target, allocator);
+        self.change(version);
+        self.notice = notice;
+    }
+
+    /// Shows another design; its changes begin anew.
+    fn replace(&mut self, design: Design) {
+        self.design = Rc::new(design);
+        self.past.clear();
+        self.future.clear();
+        (self.notice, self.link_error) = (None, None);
+    }
+
+    fn change(&mut self, version: Version) {
+        if version.policy != *self.design.policy() {
+            if self.past.len() == UNDO_LIMIT {
+                self.past.remove(0);
+            }
+            self.past.push(self.design.version.clone());
+            self.future.clear();
+        }
+        self.show(version);
+    }
+
+    fn show(&mut self, version: Version) {
+        let Design { network, target, .. } = &*self.design;
+        self.design = Rc::new(Design::new(network.clone(), *target, version));
+        (self.notice, self.link_error) = (None, None);
+    }
+
+    /// Shows what a link says, with the way back if it is to the same network.
+    fn open_link(&mut self, text: &str) {
+        match text.parse().map(Design::from_link) {
+            Ok(design) if design.network == self.design.network => {
+                self.change(design.version.clone());
+                self.design = Rc::new(design);
+            }
+            Ok(design) => self.replace(design),
+            Err::<_, LinkError>(error) => {
+                self.link_error = Some(format!("This link cannot be opened: {error}."))
+            }
+        }
+    }
+
+    fn asked(&mut self, command: &Command, now: f64) {
+        self.work.asked(command, now);
+        match command {
+            Command::OpenDemo(spec) => {
+                self.follows_file = false;
+                self.select_network(*spec);
+            }
+            Command::OpenWeights { .. } => self.follows_file = true,
+            Command::Measure { .. } => {
+                let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
+                self.asked = Some(Asked::new(&self.design, images, self.load));
+            }
+            _ => {}
+        }
+    }
+
+    fn reported(&mut self, event: &Event, now: f64) {
+        self.work.reported(event, now);
+        match event {
+            Event::Network(summary) => {
+                if std::mem::take(&mut self.follows_file) {
+                    self.select_network(summary.spec);
+                }
+                self.loaded();
+            }
+            Event::Images(_) => self.loaded(),
+            Event::Measured(measurement) => {
+                if let Some(asked) = self.asked.take() {
+                    Rc::make_mut(&mut self.trials).push(asked.answered(measurement));
+                }
+            }
+            Event::MeasuredFloat { tally, stopped } => {
+                self.float = Some(FloatResult { tally: *tally, stopped: *stopped });
+            }
+            _ => {}
+        }
+    }
+
+    /// Results so far are of other weights or images.
+    fn loaded(&mut self) {
+        self.load += 1;
+        self.float = None;
+        self.saved = None;
+    }
+}

@@ -1,0 +1,84 @@
+//! The network on the screen.
+
+use crate::net::{Graph, Op, Spec};
+use std::rc::Rc;
+
+/// A network of the zoo with its graph; two are equal if their specs are.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Its name.
+    pub spec: Spec,
+    /// What it computes.
+    pub graph: Rc<Graph>,
+}
+
+impl Network {
+    /// Builds the graph of a spec.
+    pub fn new(spec: Spec) -> Self {
+        Self { spec, graph: Rc::new(spec.build()) }
+    }
+}
+
+impl PartialEq for Network {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec == other.spec
+    }
+}
+
+/// What a layer is, in the words of people who build networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Convolution over all channels with a window above 1x1.
+    Conv,
+    /// Convolution of each channel by itself.
+    Depthwise,
+    /// 1x1 convolution.
+    Pointwise,
+    /// The classifier.
+    Linear,
+    /// Global average pool.
+    Pool,
+    /// Residual add.
+    Add,
+}
+
+impl Kind {
+    /// Kinds with weights.
+    pub const WITH_WEIGHTS: [Kind; 4] = [Kind::Conv, Kind::Depthwise, Kind::Pointwise, Kind::Linear];
+
+    /// The kind of an operation.
+    pub fn of(op: Op) -> Self {
+        match op {
+            Op::Conv(window, _) if window.kernel == 1 => Kind::Pointwise,
+            Op::Conv(..) => Kind::Conv,
+            Op::Depthwise(..) => Kind::Depthwise,
+            Op::Linear => Kind::Linear,
+            Op::GlobalAvgPool => Kind::Pool,
+            Op::Add => Kind::Add,
+        }
+    }
+
+    /// Its name.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Kind::Conv => "conv",
+            Kind::Depthwise => "depthwise",
+            Kind::Pointwise => "pointwise",
+            Kind::Linear => "linear",
+            Kind::Pool => "pool",
+            Kind::Add => "add",
+        }
+    }
+}
+
+/// Kind and window of an operation: `depthwise 3x3, stride 2`.
+pub fn describe(op: Op) -> String {
+    let title = Kind::of(op).title();
+    match op {
+        Op::Conv(w, _) | Op::Depthwise(w, _) if w.stride > 1 => {
+            format!("{title} {0}x{0}, stride {1}", w.kernel, w.stride)
+        }
+        Op::Conv(w, _) | Op::Depthwise(w, _) if w.kernel > 1 => format!("{title} {0}x{0}", w.kernel),
+        _ => title.into(),
+    }
+}

@@ -1,0 +1,214 @@
+use super::*;
+use crate::flow::{ClassSummary, ImagesSummary, Measurement, NetworkSummary};
+use crate::memory::{Budget, Mcu};
+
+fn state(actions: impl IntoIterator<Item = Action>) -> State {
+    actions.into_iter().fold(State::default(), |state, action| state.after(action))
+}
+
+fn reported(event: Event) -> Action {
+    Action::Reported(event, 0.0)
+}
+
+fn network(spec: Spec) -> Action {
+    let (source, sha256) = ("demo".into(), "0".repeat(64));
+    reported(Event::Network(NetworkSummary { spec, source, labels: None, sha256 }))
+}
+
+fn images() -> Action {
+    let class = |i: usize| ClassSummary { folder: format!("{i}"), name: format!("class {i}"), images: 50 };
+    reported(Event::Images(ImagesSummary {
+        source: "demo".into(),
+        classes: (0..10).map(class).collect(),
+        calibration: 100,
+        evaluation: 400,
+        skipped: Vec::new(),
+        skipped_count: 0,
+    }))
+}
+
+/// All that happens until the policy on the screen is measured.
+fn measured(before: State) -> State {
+    let policy = (**before.design.policy()).clone();
+    let tally = Tally { correct: 360, images: 400 };
+    let measurement = Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100 };
+    before
+        .after(Action::Asked(Command::Measure { policy, limit: None }, 0.0))
+        .after(reported(Event::Measured(measurement)))
+}
+
+#[test]
+fn the_page_opens_with_a_demo_that_fits_its_device() {
+    let state = State::default();
+    assert_eq!(state.design.network.spec, DEMOS[0]);
+    assert!(state.design.fits(), "{:?}", state.design.excesses);
+    assert!(state.trial().is_none());
+}
+
+#[test]
+fn demos_are_the_networks_that_are_shipped() {
+    let names = DEMOS.map(|demo| demo.to_string());
+    assert_eq!(names, ["mobilenet-v1-0.25-32", "mobilenet-v2-0.35-32", "mnasnet-0.35-32"]);
+    assert!(DEMOS.iter().all(|demo| demo.classes == 10));
+}
+
+#[test]
+fn changes_are_undone_and_redone_in_order() {
+    let first = State::default();
+    let slot = Slot::all(&first.design.network.graph)[0];
+    let uniform = first.after(Action::Allocate(Allocator::Uniform(Bits::B2, Bits::B2)));
+    let edited = uniform.after(Action::Set(vec![slot], Bits::B8));
+    assert_eq!(edited.design.policy().get(slot), Bits::B8);
+    assert!(edited.design.footprint.flash.weights > uniform.design.footprint.flash.weights);
+
+    let undone = edited.after(Action::Undo);
+    assert_eq!(undone.design, uniform.design);
+    assert_eq!(undone.after(Action::Undo).design, first.design);
+    assert!(!undone.after(Action::Undo).can_undo());
+    assert_eq!(undone.after(Action::Redo).design, edited.design);
+    assert!(!undone.after(Action::Set(vec![slot], Bits::B4)).can_redo(), "a new change ends what was undone");
+}
+
+#[test]
+fn setting_what_is_already_set_is_no_change() {
+    let state = State::default();
+    let slot = Slot::all(&state.design.network.graph)[0];
+    let same = state.after(Action::Set(vec![slot], state.design.policy().get(slot)));
+    assert!(!same.can_undo());
+}
+
+#[test]
+fn links_lead_back_to_the_design() {
+    let slot = Slot::Weight(3);
+    let spec: Spec = "mnasnet-0.5-128".parse().expect("a name");
+    let edited = state([Action::SelectNetwork(spec), Action::Set(vec![slot], Bits::B2)]);
+    let opened = state([Action::OpenLink(edited.design.link())]);
+    assert_eq!(opened.design, edited.design);
+    assert_eq!(opened.link_error, None);
+    assert_eq!(opened.design.link(), edited.design.link());
+}
+
+#[test]
+fn a_damaged_link_is_explained_and_changes_nothing() {
+    let mut link = State::default().design.link();
+    link.truncate(link.len() - 3);
+    let state = state([Action::OpenLink(link)]);
+    assert_eq!(state.design, State::default().design);
+    let error = state.link_error.as_deref().expect("a sentence");
+    assert!(error.contains("cut off"), "{error}");
+    assert_eq!(state.after(Action::Allocate(Allocator::Rule)).link_error, None);
+}
+
+#[test]
+fn measuring_needs_weights_of_this_network_and_images() {
+    let spec = DEMOS[0];
+    let empty = State::default();
+    assert!(empty.why_not_measure().is_some_and(|why| why.contains("No weights of mobilenet-v1-0.25-32")));
+    let without_images = empty.after(network(spec));
+    assert_eq!(without_images.why_not_measure().as_deref(), Some("No images are loaded."));
+    let ready = without_images.after(images());
+    assert_eq!(ready.why_not_measure(), None);
+    let other = ready.after(Action::SelectNetwork(DEMOS[1]));
+    assert!(other.why_not_measure().is_some(), "the weights are of another network");
+    assert_eq!(other.after(Action::SelectNetwork(spec)).why_not_measure(), None);
+}
+
+#[test]
+fn a_package_holds_what_was_measured_last() {
+    let ready = state([network(DEMOS[0]), images()]);
+    assert!(ready.why_not_package().is_some_and(|why| why.contains("Measure this policy first")));
+    let first = measured(ready);
+    assert_eq!(first.why_not_package(), None);
+    let second = measured(first.after(Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B2))));
+    assert_eq!(second.why_not_package(), None);
+    let back = second.after(Action::Undo);
+    assert!(back.trial().is_some());
+    assert!(back.why_not_package().is_some_and(|why| why.contains("Another policy was measured since")));
+    assert_eq!(back.trials.len(), 2);
+}
+
+#[test]
+fn the_page_follows_a_file_but_not_against_the_user() {
+    let asked = state([Action::Asked(Command::OpenWeights { name: "w".into(), network: None }, 0.0)]);
+    assert_eq!(asked.after(network(DEMOS[2])).design.network.spec, DEMOS[2]);
+    let changed = asked.after(Action::SelectNetwork(DEMOS[1])).after(network(DEMOS[2]));
+    assert_eq!(changed.design.network.spec, DEMOS[1]);
+    assert!(!changed.has_weights());
+}
+
+#[test]
+fn new_images_make_results_old() {
+    let float = reported(Event::MeasuredFloat { tally: Tally { correct: 1, images: 2 }, stopped: false });
+    let before = measured(state([network(DEMOS[0]), images()]));
+    assert!(before.wants_float());
+    let before = before.after(float);
+    assert!(!before.wants_float() && before.trial().is_some() && before.float.is_some());
+    let after = before.after(images());
+    assert!(after.trial().is_none() && after.float.is_none() && !after.wants_float());
+    assert_eq!(after.trials.len(), 1, "the history stays");
+}
+
+#[test]
+fn results_belong_to_what_was_asked_not_to_what_is_on_the_screen() {
+    let ready = state([network(DEMOS[0]), images()]);
+    let asked = ready.design.clone();
+    let policy = (**asked.policy()).clone();
+    let measurement =
+        Measurement { policy: policy.clone(), tally: Tally::default(), stopped: true, calibration: 100 };
+    let answered = ready
+        .after(Action::Asked(Command::Measure { policy, limit: None }, 0.0))
+        .after(Action::SelectNetwork(DEMOS[2]))
+        .after(reported(Event::Measured(measurement)));
+    assert!(answered.trial().is_none());
+    assert_eq!((answered.trials[0].spec, &answered.trials[0].link), (DEMOS[0], &asked.link()));
+}
+
+#[test]
+fn tasks_show_where_they_belong_and_end() {
+    let progress = |done, now| {
+        let tally = Some(Tally { correct: done, images: done });
+        Action::Reported(Event::Progress { task: Task::Evaluate, done, total: 400, tally }, now)
+    };
+    let running = state([network(DEMOS[0]), images(), progress(0, 1_000.0), progress(100, 3_000.0)]);
+    let task = running.work.running(Area::Result).expect("runs");
+    assert_eq!((task.rate(), task.remaining()), (Some(50.0), Some(6.0)));
+    let stopping = running.after(Action::Asked(Command::Stop, 3_000.0));
+    assert!(stopping.work.running(Area::Result).is_some_and(|task| task.stopping));
+    assert_eq!(stopping.after(reported(Event::Stopped(Task::Evaluate))).work.running(Area::Result), None);
+
+    let message = "weights of pw3: expected [32, 1, 1, 16], found [32, 16]".to_owned();
+    let failed = running.after(reported(Event::Failed { task: Task::Calibrate, message: message.clone() }));
+    assert_eq!(failed.work.failure(Area::Result), Some(message.as_str()));
+    assert!(failed.has_weights(), "what was loaded is kept");
+}
+
+#[test]
+fn the_rule_follows_the_device_and_hands_stay() {
+    let other = Target::default().on(Mcu::by_slug("stm32l476rg").expect("in the catalogue"));
+    let ruled = state([Action::SelectTarget(other)]);
+    assert_ne!(ruled.design.policy(), State::default().design.policy());
+    assert!(ruled.design.fits());
+
+    let wide =
+        [Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)), Action::SelectTarget(Target::default())];
+    assert!(!state(wide).design.fits());
+}
+
+#[test]
+fn where_nothing_fits_the_rule_says_what_is_missing() {
+    let target = Target { device: None, budget: Budget { flash: 10_000, ram: 1_000 }, ..Target::default() };
+    let state = state([Action::SelectTarget(target)]);
+    assert!(
+        state.notice.as_deref().is_some_and(|notice| notice.contains("no policy fits")),
+        "{:?}",
+        state.notice
+    );
+    assert_eq!(state.design.policy().mean_weight_bits(&state.design.network.graph), 2.0);
+}
+
+#[test]
+fn a_link_names_the_device_with_its_budgets() {
+    let mcu = Mcu::by_slug("stm32f746ng").expect("in the catalogue");
+    let linked = state([Action::SelectTarget(Target::default().on(mcu))]).design.link();
+    assert_eq!(state([Action::OpenLink(linked)]).design.target.budget, mcu.budget().expect("known"));
+}

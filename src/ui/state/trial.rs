@@ -1,0 +1,81 @@
+//! Policies that were measured since the page was opened.
+
+use super::Design;
+use crate::{
+    flow::{Measurement, Tally},
+    memory::{MemoryModel, Usage},
+    net::Spec,
+    quant::{Bits, Policy, Slot},
+};
+use std::rc::Rc;
+
+/// A measured policy, with all that it was measured on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// Network.
+    pub spec: Spec,
+    /// Widths.
+    pub policy: Rc<Policy>,
+    /// What it takes on the device.
+    pub usage: Usage,
+    /// Link to the policy.
+    pub link: String,
+    /// Widths in few words.
+    pub bits: String,
+    /// Where the images came from.
+    pub images: String,
+    /// Result.
+    pub tally: Tally,
+    /// Whether it was stopped before the end.
+    pub stopped: bool,
+    /// Counts loads of weights and images: trials with the same number are comparable.
+    pub load: u32,
+}
+
+/// What was asked to be measured, as it was when it was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Asked {
+    spec: Spec,
+    policy: Rc<Policy>,
+    usage: Usage,
+    link: String,
+    bits: String,
+    images: String,
+    load: u32,
+}
+
+impl Asked {
+    pub(super) fn new(design: &Design, images: String, load: u32) -> Self {
+        let (graph, policy) = (&design.network.graph, design.policy());
+        Self {
+            spec: design.network.spec,
+            policy: policy.clone(),
+            usage: MemoryModel::Device.usage(graph, policy),
+            link: design.link(),
+            bits: summary(design),
+            images,
+            load,
+        }
+    }
+
+    pub(super) fn answered(self, measurement: &Measurement) -> Trial {
+        let Self { spec, policy, usage, link, bits, images, load } = self;
+        let Measurement { tally, stopped, .. } = *measurement;
+        Trial { spec, policy, usage, link, bits, images, tally, stopped, load }
+    }
+}
+
+/// Widths of weights and outputs in few words, with how many tensors have them: `W 8×21 4×5 2×2 / A 8×27`.
+pub fn summary(design: &Design) -> String {
+    let counts = |is_weights: bool| {
+        let slots = Slot::all(&design.network.graph);
+        let slots = slots.iter().filter(|slot| matches!(slot, Slot::Weight(_)) == is_weights);
+        let widths: Vec<Bits> = slots.map(|&slot| design.policy().get(slot)).collect();
+        let parts = Bits::ALL.iter().rev().filter_map(|bits| {
+            let count = widths.iter().filter(|width| *width == bits).count();
+            (count > 0).then(|| format!("{bits}×{count}"))
+        });
+        parts.collect::<Vec<_>>().join(" ")
+    };
+    format!("W {} / A {}", counts(true), counts(false))
+}

@@ -1,0 +1,49 @@
+// The whole flow on the demo: from open to a downloaded package, with no file from the user.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { openApp, violations } from "./support/app.mjs";
+
+const LOADED = { timeout: 60_000 };
+const MEASURED = { timeout: 300_000 };
+
+async function openDemo(t) {
+  const app = await openApp(t);
+  await app.page.locator("#network .loaded").waitFor(LOADED);
+  await app.page.locator("#images .loaded").waitFor(LOADED);
+  return app;
+}
+
+const integer = (page) => page.locator(".accuracies > div", { hasText: "Integer top-1" });
+
+test("the demo is measured and downloaded in two clicks", async (t) => {
+  const { page, address, requests, problems } = await openDemo(t);
+  await page.getByLabel("and the float network, once").uncheck();
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await integer(page).getByText(/images right/).waitFor(MEASURED);
+  assert.match(await integer(page).textContent(), /\d+\.\d % ± \d+\.\d/);
+
+  const saved = page.waitForEvent("download", MEASURED);
+  await page.getByRole("button", { name: "Download package" }).click();
+  const download = await saved;
+  assert.match(download.suggestedFilename(), /\.zip$/);
+  const bytes = await readFile(await download.path());
+  assert.equal(bytes.subarray(0, 2).toString(), "PK");
+  await page.locator("#share").getByText("Saved").waitFor();
+
+  assert.deepEqual(requests.filter((url) => !url.startsWith(address) && !url.startsWith("blob:")), []);
+  assert.deepEqual(problems, []);
+});
+
+test("Stop keeps what was counted, and the float network is measured once", async (t) => {
+  const { page } = await openDemo(t);
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await page.locator("#result .figures", { hasText: "so far" }).waitFor(MEASURED);
+  await page.getByRole("button", { name: "Stop" }).click();
+  await integer(page).getByText(/stopped early/).waitFor(MEASURED);
+
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await page.locator(".accuracies > div", { hasText: "Integer against float" }).waitFor(MEASURED);
+  assert.equal(await page.locator(".history tbody tr").count(), 2);
+  assert.deepEqual(await violations(page), []);
+});
