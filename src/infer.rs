@@ -16,7 +16,7 @@ mod reach;
 pub mod reference;
 mod requantize;
 
-pub use check::InferError;
+pub use check::{InferError, check_network};
 pub use engine::{Engine, EngineLayer, Workspace};
 pub use kernel::{PreparedKernel, Scratch};
 pub use predict::{argmax, top};

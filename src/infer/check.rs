@@ -59,7 +59,10 @@ pub(super) fn check_image(expected: Shape, image: &[u8]) -> Result<(), InferErro
 }
 
 /// Checks all that inference relies on, so that it neither panics nor leaves the range of an i32.
-pub(super) fn check_network(network: &QuantizedNetwork) -> Result<(), InferError> {
+///
+/// # Errors
+/// If parts of the network contradict each other, or an accumulator may overflow.
+pub fn check_network(network: &QuantizedNetwork) -> Result<(), InferError> {
     let QuantizedNetwork { graph, tensors, layers, .. } = network;
     let checks = Checks { graph, tensors };
     checks.lengths(layers.len())?;

@@ -1,0 +1,358 @@
+//! What the templates speak of: a network and its package in plain numbers and names.
+
+use super::{
+    blob::{self, Place},
+    check::COLOURS,
+    golden::GoldenVector,
+    package::{Accuracy, PackageInfo},
+    render::{bytes_as_words, c_string},
+    runtime::Source,
+};
+use crate::{
+    memory::{Flash, Plan, Routine, layout},
+    net::{LayerId, Shape, TensorId},
+    quant::{AddRequantizer, Kernel, QuantizedLayer, QuantizedNetwork, Requantizer},
+};
+use serde::Serialize;
+
+/// A package. Sizes and offsets are in bytes.
+#[derive(Debug, Serialize)]
+pub struct Description {
+    /// What names in C begin with, in small and in capital letters.
+    name: String,
+    upper: String,
+    version: &'static str,
+    network: String,
+    title: &'static str,
+    side: u16,
+    classes: u16,
+    input_bytes: usize,
+    macs: u64,
+    mean_weight_bits: String,
+    arena: usize,
+    image_at: usize,
+    logits_at: usize,
+    flash: FlashText,
+    section_bytes: usize,
+    layers: Vec<LayerText>,
+    labels: Vec<String>,
+    golden: Vec<GoldenText>,
+    /// Bytes that the self-test's constants take.
+    golden_bytes: usize,
+    /// C sources of the runtime.
+    sources: Vec<&'static str>,
+    link: Option<String>,
+    device: Option<String>,
+    budget: Option<BudgetText>,
+    accuracy: Option<AccuracyText>,
+    float_accuracy: Option<AccuracyText>,
+    weights_sha256: Option<String>,
+    images: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FlashText {
+    weights: usize,
+    parameters: usize,
+    descriptors: usize,
+    rodata: usize,
+    code: usize,
+    total: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct BudgetText {
+    flash: usize,
+    ram: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct AccuracyText {
+    percent: String,
+    correct: usize,
+    images: usize,
+}
+
+/// A layer and its call.
+#[derive(Debug, Serialize)]
+struct LayerText {
+    name: String,
+    /// Name of its descriptor.
+    ident: String,
+    call: String,
+    /// One of them is there.
+    conv: Option<ConvText>,
+    pool: Option<PoolText>,
+    add: Option<AddText>,
+    what: &'static str,
+    output_shape: String,
+    weight_bits: Option<usize>,
+    output_bits: Option<usize>,
+    input_at: Vec<usize>,
+    output_at: usize,
+    output_bytes: usize,
+    scratch_at: usize,
+    scratch_bytes: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ConvText {
+    weights: usize,
+    params: usize,
+    input: [usize; 3],
+    output: [usize; 3],
+    kernel: usize,
+    stride: usize,
+    pad_top: usize,
+    pad_left: usize,
+    in_bits: usize,
+    weight_bits: usize,
+    out_bits: usize,
+    out_zero: u8,
+    pad_code: [u8; COLOURS],
+    block: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct PoolText {
+    bias: i32,
+    multiplier: i32,
+    input: [usize; 3],
+    in_bits: usize,
+    out_bits: usize,
+    shift: u8,
+    out_zero: u8,
+}
+
+#[derive(Debug, Serialize)]
+struct AddText {
+    multipliers: [i32; 2],
+    offset: i32,
+    output: [usize; 3],
+    bits: [usize; 2],
+    out_bits: usize,
+    shift: u8,
+}
+
+/// A golden vector; tables are rows of numbers.
+#[derive(Debug, Serialize)]
+struct GoldenText {
+    words: usize,
+    image: String,
+    checksums: String,
+    logits: String,
+    label: usize,
+    found: usize,
+    found_text: String,
+}
+
+impl Description {
+    /// Of a checked network.
+    pub fn new(
+        network: &QuantizedNetwork,
+        info: &PackageInfo,
+        vectors: &[GoldenVector],
+        sources: &[Source],
+    ) -> Self {
+        let QuantizedNetwork { spec, graph, policy, labels, .. } = network;
+        let plan = Plan::new(graph, policy);
+        let flash = Flash::of(graph, policy);
+        let (places, section_bytes) = blob::places(graph, policy);
+        let layer = |id| LayerText::new(network, &plan, id, places[id].as_ref());
+        let label_of =
+            |class: usize| labels.as_ref().map_or_else(String::new, |labels| printable(&labels[class]));
+        let golden: Vec<_> = vectors.iter().map(|vector| GoldenText::new(vector, label_of)).collect();
+        let golden_bytes =
+            vectors.iter().map(|v| v.pixels.len() + 4 * (v.checksums.len() + v.logits.len())).sum();
+        Self {
+            name: info.name.clone(),
+            upper: info.name.to_ascii_uppercase(),
+            version: env!("CARGO_PKG_VERSION"),
+            network: spec.to_string(),
+            title: spec.family.title(),
+            side: spec.side,
+            classes: spec.classes,
+            input_bytes: graph.image().shape.elements(),
+            macs: graph.macs(),
+            mean_weight_bits: format!("{:.2}", policy.mean_weight_bits(graph)),
+            arena: plan.arena,
+            image_at: plan.tensors[0],
+            logits_at: plan.tensors[graph.logits()],
+            flash: FlashText {
+                weights: flash.weights,
+                parameters: flash.parameters,
+                descriptors: flash.descriptors,
+                rodata: flash.rodata(),
+                code: flash.code,
+                total: flash.total(),
+            },
+            section_bytes,
+            layers: (0..graph.layers.len()).map(layer).collect(),
+            labels: labels.iter().flatten().map(|label| c_string(label)).collect(),
+            golden,
+            golden_bytes,
+            sources: sources.iter().map(|s| s.name).filter(|name| name.ends_with(".c")).collect(),
+            link: info.link.clone(),
+            device: info.device.clone(),
+            budget: info.budget.map(|budget| BudgetText { flash: budget.flash, ram: budget.ram }),
+            accuracy: info.accuracy.map(AccuracyText::new),
+            float_accuracy: info.float_accuracy.map(AccuracyText::new),
+            weights_sha256: info.weights_sha256.clone(),
+            images: info.images.clone(),
+        }
+    }
+}
+
+impl AccuracyText {
+    fn new(accuracy: Accuracy) -> Self {
+        let Accuracy { correct, images } = accuracy;
+        let percent = 100.0 * correct as f64 / images.max(1) as f64;
+        Self { percent: format!("{percent:.2}"), correct, images }
+    }
+}
+
+impl GoldenText {
+    fn new(vector: &GoldenVector, label_of: impl Fn(usize) -> String) -> Self {
+        let GoldenVector { pixels, label, found, checksums, logits } = vector;
+        let words = |words: Vec<[u8; 4]>| bytes_as_words(&words.concat());
+        Self {
+            words: pixels.len().div_ceil(4),
+            image: bytes_as_words(pixels),
+            checksums: words(checksums.iter().map(|crc| crc.to_le_bytes()).collect()),
+            logits: logits
+                .chunks(8)
+                .map(|row| row.iter().map(|l| format!(" {l},")).collect::<String>())
+                .fold(String::new(), |text, row| text + "   " + &row + "\n"),
+            label: *label,
+            found: *found,
+            found_text: label_of(*found),
+        }
+    }
+}
+
+impl LayerText {
+    fn new(network: &QuantizedNetwork, plan: &Plan, id: LayerId, place: Option<&Place>) -> Self {
+        let QuantizedNetwork { graph, policy, .. } = network;
+        let layer = &graph.layers[id];
+        let routine = Routine::of(layer);
+        let is_last = layer.output == graph.logits();
+        let ident = format!("layer_{}", layer.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        let input_at: Vec<usize> = layer.inputs.iter().map(|&tensor| plan.tensors[tensor]).collect();
+        let output_at = plan.tensors[layer.output];
+        let scratch = plan.scratch[id];
+
+        let mut arguments: Vec<String> = vec![format!("&{ident}")];
+        arguments.extend(input_at.iter().map(|at| format!("a + {at}")));
+        arguments.push(match routine {
+            Routine::Linear => format!("(int32_t *)(void *)(a + {output_at})"),
+            _ => format!("a + {output_at}"),
+        });
+        if layer.has_weights() {
+            arguments.push(format!("a + {}", scratch.offset));
+        }
+        let (mut conv, mut pool, mut add) = (None, None, None);
+        match (&network.layers[id], place) {
+            (QuantizedLayer::Kernel(kernel), Some(place)) => {
+                conv = Some(ConvText::new(network, id, kernel, place, plan.blocks[id]));
+            }
+            (QuantizedLayer::Pool(requantizer), _) => pool = Some(PoolText::new(network, id, requantizer)),
+            (QuantizedLayer::Add(requantizer), _) => add = Some(AddText::new(network, id, requantizer)),
+            // Checked: layers with weights have a place.
+            (QuantizedLayer::Kernel(_), None) => {}
+        }
+        Self {
+            name: layer.name.clone(),
+            call: format!("{}({})", routine.function(), arguments.join(", ")),
+            ident,
+            conv,
+            pool,
+            add,
+            what: match routine {
+                Routine::Pointwise => "pointwise convolution",
+                Routine::Conv => "convolution",
+                Routine::Depthwise => "depthwise convolution",
+                Routine::Linear => "linear",
+                Routine::Pool => "global average pool",
+                Routine::Add => "residual add",
+            },
+            output_shape: graph.output_shape(layer).to_string(),
+            weight_bits: layer.has_weights().then(|| policy.weight(id).count()),
+            output_bits: (!is_last).then(|| policy.activation(layer.output).count()),
+            input_at,
+            output_at,
+            output_bytes: layout::tensor_bytes(graph, policy, layer.output),
+            scratch_at: scratch.offset,
+            scratch_bytes: scratch.bytes,
+        }
+    }
+}
+
+impl ConvText {
+    fn new(network: &QuantizedNetwork, id: LayerId, kernel: &Kernel, place: &Place, block: usize) -> Self {
+        let QuantizedNetwork { graph, tensors, .. } = network;
+        let layer = &graph.layers[id];
+        let window = layer.window();
+        let pads = window.map(|window| window.pads).unwrap_or_default();
+        let pad_code = |channel: usize| kernel.pad_codes[channel % kernel.pad_codes.len()];
+        Self {
+            weights: place.weights,
+            params: place.params,
+            input: sizes(graph.input_shape(layer)),
+            output: sizes(graph.output_shape(layer)),
+            kernel: window.map_or(1, |window| window.kernel),
+            stride: window.map_or(1, |window| window.stride),
+            pad_top: pads.top,
+            pad_left: pads.left,
+            in_bits: bits(network, layer.inputs[0]),
+            weight_bits: kernel.bits.count(),
+            out_bits: bits(network, layer.output),
+            out_zero: tensors[layer.output].zero_point,
+            pad_code: [0, 1, 2].map(pad_code),
+            block,
+        }
+    }
+}
+
+impl PoolText {
+    fn new(network: &QuantizedNetwork, id: LayerId, requantizer: &Requantizer) -> Self {
+        let layer = &network.graph.layers[id];
+        let Requantizer { bias, multiplier, shift } = *requantizer;
+        Self {
+            bias,
+            multiplier,
+            input: sizes(network.graph.input_shape(layer)),
+            in_bits: bits(network, layer.inputs[0]),
+            out_bits: bits(network, layer.output),
+            shift,
+            out_zero: network.tensors[layer.output].zero_point,
+        }
+    }
+}
+
+impl AddText {
+    fn new(network: &QuantizedNetwork, id: LayerId, requantizer: &AddRequantizer) -> Self {
+        let layer = &network.graph.layers[id];
+        let AddRequantizer { multipliers, offset, shift } = *requantizer;
+        Self {
+            multipliers,
+            offset,
+            output: sizes(network.graph.output_shape(layer)),
+            bits: [layer.inputs[0], layer.inputs[1]].map(|input| bits(network, input)),
+            out_bits: bits(network, layer.output),
+            shift,
+        }
+    }
+}
+
+fn sizes(shape: Shape) -> [usize; 3] {
+    [shape.height, shape.width, shape.channels]
+}
+
+fn bits(network: &QuantizedNetwork, tensor: TensorId) -> usize {
+    network.tensors[tensor].bits.count()
+}
+
+/// A label as it can stand in a line of a README.
+fn printable(label: &str) -> String {
+    label.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

@@ -1,0 +1,134 @@
+//! Descriptions to text, by the templates in `templates/`.
+
+use super::{ExportError, describe::Description};
+use minijinja::{Environment, UndefinedBehavior, context, syntax::SyntaxConfig, value::Serde, value::Value};
+
+/// Templates by the name of the file they make.
+const TEMPLATES: [(&str, &str); 9] = [
+    ("README.md", include_str!("templates/README.md")),
+    ("CMakeLists.txt", include_str!("templates/CMakeLists.txt")),
+    ("main.c", include_str!("templates/main.c")),
+    ("network.h", include_str!("templates/network.h")),
+    ("network.c", include_str!("templates/network.c")),
+    ("golden.c", include_str!("templates/golden.c")),
+    ("labels.c", include_str!("templates/labels.c")),
+    ("weights.h", include_str!("templates/weights.h")),
+    ("weights.c", include_str!("templates/weights.c")),
+];
+/// In C's preprocessor and the assembler.
+const ASSEMBLY: (&str, &str) = ("weights.S", include_str!("templates/weights.S"));
+
+/// Templates and what they speak of.
+pub struct Renderer {
+    environment: Environment<'static>,
+    subject: Value,
+}
+
+impl Renderer {
+    /// Parses the templates.
+    pub fn new(description: &Description) -> Result<Self, ExportError> {
+        let mut environment = Environment::new();
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()
+            .map_err(failure)?;
+        environment.set_syntax(syntax);
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_filter("grouped", grouped);
+        for (name, text) in TEMPLATES.into_iter().chain([ASSEMBLY]) {
+            environment.add_template(name, text).map_err(failure)?;
+        }
+        Ok(Self { environment, subject: Value::from(Serde(description)) })
+    }
+
+    /// The text of a file.
+    pub fn render(&self, name: &str) -> Result<String, ExportError> {
+        self.render_with(name, "")
+    }
+
+    /// The same with a `table` of numbers, which would be slow to write by template.
+    pub fn render_with(&self, name: &str, table: &str) -> Result<String, ExportError> {
+        let template = self.environment.get_template(name).map_err(failure)?;
+        template.render(context! { table => table, ..self.subject.clone() }).map_err(failure)
+    }
+}
+
+fn failure(error: minijinja::Error) -> ExportError {
+    ExportError::Assembly(error.to_string())
+}
+
+/// A number with a comma between groups of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let separator = |left: usize| if left > 0 && left.is_multiple_of(3) { "," } else { "" };
+    digits
+        .chars()
+        .enumerate()
+        .map(|(i, digit)| format!("{digit}{}", separator(digits.len() - 1 - i)))
+        .collect()
+}
+
+/// Bytes as rows of an array of `uint32_t`, little-endian; what is missing to a whole word is zero.
+pub fn bytes_as_words(bytes: &[u8]) -> String {
+    const WORDS_IN_A_ROW: usize = 8;
+    let mut text = String::with_capacity(bytes.len() * 3 + 64);
+    for row in bytes.chunks(4 * WORDS_IN_A_ROW) {
+        text.push_str("   ");
+        for word in row.chunks(4) {
+            let mut padded = [0; 4];
+            padded[..word.len()].copy_from_slice(word);
+            push_word(&mut text, u32::from_le_bytes(padded));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Appends ` 0x01234567,`.
+fn push_word(text: &mut String, word: u32) {
+    text.push_str(" 0x");
+    text.extend(
+        (0..8).rev().map(|digit| char::from(b"0123456789abcdef"[(word >> (4 * digit) & 15) as usize])),
+    );
+    text.push(',');
+}
+
+/// A text as a literal of C.
+pub fn c_string(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            // A question mark could begin a trigraph.
+            b'"' | b'\\' | b'?' => literal.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => literal.push(char::from(byte)),
+            _ => literal.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    literal.push('"');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_little_endian_and_padded() {
+        assert_eq!(bytes_as_words(&[1, 2, 3, 4, 0xff]), "    0x04030201, 0x000000ff,\n");
+        assert_eq!(bytes_as_words(&[0; 36]).lines().count(), 2);
+        assert_eq!(bytes_as_words(&[]), "");
+    }
+
+    #[test]
+    fn groups_of_three_digits() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn literals_hold_any_text() {
+        assert_eq!(c_string("golf ball"), "\"golf ball\"");
+        assert_eq!(c_string("a\"b\\c?\n9é"), "\"a\\\"b\\\\c\\?\\0129\\303\\251\"");
+    }
+}
