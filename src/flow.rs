@@ -5,10 +5,12 @@
 
 mod images;
 mod messages;
+mod package;
 mod sources;
 mod tally;
 
 pub use images::{CALIBRATION, Item, Listing};
 pub use messages::{ClassSummary, Command, Event, ImagesSummary, Measurement, NetworkSummary, Task};
+pub use package::Package;
 pub use sources::Sources;
 pub use tally::Tally;

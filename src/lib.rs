@@ -15,9 +15,12 @@
 //! 9. [`link`] writes a policy as the text of a link.
 //! 10. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
 //! 11. [`export`] makes the file and the firmware package.
-//! 12. [`flow`] is the application without a screen.
+//! 12. [`flow`] is the application without a screen. The command line (`cli`) and the browser (`web`, the workers, and
+//!     [`ui`], the page) drive it.
 
 pub mod calibrate;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod data;
 pub mod export;
 pub mod float;
@@ -30,5 +33,6 @@ pub mod net;
 mod parallel;
 pub mod quant;
 pub mod search;
+pub mod ui;
 #[cfg(feature = "web")]
 pub mod web;

@@ -41,11 +41,7 @@ fn networks_agree_with_the_reference() {
     for (seed, name) in ["mobilenet-v1-0.25-64", "mobilenet-v2-0.35-32", "mnasnet-0.35-32"].iter().enumerate()
     {
         agree::network(&random_network(name, 10, seed as u64), 2, &mut workspace);
-        agree::network(
-            &uniform_network(name, 10, Bits::B2, Bits::B8),
-            1,
-            &mut workspace,
-        );
+        agree::network(&uniform_network(name, 10, Bits::B2, Bits::B8), 1, &mut workspace);
     }
 }
 

@@ -92,6 +92,13 @@ pub struct BudgetArguments {
     pub memory: MemoryName,
 }
 
+impl BudgetArguments {
+    /// Whether any budget was given.
+    pub fn is_given(&self) -> bool {
+        self.device.is_some() || self.flash.is_some() || self.ram.is_some()
+    }
+}
+
 /// Arguments of `eval`.
 #[derive(Args)]
 pub struct Eval {

@@ -2,19 +2,23 @@
 
 use super::Report;
 use super::arguments::{Eval, Export};
-use super::session::{self, Labelled, Session};
-use crate::flow::Tally;
+use super::policy;
+use super::session::{self, Session};
+use crate::flow::{Package, Tally};
+use crate::link::{Allocator, Link};
+use crate::memory::catalogue::Mcu;
 use crate::quant::{Policy, QuantizedNetwork};
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde_json::json;
 use std::fmt::Write;
+use std::fs;
 
 /// A measured policy with what it was measured on.
 struct Measured {
     session: Session,
     network: QuantizedNetwork,
-    images: Vec<Labelled>,
-    calibration: usize,
+    calibration: Vec<Vec<u8>>,
+    targets: Vec<usize>,
     integers: Tally,
     float: Option<Tally>,
 }
@@ -43,20 +47,22 @@ fn measure(arguments: &Eval) -> anyhow::Result<Measured> {
         }
         None => Policy::uniform(&session.model.graph, arguments.bits.weights, arguments.bits.activations),
     };
-    let calibration_images = session.calibration_images()?;
-    let calibration = session.calibrate(&calibration_images)?;
-    let network = session.quantize(&calibration, &policy, &calibration_images)?;
+    let (images, targets) = session.calibration_images()?;
+    let calibration = session.calibrate(&images)?;
+    let network = session.quantize(&calibration, &policy, &images)?;
+    let calibration = images;
     let images = session.evaluation_images(arguments.limit)?;
     ensure!(!images.is_empty(), "no evaluation image could be read");
     let integers = session::measure(&network, &images)?;
     let float =
         if arguments.no_float { None } else { Some(session::measure_float(&session.model, &images)?) };
-    Ok(Measured { session, network, images, calibration: calibration_images.len(), integers, float })
+    Ok(Measured { session, network, calibration, targets, integers, float })
 }
 
 fn report(measured: &Measured) -> Report {
     let Measured { session, network, calibration, integers, float, .. } = measured;
-    let mut text = format!("{}, {} calibration images\n", session.model.spec, calibration);
+    let calibration = calibration.len();
+    let mut text = format!("{}, {calibration} calibration images\n", session.model.spec);
     for (name, tally) in [("integers", Some(integers)), ("float", float.as_ref())] {
         if let Some(tally) = tally {
             let _ = writeln!(
@@ -87,6 +93,39 @@ fn report(measured: &Measured) -> Report {
 
 /// Measures a policy and writes its package.
 pub fn export(arguments: &Export) -> anyhow::Result<Report> {
+    let budget = match &arguments.eval.link {
+        Some(link) if !arguments.budget.is_given() => Some((link.budget, link.memory)),
+        _ => None,
+    };
+    let (budget, memory) = match budget {
+        Some(given) => given,
+        None => (policy::budget(&arguments.budget)?, arguments.budget.memory.into()),
+    };
     let measured = measure(&arguments.eval)?;
-    Ok(report(&measured))
+    let Measured { session, network, calibration, targets, integers, float } = &measured;
+    let (allocator, seed) = match &arguments.eval.link {
+        Some(link) => (link.allocator, link.seed),
+        None => (Allocator::Uniform, 0),
+    };
+    let link = Link { spec: network.spec, policy: network.policy.clone(), budget, memory, allocator, seed };
+    let package = Package {
+        link: &link,
+        device: arguments.budget.device.as_deref().and_then(Mcu::by_slug).map(|mcu| mcu.name),
+        weights_sha256: &session.sha256,
+        images: session.images_source(),
+        integers: *integers,
+        float: *float,
+        calibration,
+        targets,
+    };
+    let zip = package.zip(network)?;
+    fs::write(&arguments.out, &zip).with_context(|| format!("{}", arguments.out.display()))?;
+    let mut report = report(&measured);
+    let _ = writeln!(report.text, "{}  {} bytes", arguments.out.display(), zip.len());
+    if let Some(fields) = report.json.as_object_mut() {
+        fields.insert("out".into(), json!(arguments.out.display().to_string()));
+        fields.insert("bytes".into(), json!(zip.len()));
+        fields.insert("link".into(), json!(link.encode()));
+    }
+    Ok(report)
 }

@@ -56,16 +56,22 @@ impl Session {
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let sources = images.iter().map(|path| open_images(path)).collect::<Result<_, _>>()?;
         let sources = Sources::new(sources);
-        let source = images.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let name =
+            |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let source = images.iter().map(name).collect::<Vec<_>>().join(", ");
         let listing = Listing::new(source, sources.files(), calibration)?;
         Ok(Self { model, sha256, listing, sources })
     }
 
-    /// Decodes the calibration images.
-    pub fn calibration_images(&mut self) -> anyhow::Result<Vec<Vec<u8>>> {
+    /// Where the images came from.
+    pub fn images_source(&self) -> &str {
+        &self.listing.source
+    }
+
+    /// Decodes the calibration images: pixels, and the outputs that are right for them.
+    pub fn calibration_images(&mut self) -> anyhow::Result<(Vec<Vec<u8>>, Vec<usize>)> {
         let items = self.listing.calibration.clone();
-        let images = self.decode("calibration images", &items)?;
-        Ok(images.into_iter().map(|(pixels, _)| pixels).collect())
+        Ok(self.decode("calibration images", &items)?.into_iter().unzip())
     }
 
     /// Decodes the evaluation images.

@@ -38,6 +38,8 @@ pub enum Command {
     Package {
         /// The link to it, for the report.
         link: String,
+        /// Name of the microcontroller, if one was chosen.
+        device: Option<String>,
     },
     /// Stop what is running; what it has found so far is reported.
     Stop,

@@ -7,8 +7,11 @@ use super::pool::{self, Answer, Member, Order};
 use super::wire;
 use crate::calibrate::{Calibration, Observer, Quantization, Settings};
 use crate::data::{Archive, Files};
-use crate::flow::{Command, Event, Item, Listing, Measurement, NetworkSummary, Sources, Tally, Task};
+use crate::flow::{
+    Command, Event, Item, Listing, Measurement, NetworkSummary, Package, Sources, Tally, Task,
+};
 use crate::import::{ImportOptions, import};
+use crate::link::Link;
 use crate::net::{Model, Spec};
 use crate::quant::{Policy, QuantizedNetwork};
 use futures::future::{join_all, try_join_all};
@@ -50,6 +53,8 @@ struct Prepared {
     outputs: Vec<usize>,
     limit: Option<usize>,
     calibration: Vec<Vec<u8>>,
+    /// The right output for each calibration image.
+    targets: Vec<usize>,
 }
 
 /// What the worker has loaded and found out so far.
@@ -61,7 +66,7 @@ pub struct Runner {
     images: Option<Images>,
     prepared: Option<Prepared>,
     calibration: Option<Calibration>,
-    network: Option<QuantizedNetwork>,
+    measured: Option<(QuantizedNetwork, Tally)>,
     float: Option<Tally>,
 }
 
@@ -80,7 +85,7 @@ impl Runner {
             images: None,
             prepared: None,
             calibration: None,
-            network: None,
+            measured: None,
             float: None,
         })
     }
@@ -100,7 +105,7 @@ impl Runner {
             Command::OpenImages { paths } => self.open_images(picked, &paths),
             Command::Measure { policy, limit } => self.measure(policy, limit).await,
             Command::MeasureFloat { limit } => self.measure_float(limit).await,
-            Command::Package { link } => self.package(&link),
+            Command::Package { link, device } => self.package(&link, device.as_deref()),
             Command::Stop => Ok(()),
         };
         match result {
@@ -150,7 +155,7 @@ impl Runner {
         self.report(&Event::Network(summary.clone()));
         self.model = Some((model, summary));
         self.calibration = None;
-        self.network = None;
+        self.measured = None;
         self.float = None;
         Ok(())
     }
@@ -170,7 +175,7 @@ impl Runner {
         self.images = Some(Images { sources, listing });
         self.prepared = None;
         self.calibration = None;
-        self.network = None;
+        self.measured = None;
         self.float = None;
         Ok(())
     }
@@ -204,10 +209,10 @@ impl Runner {
         self.prepare(limit).await?;
         self.calibrate().await?;
         let network = self.quantize(&policy).await?;
-        // The network of a stopped measurement can be packaged all the same.
-        self.network = Some(network.clone());
-        let order = Order::UseIntegers(Box::new(network));
+        let order = Order::UseIntegers(Box::new(network.clone()));
         let (tally, stopped) = self.classify(Task::Evaluate, &order).await?;
+        // The network of a stopped measurement can be packaged all the same.
+        self.measured = Some((network, tally));
         let calibration = self.prepared.as_ref().map_or(0, |p| p.calibration.len());
         self.report(&Event::Measured(Measurement { policy, tally, stopped, calibration }));
         Ok(())
@@ -289,8 +294,31 @@ impl Runner {
         if tally.images == 0 { Err(End::Stopped) } else { Ok((tally, stopped)) }
     }
 
-    fn package(&mut self, _link: &str) -> Result<(), End> {
-        Err(End::Failed("measure the policy first".into()))
+    fn package(&self, link: &str, device: Option<&str>) -> Result<(), End> {
+        let link: Link = link.parse()?;
+        let unmeasured =
+            || End::Failed("this policy was not measured with these weights; measure it first".into());
+        let (network, integers) = self.measured.as_ref().ok_or_else(unmeasured)?;
+        if (network.spec, &network.policy) != (link.spec, &link.policy) {
+            return Err(unmeasured());
+        }
+        let (_, summary) = self.model.as_ref().ok_or_else(no_network)?;
+        let images = self.images.as_ref().ok_or_else(no_images)?;
+        let prepared = self.prepared.as_ref().ok_or_else(no_images)?;
+        let package = Package {
+            link: &link,
+            device,
+            weights_sha256: &summary.sha256,
+            images: &images.listing.source,
+            integers: *integers,
+            float: self.float,
+            calibration: &prepared.calibration,
+            targets: &prepared.targets,
+        };
+        let zip = package.zip(network)?;
+        let name = format!("{}.zip", package.name());
+        self.send(&Event::Packaged { name }, &Array::of1(&wire::buffer(&zip).into()));
+        Ok(())
     }
 }
 

@@ -32,7 +32,8 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
         .or(state.work.running(Area::Share).map(|_| "The package is being built.".into()));
     let on_package = {
         let (ask, link) = (controls.ask.clone(), address.clone());
-        move |_| ask.emit((Command::Package { link: link.clone() }, Vec::new()))
+        let device = state.design.target.device.map(|mcu| mcu.name.to_owned());
+        move |_| ask.emit((Command::Package { link: link.clone(), device: device.clone() }, Vec::new()))
     };
     html! {
         <Section id="share" number={6} title="Download and share">

@@ -45,8 +45,10 @@ impl Runner {
         {
             self.report(&Event::Images(images.listing.summary(&skipped)));
         }
-        let calibration = pixels.into_iter().filter(|image| !image.is_empty()).collect();
-        self.prepared = Some(Prepared { side, outputs: map.outputs().to_vec(), limit, calibration });
+        let outputs = map.outputs().to_vec();
+        let read = pixels.into_iter().zip(&calibration).filter(|(pixels, _)| !pixels.is_empty());
+        let (calibration, targets) = read.map(|(pixels, item)| (pixels, outputs[item.class])).unzip();
+        self.prepared = Some(Prepared { side, outputs, limit, calibration, targets });
         Ok(())
     }
 
