@@ -48,14 +48,14 @@ impl Area {
         }
     }
 
-    fn of_command(command: &Command) -> &'static [Self] {
+    /// Where a command's progress shows.
+    fn of_command(command: &Command) -> Option<Self> {
         match command {
-            Command::OpenDemo(_) => &[Area::Network, Area::Images],
-            Command::OpenWeights { .. } => &[Area::Network],
-            Command::OpenImages { .. } => &[Area::Images],
-            Command::Measure { .. } | Command::MeasureFloat { .. } => &[Area::Result],
-            Command::Package { .. } => &[Area::Share],
-            Command::Stop => &[],
+            Command::OpenDemo(_) | Command::OpenWeights { .. } => Some(Area::Network),
+            Command::OpenImages { .. } => Some(Area::Images),
+            Command::Measure { .. } | Command::MeasureFloat { .. } => Some(Area::Result),
+            Command::Package { .. } => Some(Area::Share),
+            Command::Stop => None,
         }
     }
 }
@@ -362,6 +362,7 @@ impl State {
     }
 
     fn reported(&mut self, event: &Event, now: f64) {
+        let is_update = self.work.is_preparing();
         self.work.reported(event, now);
         match event {
             Event::Network(summary) => {
@@ -370,7 +371,7 @@ impl State {
                 }
                 self.loaded();
             }
-            Event::Images(_) => self.loaded(),
+            Event::Images(_) if !is_update => self.loaded(),
             Event::Measured(measurement) => {
                 if let Some(asked) = self.asked.take() {
                     Rc::make_mut(&mut self.trials).push(asked.answered(measurement));

@@ -30,7 +30,7 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
     let demos = DEMOS.map(|demo| {
         let ask = controls.ask.clone();
         let onclick = move |_| ask.emit((Command::OpenDemo(demo), Vec::new()));
-        let pressed = work.network.as_ref().is_some_and(|n| n.spec == demo && demo == spec && n.source == "demo");
+        let pressed = work.network.as_ref().is_some_and(|n| n.spec == demo && demo == spec);
         html! { <button type="button" {onclick} aria-pressed={pressed.to_string()}>{ demo.family.title() }</button> }
     });
     let on_files = {
@@ -95,12 +95,13 @@ fn Loaded(props: &LoadedProps) -> Html {
         return html! { <p class="hint">{ "No weights loaded. Memory figures need none." }</p> };
     };
     let shown = loaded.spec;
+    let source = if loaded.source == shown.to_string() { "built in" } else { &loaded.source };
     let named = if loaded.labels.is_some() { ", with their names" } else { "" };
     let classes = format::count(shown.classes.into(), "class", "classes");
     html! {
         <div class="loaded">
             <p>
-                { "Weights: " }<b>{ &loaded.source }</b>{ format!(": {shown}, {classes}{named}. ") }
+                { "Weights: " }<b>{ source }</b>{ format!(", {shown}, {classes}{named}. ") }
                 <span class="hash" title={format!("SHA-256 {}", loaded.sha256)}>
                     { format!("SHA-256 {}…", loaded.sha256.chars().take(8).collect::<String>()) }</span></p>
             if shown != props.spec {

@@ -128,6 +128,21 @@ fn a_package_holds_what_was_measured_last() {
 }
 
 #[test]
+fn images_that_a_measurement_reads_are_the_ones_that_were_opened() {
+    let ready = state([network(DEMOS[0]), images()]);
+    let policy = (**ready.design.policy()).clone();
+    let tally = Tally { correct: 1, images: 2 };
+    let measurement = Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100 };
+    let progress = Event::Progress { task: Task::Images, done: 5, total: 10, tally: None };
+    let reading =
+        ready.after(Action::Asked(Command::Measure { policy, limit: None }, 0.0)).after(reported(progress));
+    assert_eq!(reading.work.running(Area::Result).and_then(|task| task.task), Some(Task::Images));
+    assert!(reading.work.running(Area::Images).is_none());
+    let measured = reading.after(images()).after(reported(Event::Measured(measurement)));
+    assert_eq!(measured.trial().map(|trial| trial.tally), Some(tally));
+}
+
+#[test]
 fn the_page_follows_a_file_but_not_against_the_user() {
     let asked = state([Action::Asked(Command::OpenWeights { name: "w".into(), network: None }, 0.0)]);
     assert_eq!(asked.after(network(DEMOS[2])).design.network.spec, DEMOS[2]);

@@ -73,9 +73,14 @@ impl Work {
         self.failures[area as usize].as_deref()
     }
 
+    /// Whether images are read because a measurement needs them, not because others were opened.
+    pub(super) fn is_preparing(&self) -> bool {
+        self.running(Area::Result).is_some() && self.running(Area::Images).is_none()
+    }
+
     /// Notes that a command was sent.
     pub(super) fn asked(&mut self, command: &Command, now: f64) {
-        for &area in Area::of_command(command) {
+        if let Some(area) = Area::of_command(command) {
             self.running[area as usize] = Some(Running::new(now));
             self.failures[area as usize] = None;
         }
@@ -96,9 +101,13 @@ impl Work {
                 self.images = Some(summary.clone());
                 self.ended(Area::Images);
             }
-            Event::Progress { task, done, total, tally } => self.running[Area::of_task(*task) as usize]
-                .get_or_insert_with(|| Running::new(now))
-                .report(*task, *done, *total, *tally, now),
+            Event::Progress { task, done, total, tally } => {
+                let preparing = *task == Task::Images && self.is_preparing();
+                let area = if preparing { Area::Result } else { Area::of_task(*task) };
+                self.running[area as usize]
+                    .get_or_insert_with(|| Running::new(now))
+                    .report(*task, *done, *total, *tally, now);
+            }
             Event::Measured(_) | Event::MeasuredFloat { .. } => self.ended(Area::Result),
             Event::Packaged { .. } => self.ended(Area::Share),
             Event::Stopped(task) => self.ended(Area::of_task(*task)),
