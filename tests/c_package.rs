@@ -2,7 +2,8 @@
 //! Cortex-M4 and -M7 within the memory that the device model says. No logit may differ from Rust's.
 //!
 //! With BITSMITH_FULL=1 the networks of the shared data folder run under all policies on 64 images each, on every
-//! target: `BITSMITH_FULL=1 cargo test --release --test c_package shared -- --nocapture` (about an hour on two cores).
+//! target: `BITSMITH_FULL=1 cargo test --release --test c_package shared -- --nocapture` (three hours of
+//! one core).
 
 #[path = "common/infer.rs"]
 mod cases;

@@ -2,7 +2,7 @@
 
 use super::{ExportError, packed};
 use crate::{
-    infer::{argmax, reference},
+    infer::{Engine, Workspace, argmax},
     quant::QuantizedNetwork,
 };
 
@@ -31,23 +31,31 @@ pub struct GoldenVector {
 }
 
 impl GoldenVector {
-    /// Runs the reference.
-    pub fn new(network: &QuantizedNetwork, image: &GoldenImage) -> Result<Self, ExportError> {
+    /// Runs images through a network.
+    pub fn all(network: &QuantizedNetwork, images: &[GoldenImage]) -> Result<Vec<Self>, ExportError> {
+        let engine = Engine::new(network)?;
+        let mut workspace = Workspace::default();
+        images.iter().map(|image| Self::new(network, &engine, &mut workspace, image)).collect()
+    }
+
+    fn new(
+        network: &QuantizedNetwork,
+        engine: &Engine,
+        workspace: &mut Workspace,
+        image: &GoldenImage,
+    ) -> Result<Self, ExportError> {
         let QuantizedNetwork { graph, policy, .. } = network;
         let GoldenImage { pixels, label } = *image;
         if label >= graph.classes() {
             return Err(ExportError::Label { label, classes: graph.classes() });
         }
-        let reference::Trace { tensors, logits } = reference::trace(network, pixels)?;
-        let checksum = |output: usize| {
-            if output == graph.logits() {
-                let bytes: Vec<u8> = logits.iter().flat_map(|logit| logit.to_le_bytes()).collect();
-                crc32fast::hash(&bytes)
-            } else {
-                crc32fast::hash(&packed::activation(graph, policy, output, &tensors[output]))
-            }
-        };
-        let checksums = graph.layers.iter().map(|layer| checksum(layer.output)).collect();
-        Ok(Self { pixels: pixels.to_vec(), label, found: argmax(&logits), checksums, logits })
+        let mut checksums = Vec::with_capacity(graph.layers.len());
+        let logits = engine.run_observed(workspace, pixels, |layer, codes| {
+            let output = graph.layers[layer].output;
+            checksums.push(crc32fast::hash(&packed::activation(graph, policy, output, codes)));
+        })?;
+        let bytes: Vec<u8> = logits.iter().flat_map(|logit| logit.to_le_bytes()).collect();
+        checksums.push(crc32fast::hash(&bytes));
+        Ok(Self { pixels: pixels.to_vec(), label, found: argmax(logits), checksums, logits: logits.to_vec() })
     }
 }

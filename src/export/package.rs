@@ -95,8 +95,7 @@ fn files(
         return Err(ExportError::NoImages);
     }
     check::check(network)?;
-    let vectors = images.iter().map(|image| GoldenVector::new(network, image));
-    let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+    let vectors = GoldenVector::all(network, images)?;
     let section = blob::write(network);
     let sources = runtime::sources(&network.graph);
 

@@ -141,6 +141,19 @@ impl Engine {
     /// # Errors
     /// If the image has another size.
     pub fn run<'w>(&self, workspace: &'w mut Workspace, image: &[u8]) -> Result<&'w [i32], InferError> {
+        self.run_observed(workspace, image, |_, _| {})
+    }
+
+    /// As [`Engine::run`]; shows the codes of each layer's output, `[h, w, c]`, but for the logits.
+    ///
+    /// # Errors
+    /// If the image has another size.
+    pub fn run_observed<'w>(
+        &self,
+        workspace: &'w mut Workspace,
+        image: &[u8],
+        mut observe: impl FnMut(LayerId, &[u8]),
+    ) -> Result<&'w [i32], InferError> {
         check_image(self.image, image)?;
         let Workspace { tensors, scratch, logits } = workspace;
         let buffers = self.steps.iter().filter_map(|step| step.output.buffer).max().map_or(0, |b| b + 1);
@@ -148,7 +161,7 @@ impl Engine {
             tensors.resize(buffers, Vec::new());
         }
         let logits = grown(logits, self.classes);
-        for Step { work, inputs, output } in &self.steps {
+        for (id, Step { work, inputs, output }) in self.steps.iter().enumerate() {
             // The output leaves the workspace while the inputs are read.
             let mut buffer =
                 output.buffer.map(|buffer| std::mem::take(&mut tensors[buffer])).unwrap_or_default();
@@ -175,8 +188,9 @@ impl Engine {
                     }
                 }
             }
-            if let Some(output) = output.buffer {
-                tensors[output] = buffer;
+            if let Some(place) = output.buffer {
+                observe(id, &buffer[..output.len]);
+                tensors[place] = buffer;
             }
         }
         Ok(logits)

@@ -14,10 +14,13 @@ const STACK: usize = 1024;
 const HARNESS_FLASH: usize = 4096;
 const HARNESS_RAM: usize = 256;
 
+/// The text of a source, compiled for a target.
+type Compiled = (Target, Vec<u8>);
+
 /// Objects of the runtime, compiled once for each target: packages share its sources.
 #[derive(Default)]
 pub struct Runtime {
-    objects: Mutex<HashMap<(Target, Vec<u8>), Arc<OnceLock<PathBuf>>>>,
+    objects: Mutex<HashMap<Compiled, Arc<OnceLock<PathBuf>>>>,
 }
 
 impl Runtime {
@@ -32,13 +35,21 @@ impl Runtime {
             cell.get_or_init(|| {
                 let object = folder.join(format!("runtime-{number}.o"));
                 let (sources, includes) = ([source.clone()], package.includes());
-                let program = Program { sources: &sources, includes: &includes, flags: &[] };
+                let program = Program { sources: &sources, includes: &includes, flags: checks(target) };
                 target.compile_object(&program, &object);
                 object
             })
             .clone()
         };
         package.runtime().iter().map(object).collect()
+    }
+}
+
+/// With sanitizers the runtime also checks its arguments.
+fn checks(target: Target) -> &'static [&'static str] {
+    match target {
+        Target::GccSanitized | Target::ClangSanitized => &["-DBS_CHECK=1"],
+        _ => &[],
     }
 }
 
@@ -91,6 +102,11 @@ pub fn run_images(subject: &Subject, target: Target, program: &Path, images: &Pa
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
+    let stack = text.trim_end().strip_suffix(" bytes of stack").and_then(|text| text.rsplit(' ').next());
+    if let Some(stack) = stack {
+        let bytes: usize = stack.parse().expect("a number");
+        assert!(bytes < STACK, "{target:?} {}: {bytes} bytes of stack", subject.name);
+    }
 }
 
 /// What the self-test of a compiled package says.
