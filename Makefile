@@ -19,10 +19,13 @@ C_SUITES := kernels
 NATIVE_SUITES := $(filter-out $(C_SUITES) web,$(SUITES))
 CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 STEP := @.ci/step
+# What the built app depends on.
+APP := $(shell find src www runtime .cargo -type f) .ci/hash-worker index.html Trunk.toml Cargo.toml Cargo.lock rust-toolchain.toml
 PORT ?= 8080
+START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
-.PHONY: help run build test check lint test-native test-wasm test-browser test-c bench docs clean
+.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c bench docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -30,10 +33,15 @@ help: ## this list
 run: build ## build the release app and serve it on this machine (PORT=8080)
 	@node .ci/serve.mjs $(PORT)
 
-# NO_COLOR=true, since Trunk refuses the customary NO_COLOR=1.
-build: ## build the release app into dist/
+build: tools-web dist/index.html ## build the release app into dist/
+
+tools-web:
 	@.ci/tools web
+
+# NO_COLOR=true, since Trunk refuses the customary NO_COLOR=1; dated by its start, so that no edit meanwhile is missed.
+dist/index.html: $(APP)
 	$(STEP) "app, release build" env NO_COLOR=true trunk build
+	@touch --date=@$(START) $@
 
 test: ## every check there is
 	@.ci/tools web browser c

@@ -1,7 +1,7 @@
 //! The page: a network, a device, images, a policy and what comes of them, on one screen.
 //!
 //! [`state`] holds all that the page knows and how it changes, in plain Rust that is tested without a browser; the
-//! components draw it. Everything slow happens in the worker behind [`web::Port`](crate::web::Port).
+//! components draw it. Everything slow happens in the worker behind `web::Port`.
 
 #[cfg(feature = "web")]
 mod app;

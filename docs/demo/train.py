@@ -16,7 +16,7 @@ import networks
 from fashion_mnist import CLASSES, load
 
 SEED = 1
-EPOCHS = {"mobilenet-v1-0.25-32": 30, "mobilenet-v2-0.35-32": 22, "mnasnet-0.35-32": 22}
+EPOCHS = {"mobilenet-v1-0.25-32": 30, "mobilenet-v2-0.35-32": 22, "mnasnet-0.35-32": 18}
 BATCH = 256
 PEAK_RATE = 4e-3
 WARM_UP_EPOCHS = 2

@@ -1,6 +1,6 @@
 //! `model.bin`: a network in one file.
 //!
-//! `docs/format.md` describes it byte by byte. A network has exactly one file: [`read`] accepts only what [`write`]
+//! `docs/format.md` describes it byte by byte. A network has exactly one file: [`read()`] accepts only what [`write()`]
 //! writes, so everything that the file says twice, for the convenience of other readers, is consistent.
 //!
 //! ```

@@ -108,7 +108,7 @@ record! {
     layer, 64:
     /// Name, padded with zeros.
     NAME = 0, 16;
-    /// What it computes: one of the codes of [`op`](super::op).
+    /// What it computes: one of the codes of `op`.
     OP = 16, 1;
     /// 0 none, 1 ReLU, 2 ReLU6.
     ACTIVATION = 17, 1;
