@@ -132,11 +132,8 @@ pub struct State {
 }
 
 /// Networks that come with the page, trained on its images.
-pub const DEMOS: [Spec; 3] = [
-    demo(Family::MobileNetV1, 25),
-    demo(Family::MobileNetV2, 35),
-    demo(Family::MNasNet, 35),
-];
+pub const DEMOS: [Spec; 3] =
+    [demo(Family::MobileNetV1, 25), demo(Family::MobileNetV2, 35), demo(Family::MNasNet, 35)];
 
 /// They were trained in PyTorch, all of them with its padding.
 const fn demo(family: Family, width: u16) -> Spec {
