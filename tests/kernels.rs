@@ -5,6 +5,8 @@
 mod cases;
 #[path = "kernels/layers.rs"]
 mod layers;
+#[path = "common/parallel.rs"]
+mod parallel;
 #[path = "kernels/reference.rs"]
 mod reference;
 #[path = "board/toolchain.rs"]
@@ -12,9 +14,9 @@ mod toolchain;
 
 use cases::{Case, Layout, case_file};
 use layers::{Kernel, Layer, Rng};
+use parallel::in_parallel;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 use toolchain::{Program, TARGETS, Target};
 
 const SEED: u64 = 20_260_101;
@@ -83,22 +85,6 @@ fn workspace(name: &str) -> PathBuf {
     folder
 }
 
-/// Runs a function for each item, on as many threads as there are cores.
-fn in_parallel<T: Send + Sync + Copy>(items: &[T], run: impl Fn(T) + Sync) {
-    let queue = Mutex::new(items.iter().copied());
-    let next = || queue.lock().expect("no worker panics with the lock").next();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers.min(items.len()) {
-            scope.spawn(|| {
-                while let Some(item) = next() {
-                    run(item);
-                }
-            });
-        }
-    });
-}
-
 /// Compiles the driver for a target and runs a file of cases.
 fn run_driver(target: Target, file: &Path, cases: &[Case], flags: &[&str]) {
     let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels");
@@ -140,7 +126,7 @@ fn every_kernel_equals_the_reference() {
     let cases = random_cases();
     let file = workspace("kernels").join("cases.bin");
     std::fs::write(&file, case_file(&cases)).expect("space for the cases");
-    in_parallel(&TARGETS, |target| run_driver(target, &file, &cases, &[]));
+    in_parallel(TARGETS, |target| run_driver(target, &file, &cases, &[]));
 }
 
 #[test]

@@ -16,8 +16,6 @@ mod error;
 mod fields;
 mod read;
 mod record;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub use error::ModelError;

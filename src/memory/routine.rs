@@ -65,7 +65,7 @@ impl Routine {
             Self::Depthwise => 2200,
             Self::Linear => 300,
             Self::Pool => 600,
-            Self::Add => 600,
+            Self::Add => 640,
         }
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What a program is compiled with and runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// gcc on the host.
     Gcc,
@@ -111,6 +111,19 @@ impl Target {
         checked(command.args(program.flags).args(program.sources).arg("-o").arg(output));
     }
 
+    /// Compiles one source to an object under [`STRICT`] flags.
+    ///
+    /// # Panics
+    /// If the compiler is missing or refuses the source.
+    pub fn compile_object(self, program: &Program, output: &Path) {
+        let mut command = Command::new(self.compiler());
+        command.args(STRICT).args(self.flags()).args(["-ffunction-sections", "-fdata-sections", "-c"]);
+        for folder in program.includes {
+            command.arg("-I").arg(folder);
+        }
+        checked(command.args(program.flags).args(program.sources).arg("-o").arg(output));
+    }
+
     /// Runs a program with arguments.
     ///
     /// # Panics
@@ -178,6 +191,7 @@ fn package(tool: &str) -> Option<&'static str> {
     Some(match tool {
         "gcc" => "gcc libc6-dev",
         "clang" => "clang libclang-rt-dev",
+        "cmake" => "cmake",
         "nm" | "size" => "binutils",
         "qemu-system-arm" => "qemu-system-arm",
         _ if tool.starts_with("arm-none-eabi-") => "gcc-arm-none-eabi libnewlib-arm-none-eabi",

@@ -1,0 +1,253 @@
+//! Exported packages, compiled and run: on the host with two compilers and their sanitizers, and on the emulated
+//! Cortex-M4 and -M7 within the memory that the device model says. No logit may differ from Rust's.
+//!
+//! With BITSMITH_FULL=1 the networks of the shared data folder run under all policies on 64 images each, on every
+//! target: `BITSMITH_FULL=1 cargo test --release --test c_package shared -- --nocapture` (about an hour on two cores).
+
+#[path = "common/infer.rs"]
+mod cases;
+#[path = "common/packaged.rs"]
+mod packaged;
+#[path = "common/parallel.rs"]
+mod parallel;
+#[path = "c_package/program.rs"]
+mod program;
+#[path = "c_package/sizes.rs"]
+mod sizes;
+#[path = "c_package/subject.rs"]
+mod subject;
+#[path = "board/toolchain.rs"]
+mod toolchain;
+#[path = "c_package/trained.rs"]
+mod trained;
+#[path = "c_package/unpacked.rs"]
+mod unpacked;
+
+use bitsmith::export::model;
+use bitsmith::infer::reference;
+use bitsmith::memory::{Flash, Plan};
+use bitsmith::net::LayerId;
+use bitsmith::quant::{QuantizedLayer, QuantizedNetwork};
+use parallel::in_parallel;
+use program::{Runtime, Task};
+use sizes::Sections;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use subject::Subject;
+use toolchain::{Program, TARGETS, Target};
+use trained::{Source, Trained};
+use unpacked::Unpacked;
+
+const BOARDS: [Target; 2] = [Target::CortexM4, Target::CortexM7];
+
+/// Networks of each family: channels that leave bits over, residual blocks, windows of 5 x 5.
+const RANDOM: [(&str, u64, u64); 5] = [
+    ("mobilenet-v1-0.25-64", 10, 1),
+    ("mobilenet-v1-0.30-32", 7, 2),
+    ("mobilenet-v2-0.35-64", 10, 3),
+    ("mnasnet-0.35-32", 1000, 4),
+    ("mnasnet-0.50-64", 5, 5),
+];
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c_package").join(name);
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    folder
+}
+
+fn unpack(subject: &Subject, test: &str) -> Unpacked {
+    Unpacked::new(&subject.network, &[&subject.images[0]], &folder(test).join(&subject.name))
+}
+
+/// Compiles and runs subjects on targets, as many at a time as there are cores.
+fn run_everywhere(test: &str, subjects: &[Subject], targets: &[Target]) {
+    let runtime = Runtime::default();
+    let jobs = subjects.iter().flat_map(|subject| {
+        let package = unpack(subject, test);
+        let images = package.file("images.bin");
+        std::fs::write(&images, program::image_file(subject)).expect("space for the images");
+        targets.iter().map(move |&target| (subject, package.clone(), images.clone(), target))
+    });
+    in_parallel(jobs.collect::<Vec<_>>(), |(subject, package, images, target)| {
+        let objects = runtime.objects(target, &package, &folder(test));
+        let program = program::compile(subject, &package, &objects, target, Task::Images, &[]);
+        program::run_images(subject, target, &program, &images);
+    });
+}
+
+#[test]
+fn random_networks_compute_the_same_everywhere() {
+    let subjects = RANDOM.map(|(name, classes, seed)| Subject::random(name, classes, seed, 3));
+    run_everywhere("random", &subjects, &TARGETS);
+}
+
+/// Whether everything is to be run, not a sample.
+fn full() -> bool {
+    std::env::var_os("BITSMITH_FULL").is_some()
+}
+
+/// Runs trained networks under `policies` policies on `images` images each; with BITSMITH_FULL under all on 64, on
+/// every target.
+fn run_trained(test: &str, sources: &[Source], policies: usize, images: usize, targets: &[Target]) {
+    let (policies, images, targets) =
+        if full() { (usize::MAX, 64, &TARGETS[..]) } else { (policies, images, targets) };
+    for source in sources {
+        let trained = Trained::load(source, images);
+        let policies: Vec<_> = trained.policies().into_iter().take(policies).collect();
+        let subjects = Mutex::new(Vec::new());
+        in_parallel(&policies, |policy| {
+            let subject = trained.quantize(policy);
+            subjects.lock().expect("no worker panics with the lock").push(subject);
+        });
+        run_everywhere(test, &subjects.into_inner().expect("no worker panicked"), targets);
+    }
+}
+
+#[test]
+fn demo_networks_compute_the_same_everywhere() {
+    run_trained("demo", &trained::demo(), 2, 8, &TARGETS);
+}
+
+#[test]
+fn shared_networks_compute_the_same_everywhere() {
+    run_trained("shared", &trained::shared(), 1, 2, &[Target::Gcc, Target::CortexM4, Target::CortexM7]);
+}
+
+/// Arena and constants to the byte, code within the allowance; nothing else in RAM.
+#[test]
+fn memory_is_what_the_model_says() {
+    let runtime = Runtime::default();
+    for (name, classes, seed) in RANDOM {
+        let subject = Subject::random(name, classes, seed, 1);
+        let (graph, policy) = (&subject.network.graph, &subject.network.policy);
+        let (plan, flash) = (Plan::new(graph, policy), Flash::of(graph, policy));
+        let package = unpack(&subject, "sizes");
+        let header = std::fs::read_to_string(package.file("include/net.h")).expect("a header");
+        assert!(header.contains(&format!("#define NET_ARENA_BYTES {}u\n", plan.arena)), "{name}");
+        for target in BOARDS {
+            let object = |source: &PathBuf| {
+                let object = package.file(&format!("object.{target:?}.o"));
+                let (sources, includes) = ([source.clone()], package.includes());
+                target
+                    .compile_object(&Program { sources: &sources, includes: &includes, flags: &[] }, &object);
+                Sections::of(&object)
+            };
+            // Called by debug builds and by the self-test alone.
+            let counted = |path: &&PathBuf| {
+                !["bs_check", "golden"].iter().any(|&n| path.file_stem().is_some_and(|stem| stem == n))
+            };
+            let mut network = Sections::default();
+            for source in package.own().iter().filter(counted) {
+                network += object(source);
+            }
+            let mut kernels = Sections::default();
+            let checks = package.runtime().iter().position(|path| path.ends_with("bs_check.c"));
+            for (number, object) in runtime.objects(target, &package, &folder("sizes")).iter().enumerate() {
+                if Some(number) != checks {
+                    kernels += Sections::of(object);
+                }
+            }
+            println!(
+                "{target:?} {name}: {} of {} bytes of code ({} of them kernels), {} of constants, arena {}",
+                kernels.text + network.text,
+                flash.code,
+                kernels.text,
+                network.rodata,
+                plan.arena
+            );
+            assert_eq!(network.rodata + kernels.rodata, flash.rodata(), "{target:?} {name}: constants");
+            assert!(kernels.text + network.text <= flash.code, "{target:?} {name}: code");
+            assert_eq!([network.data, network.bss, kernels.data, kernels.bss], [0; 4], "{target:?} {name}");
+            let example = object(&package.file("example/main.c"));
+            assert_eq!((example.data, example.bss), (0, plan.arena), "{target:?} {name}: arena");
+        }
+    }
+}
+
+/// The self-test passes; with weights changed it names the layer, on the host and on a board.
+#[test]
+fn the_self_test_names_the_layer() {
+    let runtime = Runtime::default();
+    let subject = Subject::random("mobilenet-v2-0.35-32", 10, 6, 2);
+    let golden: Vec<&[u8]> = subject.images.iter().map(Vec::as_slice).collect();
+    let package = Unpacked::new(&subject.network, &golden, &folder("self-test"));
+    let trace = reference::trace(&subject.network, golden[0]).expect("an image of the right size");
+    let weights = std::fs::read(package.file("src/weights.bin")).expect("weights");
+    for target in [Target::GccSanitized, Target::CortexM4] {
+        let objects = runtime.objects(target, &package, &folder("self-test"));
+        let says = |flags: &[&str]| {
+            let program = program::compile(&subject, &package, &objects, target, Task::SelfTest, flags);
+            program::self_test(target, &program)
+        };
+        assert_eq!(says(&[]), "passed");
+        assert_eq!(says(&["-DNET_WEIGHTS_IN_C=1"]), "passed", "the table in C");
+        for name in ["conv1", "b2.dw", "b5.project", "fc"] {
+            let id = subject.network.graph.layer_named(name).expect(name);
+            let changed = with_a_visible_flip(&subject.network, id, &trace);
+            let file = model::write(&changed).expect("still a network");
+            let start = file.len() - 4 - weights.len();
+            let section = &file[start..file.len() - 4];
+            let bits: u32 = section.iter().zip(&weights).map(|(a, b)| (a ^ b).count_ones()).sum();
+            assert_eq!(bits, 1, "one bit is flipped");
+            std::fs::write(package.file("src/weights.bin"), section).expect("space for weights");
+            assert_eq!(says(&[]), name);
+        }
+        std::fs::write(package.file("src/weights.bin"), &weights).expect("space for weights");
+    }
+}
+
+/// A network in which one bit of one weight of a layer is another, so that the layer's output for the traced image
+/// changes.
+fn with_a_visible_flip(
+    network: &QuantizedNetwork,
+    id: LayerId,
+    trace: &reference::Trace,
+) -> QuantizedNetwork {
+    let layer = &network.graph.layers[id];
+    let count = network.graph.weight_elements(layer);
+    for weight in 0..count {
+        let mut changed = network.clone();
+        if let QuantizedLayer::Kernel(kernel) = &mut changed.layers[id] {
+            kernel.weights[weight] ^= 1 << (kernel.bits.count() - 1);
+            let accumulators =
+                reference::accumulate(&network.graph, id, kernel, &trace.tensors[layer.inputs[0]]);
+            let differs = if layer.output == network.graph.logits() {
+                reference::scale(&accumulators, &kernel.requantizers) != trace.logits
+            } else {
+                let quantizer = network.tensors[layer.output];
+                let codes = reference::requantize(
+                    &accumulators,
+                    &kernel.requantizers,
+                    quantizer.zero_point,
+                    quantizer.bits,
+                );
+                codes != trace.tensors[layer.output]
+            };
+            if differs {
+                return changed;
+            }
+        }
+    }
+    panic!("no bit of {} matters", layer.name)
+}
+
+/// The README's commands build the example, and it prints what the README says.
+#[test]
+fn the_example_builds_as_the_readme_says() {
+    let mut subject = Subject::random("mobilenet-v1-0.25-32", 3, 7, 1);
+    subject.network.labels = Some(["cat", "dog \"rex\"?", "b\u{e4}r"].map(String::from).to_vec());
+    let package = unpack(&subject, "example");
+    let readme = std::fs::read_to_string(package.file("README.md")).expect("a README");
+    let block = |kind: &str| {
+        let start = readme.find(&format!("```{kind}\n")).expect(kind) + kind.len() + 4;
+        readme[start..].split("```").next().unwrap_or_default()
+    };
+    let mut printed = String::new();
+    for line in block("sh").lines() {
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(words.next().expect("a command"));
+        printed = toolchain::checked(command.args(words).current_dir(&package.0));
+    }
+    assert_eq!(printed, block("text"));
+}

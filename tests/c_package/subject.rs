@@ -1,0 +1,39 @@
+//! Networks to export, with images and the logits that Rust computes for them.
+
+use crate::packaged::{exportable_network, noise};
+use bitsmith::infer::{Engine, Workspace, reference};
+use bitsmith::quant::QuantizedNetwork;
+
+/// A network under test.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// For messages and folders.
+    pub name: String,
+    pub network: QuantizedNetwork,
+    pub images: Vec<Vec<u8>>,
+    /// Of each image.
+    pub logits: Vec<Vec<i32>>,
+}
+
+impl Subject {
+    /// Computes the logits twice: plainly and by vectors.
+    pub fn new(name: String, network: QuantizedNetwork, images: Vec<Vec<u8>>) -> Self {
+        let engine = Engine::new(&network).expect("a sound network");
+        let mut workspace = Workspace::default();
+        let mut logits = |image: &Vec<u8>| {
+            let expected = reference::run(&network, image).expect("an image of the right size");
+            let found = engine.run(&mut workspace, image).expect("an image of the right size");
+            assert_eq!(found, expected, "{name}: vectors and the reference differ");
+            expected
+        };
+        let logits = images.iter().map(&mut logits).collect();
+        Self { name, network, images, logits }
+    }
+
+    /// A network with random integers and images of noise.
+    pub fn random(network: &str, classes: u64, seed: u64, images: usize) -> Self {
+        let quantized = exportable_network(network, classes, seed);
+        let images = noise(&quantized, images);
+        Self::new(format!("{network}-random{seed}"), quantized, images)
+    }
+}

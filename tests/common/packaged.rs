@@ -1,0 +1,69 @@
+//! Networks that can be exported, from a small generator: the same on every machine and in the browser. Needs the
+//! module `cases` at the root of the crate.
+
+#![allow(dead_code, reason = "tests each take what they need")]
+
+use crate::cases::{Random, random_network};
+use bitsmith::export::{Accuracy, GoldenImage, PackageInfo, model, package};
+use bitsmith::memory::Budget;
+use bitsmith::quant::{Bits, QuantizedLayer, QuantizedNetwork};
+use sha2::{Digest, Sha256};
+
+/// Networks with their seeds, and the SHA-256 of their `model.bin` in hexadecimal. These never change: files of a
+/// version of the format stay as they are.
+const MODELS: [(&str, u64, &str); 3] = [
+    ("mobilenet-v1-0.25-32", 1, "7ac68af797c4392a45593885276a45ca05091d0625381907d0a444ce2cba43f0"),
+    ("mobilenet-v2-0.35-32", 2, "b69f2e4bc08998ebab418bf53c5f464ed8212ff8ef2a11cbff70377acc454c0b"),
+    ("mnasnet-0.35-32", 3, "dfb8c66b2650bd790e7e2e6e99006c70c5aeeb5d5689f6de0acb981430c2be16"),
+];
+
+/// A network of the zoo with random integers under a random policy, padded as real networks are: by one code, and by
+/// one for each colour in the first layer.
+pub fn exportable_network(name: &str, classes: u64, seed: u64) -> QuantizedNetwork {
+    let mut network = random_network(name, classes, seed);
+    for (layer, integers) in network.graph.layers.iter().zip(&mut network.layers) {
+        if let QuantizedLayer::Kernel(kernel) = integers
+            && layer.inputs[0] != 0
+        {
+            kernel.pad_codes.truncate(1);
+        }
+    }
+    network
+}
+
+/// Images of noise for a network.
+pub fn noise(network: &QuantizedNetwork, count: usize) -> Vec<Vec<u8>> {
+    let elements = network.graph.image().shape.elements();
+    (0..count).map(|image| Random(image as u64).codes(elements, Bits::B8)).collect()
+}
+
+/// A package with everything in it.
+pub fn packaged(network: &mut QuantizedNetwork) -> Vec<u8> {
+    let label = |class: usize| format!("class \"{class}\", wei\u{df}?");
+    network.labels = Some((0..network.graph.classes()).map(label).collect());
+    let info = PackageInfo {
+        name: "net".into(),
+        link: Some("https://example.org/#1-abc".into()),
+        device: Some("STM32H743ZI".into()),
+        budget: Some(Budget { flash: 2 << 20, ram: 512 << 10 }),
+        accuracy: Some(Accuracy { correct: 912, images: 1000 }),
+        float_accuracy: Some(Accuracy { correct: 2, images: 3 }),
+        weights_sha256: Some("00".repeat(32)),
+        images: Some("noise".into()),
+    };
+    let images = noise(network, 2);
+    let images: Vec<_> = images.iter().map(|pixels| GoldenImage { pixels, label: 1 }).collect();
+    package(network, &info, &images).expect("an exportable network")
+}
+
+/// Files have the same bytes on every machine, for ever.
+pub fn models_are_the_recorded_ones() {
+    for (name, seed, digest) in MODELS {
+        let bytes = model::write(&exportable_network(name, 10, seed)).expect(name);
+        assert_eq!(hexadecimal(&Sha256::digest(bytes)), digest, "{name}");
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,199 @@
+//! Files and packages: what is written reads back, damage is told, bytes are the same everywhere.
+
+#[path = "common/infer.rs"]
+mod cases;
+#[path = "common/packaged.rs"]
+mod packaged;
+
+use bitsmith::data::{Archive, Files};
+use bitsmith::export::model::{self, ModelError, header, layer, tensor};
+use bitsmith::export::{ExportError, GoldenImage, PackageInfo, package};
+use bitsmith::infer::InferError;
+use bitsmith::net::Padding;
+use bitsmith::quant::{Bits, QuantizedLayer, QuantizedNetwork, Slot};
+use packaged::{exportable_network, noise, packaged};
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+use std::io::Cursor;
+
+fn small() -> QuantizedNetwork {
+    exportable_network("mobilenet-v2-0.35-32", 3, 1)
+}
+
+/// The last four bytes of a file, made right again after a change.
+fn seal(bytes: &mut [u8]) {
+    let start =
+        u32::from_le_bytes(bytes[header::SECTION_AT.at..][..4].try_into().expect("four bytes")) as usize;
+    let length = u32::from_le_bytes(bytes[header::SECTION_BYTES.at..][..4].try_into().expect("four bytes"));
+    let section = bytes.get(start..).and_then(|rest| rest.get(..length as usize)).unwrap_or_default();
+    let digest = Sha256::digest(section);
+    bytes[header::SHA256.at..][..32].copy_from_slice(&digest);
+    let (content, crc) = bytes.split_at_mut(bytes.len() - 4);
+    crc.copy_from_slice(&crc32fast::hash(content).to_le_bytes());
+}
+
+#[test]
+fn networks_survive_the_file() {
+    for (seed, name) in
+        ["mobilenet-v1-0.25-32", "mobilenet-v1-0.30-64", "mobilenet-v2-0.35-32", "mnasnet-0.35-32"]
+            .into_iter()
+            .enumerate()
+    {
+        let mut network = exportable_network(name, 5, seed as u64);
+        for padding in [Padding::TensorFlow, Padding::PyTorch] {
+            network.spec = network.spec.with_padding(padding);
+            network.graph = network.spec.build();
+            for labels in [None, Some(["", "a", "zwei", "\u{4e09}", "five"].map(String::from).to_vec())] {
+                network.labels = labels;
+                let bytes = model::write(&network).expect(name);
+                assert_eq!(model::read(&bytes).expect(name), network, "{name}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Damage anywhere is told, and never a panic, also if somebody makes the checksums right.
+    #[test]
+    fn damage_is_told(at: prop::sample::Index, flip in 1u8.., in_front: bool, cut in prop::option::of(0usize..200)) {
+        let mut bytes = model::write(&small()).expect("exportable");
+        let records = header::BYTES + 70 * (tensor::BYTES + layer::BYTES);
+        let at = at.index(if in_front { records } else { bytes.len() });
+        bytes[at] ^= flip;
+        if let Some(cut) = cut {
+            bytes.truncate(bytes.len() - cut);
+        }
+        prop_assert!(model::read(&bytes).is_err());
+        seal(&mut bytes);
+        if let Ok(network) = model::read(&bytes) {
+            // Another network, as good as any.
+            prop_assert_eq!(model::write(&network).expect("read"), bytes);
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_refused(bytes: Vec<u8>, magic: bool) {
+        let bytes = if magic { [b"BSMD\x01\0".as_slice(), &bytes].concat() } else { bytes };
+        prop_assert!(model::read(&bytes).is_err());
+    }
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    let file = model::write(&small()).expect("exportable");
+    let problem = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = file.clone();
+        change(&mut bytes);
+        model::read(&bytes).expect_err("a broken file").to_string()
+    };
+    let sealed = |at: usize, value: u8| {
+        problem(&move |bytes| {
+            bytes[at] = value;
+            seal(bytes);
+        })
+    };
+    let starts = |found: String, expected: &str| assert!(found.starts_with(expected), "{found}");
+    starts(problem(&|bytes| bytes.clear()), "no model.bin: it begins with nothing, expected 'BSMD'");
+    starts(problem(&|bytes| bytes[0] = b'P'), "no model.bin: it begins with 'PSMD'");
+    starts(problem(&|bytes| bytes[4] = 2), "version 2 of the format: this Bitsmith reads up to version 1");
+    starts(problem(&|bytes| bytes.truncate(20)), "20 bytes: expected");
+    starts(problem(&|bytes| bytes.truncate(1000)), "1000 bytes: expected");
+    starts(problem(&|bytes| bytes.push(0)), &format!("{} bytes: expected {}", file.len() + 1, file.len()));
+    starts(problem(&|bytes| bytes[900] ^= 1), "damaged: its CRC-32 is ");
+    starts(
+        sealed(header::NAME.at, b'X'),
+        "names an unknown network: 'Xobilenet-v2-0.35-32' names no network",
+    );
+    starts(sealed(header::CLASSES.at, 1), "names an unknown network: 1 classes");
+    starts(sealed(header::PADDING.at, 9), "byte 100 (padding) is wrong: found 9, expected 0 or 1");
+    starts(sealed(header::LAYERS.at, 9), "byte 104 (layers) is wrong: found 9, expected 64");
+    starts(
+        sealed(header::SIDE.at, 64),
+        "byte 98 (which the rest of the file determines) is wrong: found 64, expected 32",
+    );
+    let at = header::BYTES + tensor::BITS.at;
+    starts(sealed(at, 3), "byte 142 (width) is wrong: found 3, expected 2, 4 or 8");
+    let mut bytes = file.clone();
+    let section = u32::from_le_bytes(file[header::SECTION_AT.at..][..4].try_into().expect("four bytes"));
+    bytes[section as usize] ^= 1;
+    let end = bytes.len() - 4;
+    let crc = crc32fast::hash(&bytes[..end]);
+    bytes[end..].copy_from_slice(&crc.to_le_bytes());
+    assert!(matches!(model::read(&bytes), Err(ModelError::Checksum { what: "SHA-256 of the weights", .. })));
+}
+
+#[test]
+fn networks_that_firmware_could_not_run_are_refused() {
+    let problem = |change: &dyn Fn(&mut QuantizedNetwork)| {
+        let mut network = small();
+        change(&mut network);
+        model::write(&network).expect_err("a broken network")
+    };
+    let kernel_of =
+        |network: &mut QuantizedNetwork, id: usize, change: &dyn Fn(&mut bitsmith::quant::Kernel)| {
+            if let QuantizedLayer::Kernel(kernel) = &mut network.layers[id] {
+                change(kernel);
+            }
+        };
+    let error = problem(&|n| kernel_of(n, 2, &|k| k.requantizers[0].bias = i32::MAX));
+    assert!(matches!(error, ExportError::Infer(InferError::Overflow { layer, .. }) if layer == "b1.project"));
+    let error = problem(&|n| kernel_of(n, 1, &|k| k.requantizers[3].shift = 0));
+    assert!(matches!(error, ExportError::Layer { layer, .. } if layer == "b1.dw"));
+    let error = problem(&|n| kernel_of(n, 1, &|k| k.pad_codes = vec![0; 16]));
+    assert!(matches!(error, ExportError::Layer { layer, .. } if layer == "b1.dw"));
+    let error = problem(&|n| n.spec.side = 33);
+    assert!(matches!(error, ExportError::Spec(_)));
+    let error = problem(&|n| n.spec.side = 64);
+    assert!(error.to_string().contains("layers are not those"), "{error}");
+    let error = problem(&|n| n.policy.set(Slot::Weight(0), n.policy.weight(0).wider().unwrap_or(Bits::B2)));
+    assert!(error.to_string().contains("other widths"), "{error}");
+    let error = problem(&|n| n.tensors[3].scale = f64::NAN);
+    assert!(error.to_string().contains("scale"), "{error}");
+    let error = problem(&|n| n.labels = Some(vec!["one".into()]));
+    assert!(error.to_string().contains("label"), "{error}");
+}
+
+#[test]
+fn packages_need_a_name_and_an_image() {
+    let network = small();
+    let images = noise(&network, 1);
+    let export = |name: &str, pixels: &[u8], label: usize| {
+        let info = PackageInfo { name: name.into(), ..PackageInfo::default() };
+        package(&network, &info, &[GoldenImage { pixels, label }]).map(|_| ())
+    };
+    assert_eq!(export("net", &images[0], 2), Ok(()));
+    for name in ["", "9net", "Net", "my-net", "string", "bs_net", "../net"] {
+        assert_eq!(export(name, &images[0], 0), Err(ExportError::Name(name.into())));
+    }
+    assert_eq!(export("net", &images[0], 3), Err(ExportError::Label { label: 3, classes: 3 }));
+    assert!(matches!(export("net", &images[0][1..], 0), Err(ExportError::Infer(InferError::Image { .. }))));
+    let info = PackageInfo { name: "net".into(), ..PackageInfo::default() };
+    assert_eq!(package(&network, &info, &[]), Err(ExportError::NoImages));
+}
+
+#[test]
+fn packages_hold_the_file() {
+    let mut network = small();
+    let zip = packaged(&mut network);
+    let mut archive = Archive::open("net.zip", Cursor::new(zip)).expect("a zip");
+    let position = archive.files().iter().position(|file| file.path == "net/model.bin").expect("model.bin");
+    let bytes = archive.read(position).expect("model.bin");
+    assert_eq!(model::read(&bytes), Ok(network));
+}
+
+#[test]
+fn models_are_the_recorded_ones() {
+    packaged::models_are_the_recorded_ones();
+}
+
+#[test]
+fn packages_depend_on_their_arguments_alone() {
+    let mut network = small();
+    let zip = packaged(&mut network);
+    assert_eq!(packaged(&mut network), zip);
+    // Of every entry: no flags but that of UTF-8 names, deflate, midnight of 1980-01-01.
+    let start = [b"PK\x03\x04".as_slice(), &[20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0]].concat();
+    assert_eq!(zip[..start.len()], start);
+}
