@@ -15,7 +15,7 @@ endif
 WASM := --target wasm32-unknown-unknown --no-default-features --features web
 SUITES := $(basename $(notdir $(wildcard tests/*.rs)))
 # These call C compilers and emulators; `web` runs in a browser.
-C_SUITES := kernels
+C_SUITES := kernels c_package
 NATIVE_SUITES := $(filter-out $(C_SUITES) web,$(SUITES))
 CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 STEP := @.ci/step
