@@ -5,6 +5,8 @@
 mod agree;
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/packaged.rs"]
+mod packaged;
 #[path = "common/quantized.rs"]
 mod quantized;
 
@@ -48,4 +50,9 @@ fn networks_agree_with_the_reference() {
 #[wasm_bindgen_test]
 fn integers_are_those_of_native_code() {
     quantized::integers_are_the_recorded_ones();
+}
+
+#[wasm_bindgen_test]
+fn exported_files_are_those_of_native_code() {
+    packaged::models_are_the_recorded_ones();
 }

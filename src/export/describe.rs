@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     memory::{Flash, Plan, Routine, layout},
-    net::{LayerId, Shape, TensorId},
+    net::{Layer, LayerId, Shape, TensorId},
     quant::{AddRequantizer, Kernel, QuantizedLayer, QuantizedNetwork, Requantizer},
 };
 use serde::Serialize;
@@ -37,7 +37,7 @@ pub struct Description {
     layers: Vec<LayerText>,
     labels: Vec<String>,
     golden: Vec<GoldenText>,
-    /// Bytes that the self-test's constants take.
+    /// Bytes that the self-test's constants take, about.
     golden_bytes: usize,
     /// C sources of the runtime.
     sources: Vec<&'static str>,
@@ -162,8 +162,7 @@ impl Description {
         let label_of =
             |class: usize| labels.as_ref().map_or_else(String::new, |labels| printable(&labels[class]));
         let golden: Vec<_> = vectors.iter().map(|vector| GoldenText::new(vector, label_of)).collect();
-        let golden_bytes =
-            vectors.iter().map(|v| v.pixels.len() + 4 * (v.checksums.len() + v.logits.len())).sum();
+        let golden_bytes = golden_bytes(network, vectors);
         Self {
             name: info.name.clone(),
             upper: info.name.to_ascii_uppercase(),
@@ -350,6 +349,13 @@ fn sizes(shape: Shape) -> [usize; 3] {
 
 fn bits(network: &QuantizedNetwork, tensor: TensorId) -> usize {
     network.tensors[tensor].bits.count()
+}
+
+/// Constants of golden.c: per image its codes, checksums, logits and three words; per layer three words and its name.
+fn golden_bytes(network: &QuantizedNetwork, vectors: &[GoldenVector]) -> usize {
+    let image = |v: &GoldenVector| v.pixels.len() + 4 * (v.checksums.len() + v.logits.len() + 3);
+    let layer = |layer: &Layer| 12 + layout::align(layer.name.len() + 1);
+    vectors.iter().map(image).sum::<usize>() + network.graph.layers.iter().map(layer).sum::<usize>()
 }
 
 /// A label as it can stand in a line of a README.
