@@ -15,9 +15,9 @@ endif
 WASM := --target wasm32-unknown-unknown --no-default-features --features web
 SUITES := $(basename $(notdir $(wildcard tests/*.rs)))
 # These call C compilers and emulators; `web` runs in a browser.
-C_SUITES := kernels
+C_SUITES := kernels c_package
 NATIVE_SUITES := $(filter-out $(C_SUITES) web,$(SUITES))
-CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
+CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-fail-fast --no-tests=pass,cargo test --no-fail-fast)
 STEP := @.ci/step
 # What the built app depends on.
 APP := $(shell find src www runtime .cargo -type f) .ci/hash-worker index.html Trunk.toml Cargo.toml Cargo.lock rust-toolchain.toml

@@ -27,7 +27,7 @@ pub fn main() -> ExitCode {
     let report = match result {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {error:#}");
             return ExitCode::from(FAILED);
         }
     };

@@ -1,4 +1,4 @@
-"""Measures the shipped networks and writes their golden logits, www/demo/golden.json.
+"""Measures the shipped networks and writes their golden logits, tests/golden/demo.json.
 
     python docs/demo/evaluate.py
 
@@ -17,7 +17,7 @@ from PIL import Image
 import networks
 from fashion_mnist import ARCHIVE, CLASSES, DEMO, PER_CLASS, load
 
-GOLDEN = DEMO / "golden.json"
+GOLDEN = DEMO.parents[1] / "tests" / "golden" / "demo.json"
 FIRST = 8
 
 

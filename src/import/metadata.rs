@@ -57,8 +57,12 @@ impl<'a> Metadata<'a> {
         (0.0..=10.0).contains(&factor).then(|| Width((factor * 100.0).round() as u16))
     }
 
+    /// Side of the image: `resolution`, or the end of a `model` that is a name of ours.
     pub fn side(&mut self) -> Option<u16> {
-        let text = self.get("resolution")?;
+        let Some(text) = self.get("resolution") else {
+            let named = self.get("model")?.parse::<Spec>();
+            return named.ok().map(|spec| spec.side);
+        };
         match text.parse::<u16>() {
             Ok(side) if Spec::SIDES.contains(&side) && side.is_multiple_of(32) => Some(side),
             _ => self.ignore("resolution", "expected a multiple of 32 from 32 to 320"),

@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(flash.parameters, 10 * 11_944);
         assert_eq!(flash.descriptors, 28 * 36 + 20);
         assert_eq!(flash.code, 2300 + 1300 + 2200 + 300 + 600 + 240 + 24 * 29);
-        assert_eq!(flash.total(), 4_209_088 + 119_440 + 1028 + 7636);
+        assert_eq!(flash.total(), 4_209_088 + 119_440 + 1028 + flash.code);
     }
 
     #[test]

@@ -132,14 +132,12 @@ pub struct State {
 }
 
 /// Networks that come with the page, trained on its images.
-pub const DEMOS: [Spec; 3] = [
-    demo(Family::MobileNetV1, 25, Padding::TensorFlow),
-    demo(Family::MobileNetV2, 35, Padding::PyTorch),
-    demo(Family::MNasNet, 35, Padding::PyTorch),
-];
+pub const DEMOS: [Spec; 3] =
+    [demo(Family::MobileNetV1, 25), demo(Family::MobileNetV2, 35), demo(Family::MNasNet, 35)];
 
-const fn demo(family: Family, width: u16, padding: Padding) -> Spec {
-    Spec { family, width: Width(width), side: 32, classes: 10, padding }
+/// They were trained in PyTorch, all of them with its padding.
+const fn demo(family: Family, width: u16) -> Spec {
+    Spec { family, width: Width(width), side: 32, classes: 10, padding: Padding::PyTorch }
 }
 
 /// Changes that can be undone.

@@ -147,7 +147,8 @@ impl Runner {
     }
 
     fn adopt_weights(&mut self, source: &str, network: Option<Spec>, bytes: &[u8]) -> Result<(), End> {
-        let imported = import(bytes, &ImportOptions { network, ..Default::default() })?;
+        let padding = network.map(|network| network.padding);
+        let imported = import(bytes, &ImportOptions { network, padding, ..Default::default() })?;
         let model = imported.model;
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let summary =
@@ -182,7 +183,7 @@ impl Runner {
 
     async fn open_demo(&mut self, spec: Spec) -> Result<(), End> {
         let weights = self.fetch(&format!("demo/{spec}.safetensors")).await?;
-        self.adopt_weights(&spec.to_string(), None, &weights)?;
+        self.adopt_weights(&spec.to_string(), Some(spec), &weights)?;
         if self.images.as_ref().is_some_and(|images| images.listing.source == DEMO_IMAGES) {
             return Ok(());
         }

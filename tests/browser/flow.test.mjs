@@ -35,15 +35,44 @@ test("the demo is measured and downloaded in two clicks", async (t) => {
   assert.deepEqual(problems, []);
 });
 
+/** Presses Stop as soon as some images are counted; a measurement of the demo is over before a test could look twice. */
+const stopEarly = (page) =>
+  page.evaluate(() => {
+    const observer = new MutationObserver(() => {
+      if (!document.querySelector("#result .figures")?.textContent.includes("so far")) return;
+      observer.disconnect();
+      document.querySelector("#result .progress button").click();
+    });
+    observer.observe(document.querySelector("#result"), { childList: true, subtree: true, characterData: true });
+  });
+
 test("Stop keeps what was counted, and the float network is measured once", async (t) => {
-  const { page } = await openDemo(t);
+  const { page, problems } = await openDemo(t);
+  await stopEarly(page);
   await page.getByRole("button", { name: "Measure", exact: true }).click();
-  await page.locator("#result .figures", { hasText: "so far" }).waitFor(MEASURED);
-  await page.getByRole("button", { name: "Stop" }).click();
   await integer(page).getByText(/stopped early/).waitFor(MEASURED);
 
   await page.getByRole("button", { name: "Measure", exact: true }).click();
   await page.locator(".accuracies > div", { hasText: "Integer against float" }).waitFor(MEASURED);
   assert.equal(await page.locator(".history tbody tr").count(), 2);
   assert.deepEqual(await violations(page), []);
+  assert.deepEqual(problems, []);
+});
+
+test("results are told apart by policy, and a policy in the history can be shown again", async (t) => {
+  const { page } = await openDemo(t);
+  await page.getByLabel("and the float network, once").uncheck();
+  const measure = async () => {
+    await page.getByRole("button", { name: "Measure", exact: true }).click();
+    await integer(page).getByText(/images right/).waitFor(MEASURED);
+    return integer(page).textContent();
+  };
+  const ruled = await measure();
+  await page.getByRole("button", { name: "All weights 2 bits, all activations 2 bits" }).click();
+  await integer(page).getByText("not measured yet").waitFor();
+  assert.notEqual(await measure(), ruled);
+  await page.locator(".history tbody tr").last().getByRole("link").click();
+  assert.equal(await integer(page).textContent(), ruled);
+  const why = "Another policy was measured since: measure this one again.";
+  await page.locator("#share .reason", { hasText: why }).waitFor();
 });

@@ -14,13 +14,13 @@ const STACK: usize = 1024;
 const HARNESS_FLASH: usize = 4096;
 const HARNESS_RAM: usize = 256;
 
-/// The text of a source, compiled for a target.
-type Compiled = (Target, Vec<u8>);
+/// An object file that one thread compiles and the others wait for.
+type Object = Arc<OnceLock<PathBuf>>;
 
 /// Objects of the runtime, compiled once for each target: packages share its sources.
 #[derive(Default)]
 pub struct Runtime {
-    objects: Mutex<HashMap<Compiled, Arc<OnceLock<PathBuf>>>>,
+    objects: Mutex<HashMap<(Target, Vec<u8>), Object>>,
 }
 
 impl Runtime {

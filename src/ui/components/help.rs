@@ -69,8 +69,8 @@ pub fn Help(props: &HelpProps) -> Html {
             <h2 id="help-title">{ "Help" }</h2>
             <p>{ "Choose a network and a device, give every tensor 2, 4 or 8 bits until FLASH and RAM fit, measure the \
                   integer network on images, and download it as C code with packed weights. Everything runs on this \
-                  machine; nothing is uploaded. The address always holds the network, the device and the policy: copy \
-                  it to share them." }</p>
+                  machine; nothing is uploaded. The link holds the network, \
+                  the budgets and the policy: copy it to share them." }</p>
             <h3>{ "Keys" }</h3>
             <dl>{ keys(&ANYWHERE) }</dl>
             <label><input type="checkbox" checked={*on} {onchange} />{ " Single keys are shortcuts" }</label>

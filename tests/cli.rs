@@ -1,0 +1,152 @@
+//! The command line as people and programs use it.
+
+use serde_json::{Value, json};
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bitsmith"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the program starts")
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = run(&[arguments, &["--json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON and nothing else")
+}
+
+const DEMO: [&str; 4] =
+    ["--weights", "www/demo/mobilenet-v1-0.25-32.safetensors", "--images", "www/demo/fashion-mnist.tgz"];
+
+#[test]
+fn inspect_counts() {
+    let found = json(&["inspect", "mobilenet-v1-0.75-224"]);
+    assert_eq!(found["weight_bytes_8bit"], 2_568_144);
+    assert_eq!(found["peak_ram_8bit"], 903_168);
+    assert_eq!(found["layers"].as_array().map(Vec::len), Some(29));
+    assert_eq!(json(&["inspect", "mobilenet-v1-0.25-128", "--classes", "10"])["macs"], 13_316_608);
+}
+
+#[test]
+fn policy_is_the_published_rule() {
+    let arguments = ["policy", "mobilenet-v1-0.75-224", "--flash", "2048000", "--ram", "512000"];
+    let found = json(&[&arguments[..], &["--allocator", "rule", "--memory", "paper"]].concat());
+    assert_eq!((&found["flash_bytes"], &found["ram_bytes"]), (&json!(1_978_532), &json!(451_584)));
+    let narrow = |key: &str| -> Vec<(usize, u64)> {
+        let bits = found[key].as_array().expect(key).iter().map(|b| b.as_u64().expect("a width"));
+        bits.enumerate().filter(|(_, b)| *b < 8).collect()
+    };
+    assert_eq!(narrow("activation_bits"), [(2, 4), (3, 4), (6, 4)]);
+    assert_eq!(narrow("weight_bits"), [(26, 4), (27, 4)]);
+
+    let link = json(&["link", found["link"].as_str().expect("a link")]);
+    for key in [
+        "network",
+        "weight_bits",
+        "activation_bits",
+        "flash_bytes",
+        "ram_bytes",
+        "flash_budget",
+        "ram_budget",
+    ] {
+        assert_eq!(link[key], found[key], "{key}");
+    }
+}
+
+#[test]
+fn eval_and_export_agree() {
+    let bits = ["--bits", "4/8", "--limit", "100"];
+    let measured = json(&[&["eval"], &DEMO[..], &bits].concat());
+    assert_eq!(measured["images"], 100);
+    assert!(measured["float_top1"].as_f64() > Some(70.0), "{measured}");
+    assert!(measured["top1"].as_f64() > Some(60.0), "{measured}");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("package.zip");
+    let out = out.to_str().expect("text");
+    let budget = ["--flash", "512KiB", "--ram", "64KiB", "--out", out];
+    let exported = json(&[&["export"], &DEMO[..], &bits, &budget].concat());
+    assert_eq!(exported["top1"], measured["top1"]);
+    let bytes = std::fs::read(out).expect("the package");
+    assert_eq!(exported["bytes"], bytes.len());
+
+    // The link of the package leads to the same package.
+    let link = exported["link"].as_str().expect("a link");
+    json(&[&["export"], &DEMO[..], &["--link", link, "--limit", "100", "--out", out]].concat());
+    let again = std::fs::read(out).expect("the package");
+    assert!(again == bytes, "the same link gives another package");
+}
+
+#[test]
+fn wrong_arguments_are_explained() {
+    struct Case {
+        arguments: &'static [&'static str],
+        code: i32,
+        says: &'static str,
+    }
+    let cases = [
+        Case {
+            arguments: &["inspect", "resnet-50"],
+            code: 2,
+            says: "'resnet-50' names no network: expected",
+        },
+        Case { arguments: &["inspect", "mnasnet-1.0-100"], code: 2, says: "expected a multiple of 32" },
+        Case {
+            arguments: &["inspect", "mnasnet-1.0-96", "--classes", "1"],
+            code: 1,
+            says: "expected 2 to 10,000",
+        },
+        Case {
+            arguments: &["policy", "mnasnet-1.0-96"],
+            code: 1,
+            says: "give --flash and --ram, or --device",
+        },
+        Case {
+            arguments: &["policy", "mnasnet-1.0-96", "--device", "z80"],
+            code: 1,
+            says: "is called 'z80'",
+        },
+        Case {
+            arguments: &["policy", "mnasnet-1.0-224", "--flash", "2x", "--ram", "1"],
+            code: 2,
+            says: "unit 'x' in '2x'",
+        },
+        Case {
+            arguments: &["policy", "mobilenet-v1-1.0-224", "--flash", "1MiB", "--ram", "64KiB"],
+            code: 1,
+            says: "it needs at least",
+        },
+        Case { arguments: &["link", "nonsense"], code: 2, says: "not a link of Bitsmith" },
+        Case {
+            arguments: &["eval", "--weights", "none.safetensors", "--images", "www/demo"],
+            code: 1,
+            says: "none.safetensors",
+        },
+        Case {
+            arguments: &["eval", "--weights", "Cargo.toml", "--images", "www/demo/fashion-mnist.tgz"],
+            code: 1,
+            says: "safetensors",
+        },
+        Case {
+            arguments: &["eval", DEMO[0], DEMO[1], "--images", "src"],
+            code: 1,
+            says: "expected images (jpg, jpeg, png) in one folder per class",
+        },
+        Case {
+            arguments: &["eval", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--bits", "3/8"],
+            code: 2,
+            says: "e.g. 4/8",
+        },
+    ];
+    let mut wrong = Vec::new();
+    for Case { arguments, code, says } in cases {
+        let output = run(arguments);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.code() != Some(code) || !text.contains(says) {
+            wrong.push(format!("{arguments:?}: {:?} {text}", output.status.code()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
