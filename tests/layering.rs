@@ -4,6 +4,26 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What the application is made of.
+const CORE: [&str; 11] =
+    ["net", "data", "quant", "float", "import", "infer", "memory", "search", "link", "calibrate", "export"];
+
+/// The same with the application itself, for those who drive it.
+const APPLICATION: [&str; 12] = [
+    "net",
+    "data",
+    "quant",
+    "float",
+    "import",
+    "infer",
+    "memory",
+    "search",
+    "link",
+    "calibrate",
+    "export",
+    "flow",
+];
+
 /// A module and the modules of ours that it may use.
 const ALLOWED: [(&str, &[&str]); 17] = [
     ("net", &[]),
@@ -18,56 +38,9 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("link", &["net", "quant", "memory"]),
     ("calibrate", &["net", "quant", "float", "infer", "parallel"]),
     ("export", &["net", "quant", "memory", "infer"]),
-    (
-        "flow",
-        &[
-            "net",
-            "data",
-            "quant",
-            "float",
-            "import",
-            "infer",
-            "memory",
-            "search",
-            "link",
-            "calibrate",
-            "export",
-        ],
-    ),
-    (
-        "cli",
-        &[
-            "net",
-            "data",
-            "quant",
-            "float",
-            "import",
-            "infer",
-            "memory",
-            "search",
-            "link",
-            "calibrate",
-            "export",
-            "flow",
-        ],
-    ),
-    (
-        "web",
-        &[
-            "net",
-            "data",
-            "quant",
-            "float",
-            "import",
-            "infer",
-            "memory",
-            "search",
-            "link",
-            "calibrate",
-            "export",
-            "flow",
-        ],
-    ),
+    ("flow", &CORE),
+    ("cli", &APPLICATION),
+    ("web", &APPLICATION),
     ("ui", &["net", "data", "quant", "memory", "search", "link", "flow", "web"]),
     ("bin", &["cli", "web", "ui"]),
 ];

@@ -1,6 +1,6 @@
 //! The calibration images on their way through the network in integers.
 
-use crate::infer::{PreparedKernel, Scratch, requantize_row};
+use crate::infer::{PreparedKernel, RowRequantizer, Scratch};
 use crate::net::{Graph, LayerId};
 use crate::parallel;
 use crate::quant::{QuantizedLayer, Quantizer};
@@ -58,18 +58,19 @@ pub(super) fn advance(
     let shape = graph.output_shape(layer);
     let prepared = match quantized {
         QuantizedLayer::Kernel(kernel) => {
-            Some((kernel, PreparedKernel::new(graph, id, &kernel.weights, &kernel.zero_points)))
+            let prepared = PreparedKernel::new(graph, id, &kernel.weights, &kernel.zero_points);
+            let requantizer = RowRequantizer::new(&kernel.requantizers, output.zero_point, output.bits);
+            Some((kernel, prepared, requantizer))
         }
         _ => None,
     };
     parallel::map(walkers, |walker| {
         let mut codes = vec![0; shape.elements()];
         let input = &walker.codes[layer.inputs[0]];
-        if let Some((kernel, prepared)) = &prepared {
+        if let Some((kernel, prepared, requantizer)) = &prepared {
             let row_len = shape.width * shape.channels;
             prepared.sums(input, &kernel.pad_codes, &mut walker.scratch, |y, sums| {
-                let row = &mut codes[y * row_len..][..row_len];
-                requantize_row(sums, &kernel.requantizers, output.zero_point, output.bits, row);
+                requantizer.apply(sums, &mut codes[y * row_len..][..row_len]);
             });
         } else if let QuantizedLayer::Pool(requantizer) = quantized {
             for (c, code) in codes.iter_mut().enumerate() {
