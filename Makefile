@@ -14,9 +14,10 @@ endif
 
 WASM := --target wasm32-unknown-unknown --no-default-features --features web
 SUITES := $(basename $(notdir $(wildcard tests/*.rs)))
-# These call C compilers and emulators; `web` runs in a browser.
+# These call C compilers and emulators, these other people's runtimes and checkers; `web` runs in a browser.
 C_SUITES := kernels c_package
-NATIVE_SUITES := $(filter-out $(C_SUITES) web,$(SUITES))
+PEER_SUITES := onnx packages
+NATIVE_SUITES := $(filter-out $(C_SUITES) $(PEER_SUITES) web,$(SUITES))
 CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-fail-fast --no-tests=pass,cargo test --no-fail-fast)
 STEP := @.ci/step
 # What the built app depends on.
@@ -44,8 +45,8 @@ dist/index.html: $(APP)
 	@touch --date=@$(START) $@
 
 test: ## every check there is
-	@.ci/tools web browser c
-	@.ci/step "all checks" $(MAKE) --no-print-directory lint test-native test-wasm test-browser test-c
+	@.ci/tools web browser c peers
+	@.ci/step "all checks" $(MAKE) --no-print-directory lint test-native test-wasm test-browser test-c test-peers
 
 check: ## type-check, native and Wasm
 	@.ci/tools rust
@@ -77,6 +78,10 @@ test-c: ## exported C on this machine and on emulated boards
 	@.ci/tools rust c
 	$(STEP) "C tests" $(CARGO_TEST) $(addprefix --test ,$(C_SUITES))
 
+test-peers: ## exports in ONNX Runtime, PlatformIO and other people's build systems
+	@.ci/tools rust c peers
+	$(STEP) "comparisons with peers" $(CARGO_TEST) $(addprefix --test ,$(PEER_SUITES))
+
 bench: ## benchmarks
 	@.ci/tools rust
 	$(STEP) "benchmarks" cargo bench --benches
@@ -88,4 +93,4 @@ docs: ## the crate's documentation
 
 clean: ## remove what was built; installed tools stay in the cache
 	cargo clean
-	rm -rf dist tests/browser/node_modules
+	rm -rf dist tests/browser/node_modules tests/peers/node_modules

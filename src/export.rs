@@ -1,8 +1,12 @@
 //! From a network in integers to files that firmware engineers work with.
 //!
 //! - [`model`] is the network as one file, `model.bin`: everything that inference needs, versioned and checksummed.
-//! - [`package`] is the network as C: one folder with the runtime's sources, constant tables, golden vectors, an
-//!   example and a README, zipped. The same network always gives the same bytes, natively and in a browser.
+//! - [`onnx`] is the network for ONNX Runtime: the same codes and logits, bit for bit, by other people's code.
+//! - [`policy`] is the width of every tensor as JSON, for our tools and for HAQ's.
+//! - [`Report`] says what the network takes, where it came from and how good it is, as HTML and as JSON.
+//! - [`package()`] is the network as C with all of these: one folder with the runtime's sources, constant tables, golden
+//!   vectors, examples and a README, zipped, that CMake, PlatformIO, Arduino, Zephyr and CMSIS-Pack take as it is. The
+//!   same network always gives the same bytes, natively and in a browser.
 //!
 //! The arena and the constants of the compiled package take what [`memory`](crate::memory) says, to the byte.
 
@@ -13,11 +17,15 @@ mod describe;
 mod error;
 mod golden;
 pub mod model;
+pub mod onnx;
 mod package;
 mod packed;
+pub mod policy;
 mod render;
+mod report;
 mod runtime;
 
 pub use error::ExportError;
 pub use golden::GoldenImage;
 pub use package::{Accuracy, PackageInfo, identifier, package};
+pub use report::Report;

@@ -11,6 +11,6 @@ mod tally;
 
 pub use images::{CALIBRATION, Item, Listing};
 pub use messages::{ClassSummary, Command, Event, ImagesSummary, Measurement, NetworkSummary, Task};
-pub use package::Package;
+pub use package::{Artefact, Package};
 pub use sources::Sources;
 pub use tally::Tally;

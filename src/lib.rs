@@ -11,11 +11,12 @@
 //! 5. [`infer`] runs it in integers alone, as a microcontroller does.
 //! 6. [`calibrate`] leads from the float network to the integers, with some images.
 //! 7. [`memory`] counts the FLASH and RAM of a policy, to the byte; it knows microcontrollers.
-//! 8. [`search`] chooses a policy for a budget.
-//! 9. [`link`] writes a policy as the text of a link.
-//! 10. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
-//! 11. [`export`] makes the file and the firmware package.
-//! 12. [`flow`] is the application without a screen. The command line (`cli`) and the browser (`web`, the workers, and
+//! 8. [`speed`] estimates the cycles it takes.
+//! 9. [`search`] chooses a policy for a budget.
+//! 10. [`link`] writes a policy as the text of a link.
+//! 11. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
+//! 12. [`export`] makes the file and the firmware package.
+//! 13. [`flow`] is the application without a screen. The command line (`cli`) and the browser (`web`, the workers, and
 //!     [`ui`], the page) drive it.
 
 pub mod calibrate;
@@ -33,6 +34,7 @@ pub mod net;
 mod parallel;
 pub mod quant;
 pub mod search;
+pub mod speed;
 pub mod ui;
 #[cfg(feature = "web")]
 pub mod web;

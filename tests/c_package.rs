@@ -124,7 +124,7 @@ fn memory_is_what_the_model_says() {
         let (graph, policy) = (&subject.network.graph, &subject.network.policy);
         let (plan, flash) = (Plan::new(graph, policy), Flash::of(graph, policy));
         let package = unpack(&subject, "sizes");
-        let header = std::fs::read_to_string(package.file("include/net.h")).expect("a header");
+        let header = std::fs::read_to_string(package.file("src/net.h")).expect("a header");
         assert!(header.contains(&format!("#define NET_ARENA_BYTES {}u\n", plan.arena)), "{name}");
         for target in BOARDS {
             let object = |source: &PathBuf| {
@@ -160,7 +160,7 @@ fn memory_is_what_the_model_says() {
             assert_eq!(network.rodata + kernels.rodata, flash.rodata(), "{target:?} {name}: constants");
             assert!(kernels.text + network.text <= flash.code, "{target:?} {name}: code");
             assert_eq!([network.data, network.bss, kernels.data, kernels.bss], [0; 4], "{target:?} {name}");
-            let example = object(&package.file("example/main.c"));
+            let example = object(&package.file("examples/main.c"));
             assert_eq!((example.data, example.bss), (0, plan.arena), "{target:?} {name}: arena");
         }
     }

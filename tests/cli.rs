@@ -1,5 +1,6 @@
 //! The command line as people and programs use it.
 
+use bitsmith::data::{Archive, Files};
 use serde_json::{Value, json};
 use std::process::{Command, Output};
 
@@ -70,13 +71,50 @@ fn eval_and_export_agree() {
     let exported = json(&[&["export"], &DEMO[..], &bits, &budget].concat());
     assert_eq!(exported["top1"], measured["top1"]);
     let bytes = std::fs::read(out).expect("the package");
-    assert_eq!(exported["bytes"], bytes.len());
+    assert_eq!(exported["written"], json!([{ "path": out, "bytes": bytes.len() }]));
 
     // The link of the package leads to the same package.
     let link = exported["link"].as_str().expect("a link");
     json(&[&["export"], &DEMO[..], &["--link", link, "--limit", "100", "--out", out]].concat());
     let again = std::fs::read(out).expect("the package");
     assert!(again == bytes, "the same link gives another package");
+}
+
+/// The files of a package one by one, and its policy as what to measure next.
+#[test]
+fn artefacts_come_one_by_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let names =
+        ["net.zip", "model.bin", "model.onnx", "report.html", "report.json", "policy.json", "haq.json"];
+    let options = ["--out", "--model", "--onnx", "--report", "--report-json", "--policy", "--haq"];
+    let paths = names.map(path);
+    let mut arguments = vec!["export", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--bits", "4/2", "--limit", "20"];
+    arguments.extend(["--no-float", "--device", "stm32h743zi"]);
+    arguments.extend(options.iter().zip(&paths).flat_map(|(option, path)| [*option, path.as_str()]));
+    let exported = json(&arguments);
+    assert_eq!(exported["written"].as_array().map(Vec::len), Some(names.len()));
+
+    let zip = std::fs::File::open(&paths[0]).expect("the package");
+    let mut archive = Archive::open("net.zip", zip).expect("a zip");
+    for (name, path) in names.iter().zip(&paths).skip(1) {
+        let position = archive.files().iter().position(|file| file.path.ends_with(&format!("/{name}")));
+        let packed = archive.read(position.expect(name)).expect(name);
+        assert!(packed == std::fs::read(path).expect(name), "{name} differs from the package's");
+    }
+
+    for file in ["policy.json", "haq.json"] {
+        let measured =
+            json(&["eval", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--bits", &path(file), "--limit", "20"]);
+        for key in ["weight_bits", "activation_bits", "correct"] {
+            assert_eq!(measured[key], exported[key], "{file}: {key}");
+        }
+    }
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(path("report.json")).expect("a report")).expect("JSON");
+    assert_eq!(report["provenance"]["link"], exported["link"]);
+    assert_eq!(report["accuracy"]["integers"]["correct"], exported["correct"]);
+    assert_eq!(report["speed"]["mhz"], 480);
 }
 
 #[test]
@@ -117,6 +155,16 @@ fn wrong_arguments_are_explained() {
             arguments: &["policy", "mobilenet-v1-1.0-224", "--flash", "1MiB", "--ram", "64KiB"],
             code: 1,
             says: "it needs at least",
+        },
+        Case {
+            arguments: &["export", DEMO[0], DEMO[1], DEMO[2], DEMO[3]],
+            code: 2,
+            says: "<--out <ZIP>|--model <FILE>|--onnx <FILE>",
+        },
+        Case {
+            arguments: &["eval", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--bits", "Cargo.toml"],
+            code: 1,
+            says: "Cargo.toml: no policy: ",
         },
         Case { arguments: &["link", "nonsense"], code: 2, says: "not a link of Bitsmith" },
         Case {

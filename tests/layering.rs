@@ -5,11 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What the application is made of.
-const CORE: [&str; 11] =
-    ["net", "data", "quant", "float", "import", "infer", "memory", "search", "link", "calibrate", "export"];
-
-/// The same with the application itself, for those who drive it.
-const APPLICATION: [&str; 12] = [
+const CORE: [&str; 12] = [
     "net",
     "data",
     "quant",
@@ -17,6 +13,23 @@ const APPLICATION: [&str; 12] = [
     "import",
     "infer",
     "memory",
+    "speed",
+    "search",
+    "link",
+    "calibrate",
+    "export",
+];
+
+/// The same with the application itself, for those who drive it.
+const APPLICATION: [&str; 13] = [
+    "net",
+    "data",
+    "quant",
+    "float",
+    "import",
+    "infer",
+    "memory",
+    "speed",
     "search",
     "link",
     "calibrate",
@@ -25,7 +38,7 @@ const APPLICATION: [&str; 12] = [
 ];
 
 /// A module and the modules of ours that it may use.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("net", &[]),
     ("data", &[]),
     ("parallel", &[]),
@@ -34,14 +47,15 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("import", &["net"]),
     ("infer", &["net", "quant"]),
     ("memory", &["net", "quant"]),
+    ("speed", &["net", "quant", "memory"]),
     ("search", &["net", "quant", "memory"]),
     ("link", &["net", "quant", "memory"]),
     ("calibrate", &["net", "quant", "float", "infer", "parallel"]),
-    ("export", &["net", "quant", "memory", "infer"]),
+    ("export", &["net", "quant", "memory", "speed", "infer"]),
     ("flow", &CORE),
     ("cli", &APPLICATION),
     ("web", &APPLICATION),
-    ("ui", &["net", "data", "quant", "memory", "search", "link", "flow", "web"]),
+    ("ui", &["net", "data", "quant", "memory", "speed", "search", "link", "flow", "web"]),
     ("bin", &["cli", "web", "ui"]),
 ];
 

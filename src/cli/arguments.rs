@@ -1,11 +1,12 @@
 //! The command line's words.
 
+use crate::flow::Artefact;
 use crate::link::Link;
 use crate::memory::{Bytes, MemoryModel};
 use crate::net::{Padding, Spec};
 use crate::quant::Bits;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Fits convolutional networks into microcontrollers: a width of 2, 4 or 8 bits for every tensor.
 #[derive(Parser)]
@@ -29,7 +30,7 @@ pub enum Command {
     /// Measure the accuracy of a policy in integers.
     Eval(Eval),
     /// Measure a policy and write its firmware package.
-    Export(Export),
+    Export(Box<Export>),
     /// Say what a link holds.
     Link(LinkText),
 }
@@ -114,9 +115,10 @@ pub struct Eval {
     /// Policy to measure, as a link.
     #[arg(long, value_name = "LINK", conflicts_with = "bits")]
     pub link: Option<Link>,
-    /// Policy to measure, as widths of all weights and all activations, e.g. 4/8.
-    #[arg(long, value_name = "W/A", default_value = "8/8")]
-    pub bits: Widths,
+    /// Policy to measure: widths of all weights and all activations, e.g. 4/8, or a file: policy.json, or a list as
+    /// HAQ's.
+    #[arg(long, value_name = "W/A|FILE", default_value = "8/8")]
+    pub bits: BitsArgument,
     /// Measure at most this many images.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -135,9 +137,53 @@ pub struct Export {
     pub eval: Eval,
     #[command(flatten)]
     pub budget: BudgetArguments,
-    /// Where to write the package.
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+/// What to write, and where: any number of these, one at least.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub struct Outputs {
+    /// Write the firmware package, which has all of the others in it.
     #[arg(long, value_name = "ZIP")]
-    pub out: PathBuf,
+    pub out: Option<PathBuf>,
+    /// Write the network as one file, model.bin.
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// Write the network for ONNX Runtime.
+    #[arg(long, value_name = "FILE")]
+    pub onnx: Option<PathBuf>,
+    /// Write the report: HTML.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Write the report as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub report_json: Option<PathBuf>,
+    /// Write the policy: the width of every tensor, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Write the policy as HAQ's strategy list: [weight bits, bits of the input] for each layer.
+    #[arg(long, value_name = "FILE")]
+    pub haq: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// The artefacts that are wanted, and where they go.
+    pub fn wanted(&self) -> Vec<(Artefact, &Path)> {
+        let path = |artefact| match artefact {
+            Artefact::Package => &self.out,
+            Artefact::Model => &self.model,
+            Artefact::Onnx => &self.onnx,
+            Artefact::Report => &self.report,
+            Artefact::ReportJson => &self.report_json,
+            Artefact::Policy => &self.policy,
+            Artefact::Haq => &self.haq,
+        };
+        let wanted =
+            Artefact::ALL.into_iter().filter_map(|artefact| Some((artefact, path(artefact).as_deref()?)));
+        wanted.collect()
+    }
 }
 
 /// Arguments of `link`.
@@ -146,6 +192,28 @@ pub struct LinkText {
     /// A link, or the part after its #.
     #[arg(value_name = "LINK")]
     pub link: Link,
+}
+
+/// A policy as `--bits` takes it.
+#[derive(Clone)]
+pub enum BitsArgument {
+    /// The same widths everywhere.
+    Widths(Widths),
+    /// A file that has the width of every tensor.
+    File(PathBuf),
+}
+
+impl std::str::FromStr for BitsArgument {
+    type Err = String;
+
+    /// Two widths with a slash, or the name of a file that is there.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(widths) => Ok(Self::Widths(widths)),
+            Err(_) if Path::new(text).is_file() => Ok(Self::File(text.into())),
+            Err(error) => Err(format!("{error}; or a file with a policy")),
+        }
+    }
 }
 
 /// Widths of all weights and all activations.
@@ -164,12 +232,6 @@ impl std::str::FromStr for Widths {
         let (weights, activations) = widths
             .ok_or("expected two of 2, 4 and 8 with a slash between them: weights/activations, e.g. 4/8")?;
         Ok(Self { weights, activations })
-    }
-}
-
-impl std::fmt::Display for Widths {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.weights, self.activations)
     }
 }
 

@@ -1,12 +1,14 @@
 //! `bitsmith eval` and `bitsmith export`.
 
 use super::Report;
-use super::arguments::{Eval, Export};
+use super::arguments::{BitsArgument, Eval, Export};
 use super::policy;
 use super::session::{self, Session};
+use crate::export;
 use crate::flow::{Package, Tally};
 use crate::link::{Allocator, Link};
 use crate::memory::catalogue::Mcu;
+use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
 use anyhow::{Context, ensure};
 use serde_json::json;
@@ -45,7 +47,7 @@ fn measure(arguments: &Eval) -> anyhow::Result<Measured> {
             );
             link.policy.clone()
         }
-        None => Policy::uniform(&session.model.graph, arguments.bits.weights, arguments.bits.activations),
+        None => policy_of(&arguments.bits, &session.model)?,
     };
     let (images, targets) = session.calibration_images()?;
     let calibration = session.calibrate(&images)?;
@@ -57,6 +59,18 @@ fn measure(arguments: &Eval) -> anyhow::Result<Measured> {
     let float =
         if arguments.no_float { None } else { Some(session::measure_float(&session.model, &images)?) };
     Ok(Measured { session, network, calibration, targets, integers, float })
+}
+
+/// The policy that `--bits` means.
+fn policy_of(bits: &BitsArgument, model: &Model) -> anyhow::Result<Policy> {
+    match bits {
+        BitsArgument::Widths(widths) => Ok(Policy::uniform(&model.graph, widths.weights, widths.activations)),
+        BitsArgument::File(path) => {
+            let name = || path.display().to_string();
+            let text = fs::read_to_string(path).with_context(name)?;
+            export::policy::read(&text, &model.spec, &model.graph).with_context(name)
+        }
+    }
 }
 
 fn report(measured: &Measured) -> Report {
@@ -91,7 +105,7 @@ fn report(measured: &Measured) -> Report {
     Report { text, json }
 }
 
-/// Measures a policy and writes its package.
+/// Measures a policy and writes its package, or parts of it.
 pub fn export(arguments: &Export) -> anyhow::Result<Report> {
     let budget = match &arguments.eval.link {
         Some(link) if !arguments.budget.is_given() => Some((link.budget, link.memory)),
@@ -105,6 +119,7 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
     let Measured { session, network, calibration, targets, integers, float } = &measured;
     let (allocator, seed) = match &arguments.eval.link {
         Some(link) => (link.allocator, link.seed),
+        None if matches!(arguments.eval.bits, BitsArgument::File(_)) => (Allocator::ByHand, 0),
         None => (Allocator::Uniform, 0),
     };
     let link = Link { spec: network.spec, policy: network.policy.clone(), budget, memory, allocator, seed };
@@ -118,13 +133,16 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
         calibration,
         targets,
     };
-    let zip = package.zip(network)?;
-    fs::write(&arguments.out, &zip).with_context(|| format!("{}", arguments.out.display()))?;
     let mut report = report(&measured);
-    let _ = writeln!(report.text, "{}  {} bytes", arguments.out.display(), zip.len());
+    let mut written = Vec::new();
+    for (artefact, path) in arguments.outputs.wanted() {
+        let bytes = package.artefact(network, artefact)?;
+        fs::write(path, &bytes).with_context(|| format!("{}", path.display()))?;
+        let _ = writeln!(report.text, "{}  {} bytes", path.display(), bytes.len());
+        written.push(json!({ "path": path.display().to_string(), "bytes": bytes.len() }));
+    }
     if let Some(fields) = report.json.as_object_mut() {
-        fields.insert("out".into(), json!(arguments.out.display().to_string()));
-        fields.insert("bytes".into(), json!(zip.len()));
+        fields.insert("written".into(), json!(written));
         fields.insert("link".into(), json!(link.encode()));
     }
     Ok(report)

@@ -2,6 +2,7 @@
 
 use super::Report;
 use super::arguments::{AllocatorName, BudgetArguments, Policy as Arguments};
+use crate::export;
 use crate::link::{self, Link};
 use crate::memory::catalogue::{MCUS, Mcu};
 use crate::memory::{Budget, Bytes, MemoryModel};
@@ -91,6 +92,7 @@ fn json(graph: &Graph, link: &Link) -> Value {
         "weight_names": graph.weighted_layers().map(|(_, l)| l.name.as_str()).collect::<Vec<_>>(),
         "activation_names": activation_names(graph),
         "mean_weight_bits": policy.mean_weight_bits(graph),
+        "layers": export::policy::layers(graph, policy),
         "link": link.encode(),
     })
 }

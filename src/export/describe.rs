@@ -6,7 +6,7 @@ use super::{
     golden::GoldenVector,
     package::{Accuracy, PackageInfo},
     render::{bytes_as_words, c_string},
-    runtime::Source,
+    runtime::{PUBLIC_HEADER, Source},
 };
 use crate::{
     memory::{Flash, Plan, Routine, layout},
@@ -14,6 +14,7 @@ use crate::{
     quant::{AddRequantizer, Kernel, QuantizedLayer, QuantizedNetwork, Requantizer},
 };
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 /// A package. Sizes and offsets are in bytes.
 #[derive(Debug, Serialize)]
@@ -21,10 +22,15 @@ pub struct Description {
     /// What names in C begin with, in small and in capital letters.
     name: String,
     upper: String,
+    /// Of Bitsmith.
     version: &'static str,
+    /// Of this package: Bitsmith's, and what tells its weights from others.
+    package_version: String,
     network: String,
     title: &'static str,
     side: u16,
+    /// Pixels of the shorter side before the middle is cut out.
+    shorter_side: usize,
     classes: u16,
     input_bytes: usize,
     macs: u64,
@@ -39,8 +45,12 @@ pub struct Description {
     golden: Vec<GoldenText>,
     /// Bytes that the self-test's constants take, about.
     golden_bytes: usize,
+    /// C sources of this network.
+    own_sources: Vec<&'static str>,
     /// C sources of the runtime.
     sources: Vec<&'static str>,
+    /// Headers that applications do not include.
+    headers: Vec<String>,
     link: Option<String>,
     device: Option<String>,
     budget: Option<BudgetText>,
@@ -153,6 +163,7 @@ impl Description {
         info: &PackageInfo,
         vectors: &[GoldenVector],
         sources: &[Source],
+        section: &[u8],
     ) -> Self {
         let QuantizedNetwork { spec, graph, policy, labels, .. } = network;
         let plan = Plan::new(graph, policy);
@@ -163,13 +174,22 @@ impl Description {
             |class: usize| labels.as_ref().map_or_else(String::new, |labels| printable(&labels[class]));
         let golden: Vec<_> = vectors.iter().map(|vector| GoldenText::new(vector, label_of)).collect();
         let golden_bytes = golden_bytes(network, vectors);
+        let ending = |ending: &'static str| {
+            sources
+                .iter()
+                .map(|s| s.name)
+                .filter(move |name| name.ends_with(ending) && *name != PUBLIC_HEADER)
+        };
+        let own_header = format!("{}_weights.h", info.name);
         Self {
             name: info.name.clone(),
             upper: info.name.to_ascii_uppercase(),
             version: env!("CARGO_PKG_VERSION"),
+            package_version: package_version(section),
             network: spec.to_string(),
             title: spec.family.title(),
             side: spec.side,
+            shorter_side: usize::from(spec.side) * 256 / 224,
             classes: spec.classes,
             input_bytes: graph.image().shape.elements(),
             macs: graph.macs(),
@@ -190,7 +210,9 @@ impl Description {
             labels: labels.iter().flatten().map(|label| c_string(label)).collect(),
             golden,
             golden_bytes,
-            sources: sources.iter().map(|s| s.name).filter(|name| name.ends_with(".c")).collect(),
+            own_sources: own_sources(labels.is_some()),
+            sources: ending(".c").collect(),
+            headers: ending(".h").map(str::to_owned).chain([own_header]).collect(),
             link: info.link.clone(),
             device: info.device.clone(),
             budget: info.budget.map(|budget| BudgetText { flash: budget.flash, ram: budget.ram }),
@@ -341,6 +363,21 @@ impl AddText {
             shift,
         }
     }
+}
+
+/// Sources in C beside the runtime's.
+fn own_sources(labels: bool) -> Vec<&'static str> {
+    let mut sources = vec!["network.c", "golden.c", "weights.c"];
+    if labels {
+        sources.push("labels.c");
+    }
+    sources
+}
+
+/// A semantic version with build metadata: two packages with different weights are different versions.
+fn package_version(section: &[u8]) -> String {
+    let digest: String = Sha256::digest(section).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}+{digest}", env!("CARGO_PKG_VERSION"))
 }
 
 fn sizes(shape: Shape) -> [usize; 3] {

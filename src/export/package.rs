@@ -7,8 +7,11 @@ use super::{
     describe::Description,
     golden::{GoldenImage, GoldenVector},
     model,
+    onnx::{self, Outputs},
+    policy,
     render::{Renderer, bytes_as_words},
-    runtime::{self, PUBLIC_HEADER},
+    report::Report,
+    runtime,
 };
 use crate::{memory::Budget, quant::QuantizedNetwork};
 use serde::Serialize;
@@ -41,6 +44,10 @@ pub struct PackageInfo {
     pub weights_sha256: Option<String>,
     /// Where the images came from.
     pub images: Option<String>,
+    /// What has chosen the policy, e.g. `rule`.
+    pub allocator: Option<String>,
+    /// Seed of the run that has chosen it.
+    pub seed: Option<u64>,
 }
 
 /// A name for C out of a network's or any other name: small letters, digits and underscores.
@@ -65,6 +72,25 @@ fn is_identifier(name: &str) -> bool {
         && !name.starts_with("bs_")
         && !TAKEN.contains(&name)
 }
+
+/// Templates that every package has, and where their text goes; NAME stands for the package's.
+const RENDERED: [(&str, &str); 15] = [
+    ("README.md", "README.md"),
+    ("CMakeLists.txt", "CMakeLists.txt"),
+    ("library.json", "library.json"),
+    ("library.properties", "library.properties"),
+    ("package.pdsc", "Bitsmith.NAME.pdsc"),
+    ("module.yml", "zephyr/module.yml"),
+    ("zephyr.cmake", "zephyr/CMakeLists.txt"),
+    ("Kconfig", "zephyr/Kconfig"),
+    ("main.c", "examples/main.c"),
+    ("classify.ino", "examples/classify/classify.ino"),
+    ("network.h", "src/NAME.h"),
+    ("network.c", "src/network.c"),
+    ("golden.c", "src/golden.c"),
+    ("weights.h", "src/NAME_weights.h"),
+    ("weights.S", "src/weights.S"),
+];
 
 /// The zip archive of a network's package. The same arguments always give the same bytes.
 ///
@@ -99,30 +125,32 @@ fn files(
     let section = blob::write(network);
     let sources = runtime::sources(&network.graph);
 
-    let description = Description::new(network, info, &vectors, &sources);
+    let description = Description::new(network, info, &vectors, &sources, &section);
     let renderer = Renderer::new(&description)?;
+    let name = &info.name;
+    let model = model::write(network)?;
+    let onnx = onnx::write(network, Outputs::Logits)?;
+    let report = Report::new(network, info, &model, &onnx);
+    let QuantizedNetwork { spec, graph, policy, .. } = network;
     let mut files = vec![
-        File::new("README.md", renderer.render("README.md")?),
         File::new("LICENSE-MIT", include_str!("../../LICENSE-MIT")),
         File::new("LICENSE-APACHE", include_str!("../../LICENSE-APACHE")),
-        File::new("CMakeLists.txt", renderer.render("CMakeLists.txt")?),
-        File::new("model.bin", model::write(network)?),
-        File::new("example/main.c", renderer.render("main.c")?),
-        File::new(format!("include/{}.h", info.name), renderer.render("network.h")?),
-        File::new("src/network.c", renderer.render("network.c")?),
-        File::new("src/golden.c", renderer.render("golden.c")?),
-        File::new("src/weights.h", renderer.render("weights.h")?),
-        File::new("src/weights.S", renderer.render("weights.S")?),
+        File::new("model.bin", model),
+        File::new("model.onnx", onnx),
+        File::new("policy.json", policy::write(spec, graph, policy)),
+        File::new("haq.json", policy::write_haq(graph, policy)),
+        File::new("report.json", report.json()),
+        File::new("report.html", report.html()?),
         File::new("src/weights.c", renderer.render_with("weights.c", &bytes_as_words(&section))?),
         File::new("src/weights.bin", section),
     ];
+    for (template, path) in RENDERED {
+        files.push(File::new(path.replace("NAME", name), renderer.render(template)?));
+    }
     if network.labels.is_some() {
         files.push(File::new("src/labels.c", renderer.render("labels.c")?));
     }
-    files.extend(sources.iter().map(|source| {
-        let folder = if source.name == PUBLIC_HEADER { "include" } else { "src" };
-        File::new(format!("{folder}/{}", source.name), source.text)
-    }));
+    files.extend(sources.iter().map(|source| File::new(format!("src/{}", source.name), source.text)));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }

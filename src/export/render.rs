@@ -1,22 +1,38 @@
 //! Descriptions to text, by the templates in `templates/`.
 
-use super::{ExportError, describe::Description};
-use minijinja::{Environment, UndefinedBehavior, context, syntax::SyntaxConfig, value::Serde, value::Value};
+use super::ExportError;
+use minijinja::{
+    AutoEscape, Environment, UndefinedBehavior, context, syntax::SyntaxConfig, value::Serde, value::Value,
+};
+use serde::Serialize;
 
-/// Templates by the name of the file they make.
-const TEMPLATES: [(&str, &str); 9] = [
-    ("README.md", include_str!("templates/README.md")),
-    ("CMakeLists.txt", include_str!("templates/CMakeLists.txt")),
-    ("main.c", include_str!("templates/main.c")),
-    ("network.h", include_str!("templates/network.h")),
-    ("network.c", include_str!("templates/network.c")),
-    ("golden.c", include_str!("templates/golden.c")),
-    ("labels.c", include_str!("templates/labels.c")),
-    ("weights.h", include_str!("templates/weights.h")),
-    ("weights.c", include_str!("templates/weights.c")),
+macro_rules! templates {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!("templates/", $name)))),*]
+    };
+}
+
+/// Templates by the name of their file.
+const TEMPLATES: [(&str, &str); 18] = templates![
+    "CMakeLists.txt"
+    "Kconfig"
+    "README.md"
+    "classify.ino"
+    "golden.c"
+    "labels.c"
+    "library.json"
+    "library.properties"
+    "main.c"
+    "module.yml"
+    "network.c"
+    "network.h"
+    "package.pdsc"
+    "report.html"
+    "weights.S"
+    "weights.c"
+    "weights.h"
+    "zephyr.cmake"
 ];
-/// In C's preprocessor and the assembler.
-const ASSEMBLY: (&str, &str) = ("weights.S", include_str!("templates/weights.S"));
 
 /// Templates and what they speak of.
 pub struct Renderer {
@@ -26,7 +42,7 @@ pub struct Renderer {
 
 impl Renderer {
     /// Parses the templates.
-    pub fn new(description: &Description) -> Result<Self, ExportError> {
+    pub fn new(subject: &impl Serialize) -> Result<Self, ExportError> {
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
@@ -36,11 +52,14 @@ impl Renderer {
             .map_err(failure)?;
         environment.set_syntax(syntax);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|name| {
+            if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+        });
         environment.add_filter("grouped", grouped);
-        for (name, text) in TEMPLATES.into_iter().chain([ASSEMBLY]) {
+        for (name, text) in TEMPLATES {
             environment.add_template(name, text).map_err(failure)?;
         }
-        Ok(Self { environment, subject: Value::from(Serde(description)) })
+        Ok(Self { environment, subject: Value::from(Serde(subject)) })
     }
 
     /// The text of a file.

@@ -1,12 +1,55 @@
 //! The firmware package of a measured policy.
 
 use super::Tally;
-use crate::export::{self, Accuracy, ExportError, GoldenImage, PackageInfo, identifier};
+use crate::export::onnx::{self, Outputs};
+use crate::export::{
+    self, Accuracy, ExportError, GoldenImage, PackageInfo, Report, identifier, model, policy,
+};
 use crate::link::Link;
 use crate::quant::QuantizedNetwork;
+use serde::{Deserialize, Serialize};
 
 /// Images of the self-test.
 const GOLDEN: usize = 4;
+
+/// A file to hand over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Artefact {
+    /// Everything: the firmware package.
+    Package,
+    /// The network in one file.
+    Model,
+    /// The same for ONNX Runtime.
+    Onnx,
+    /// What it takes and where it came from, for people.
+    Report,
+    /// The same for programs.
+    ReportJson,
+    /// The width of every tensor, by name.
+    Policy,
+    /// The same as HAQ's `strategy` list.
+    Haq,
+}
+
+impl Artefact {
+    /// All of them, in the order in which they are offered.
+    pub const ALL: [Self; 7] =
+        [Self::Package, Self::Model, Self::Onnx, Self::Report, Self::ReportJson, Self::Policy, Self::Haq];
+
+    /// The file name of a network's artefact; `name` is that of its package.
+    pub fn file_name(self, name: &str) -> String {
+        let ending = match self {
+            Self::Package => ".zip",
+            Self::Model => ".bin",
+            Self::Onnx => ".onnx",
+            Self::Report => "-report.html",
+            Self::ReportJson => "-report.json",
+            Self::Policy => "-policy.json",
+            Self::Haq => "-haq.json",
+        };
+        format!("{name}{ending}")
+    }
+}
 
 /// What a package is made of, besides the network. The same parts give the same bytes in the browser and on the
 /// command line.
@@ -36,13 +79,36 @@ impl Package<'_> {
         identifier(&self.link.spec.to_string())
     }
 
+    /// One of the files that the package is made of, or the package itself.
+    ///
+    /// # Errors
+    /// If the network cannot be exported; see [`export::package()`].
+    pub fn artefact(&self, network: &QuantizedNetwork, artefact: Artefact) -> Result<Vec<u8>, ExportError> {
+        let QuantizedNetwork { spec, graph, policy, .. } = network;
+        Ok(match artefact {
+            Artefact::Package => self.zip(network)?,
+            Artefact::Model => model::write(network)?,
+            Artefact::Onnx => onnx::write(network, Outputs::Logits)?,
+            Artefact::Report => Report::of(network, &self.info())?.html()?.into(),
+            Artefact::ReportJson => Report::of(network, &self.info())?.json().into(),
+            Artefact::Policy => policy::write(spec, graph, policy).into(),
+            Artefact::Haq => policy::write_haq(graph, policy).into(),
+        })
+    }
+
     /// The zip archive.
     ///
     /// # Errors
-    /// If the network cannot be exported; see [`export::package`].
+    /// If the network cannot be exported; see [`export::package()`].
     pub fn zip(&self, network: &QuantizedNetwork) -> Result<Vec<u8>, ExportError> {
+        let golden = self.calibration.iter().zip(self.targets).take(GOLDEN);
+        let golden: Vec<_> = golden.map(|(pixels, &label)| GoldenImage { pixels, label }).collect();
+        export::package(network, &self.info(), &golden)
+    }
+
+    fn info(&self) -> PackageInfo {
         let accuracy = |tally: Tally| Accuracy { correct: tally.correct, images: tally.images };
-        let info = PackageInfo {
+        PackageInfo {
             name: self.name(),
             link: Some(self.link.encode()),
             device: self.device.map(str::to_owned),
@@ -51,9 +117,8 @@ impl Package<'_> {
             float_accuracy: self.float.map(accuracy),
             weights_sha256: Some(self.weights_sha256.to_owned()),
             images: Some(self.images.to_owned()),
-        };
-        let golden = self.calibration.iter().zip(self.targets).take(GOLDEN);
-        let golden: Vec<_> = golden.map(|(pixels, &label)| GoldenImage { pixels, label }).collect();
-        export::package(network, &info, &golden)
+            allocator: Some(self.link.allocator.to_string()),
+            seed: Some(self.link.seed),
+        }
     }
 }

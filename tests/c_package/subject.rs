@@ -1,5 +1,7 @@
 //! Networks to export, with images and the logits that Rust computes for them.
 
+#![allow(dead_code, reason = "tests each take what they need")]
+
 use crate::packaged::{exportable_network, noise};
 use bitsmith::infer::{Engine, Workspace, reference};
 use bitsmith::quant::QuantizedNetwork;

@@ -32,9 +32,9 @@ impl Unpacked {
         Self(folder.join(NAME))
     }
 
-    /// Folders of headers, and of weights.bin for the assembler.
-    pub fn includes(&self) -> [PathBuf; 2] {
-        ["include", "src"].map(|folder| self.0.join(folder))
+    /// The folder of headers, and of weights.bin for the assembler.
+    pub fn includes(&self) -> [PathBuf; 1] {
+        [self.0.join("src")]
     }
 
     /// Sources of the runtime.

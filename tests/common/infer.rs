@@ -109,7 +109,7 @@ fn random_layer(random: &mut Random) -> Graph {
 }
 
 /// Any multiplier and shift that the contract knows, of either sign.
-fn wild_requantizer(random: &mut Random) -> Requantizer {
+pub fn wild_requantizer(random: &mut Random) -> Requantizer {
     let magnitude = random.within(1 << 30, (1 << 31) - 1) as i32;
     let multiplier = if random.one_in(2) { magnitude } else { -magnitude };
     Requantizer {
@@ -188,7 +188,7 @@ pub fn uniform_network(name: &str, classes: u64, weights: Bits, activations: Bit
     network_with(spec, graph, policy, &mut Random(1))
 }
 
-fn network_with(spec: Spec, graph: Graph, policy: Policy, random: &mut Random) -> QuantizedNetwork {
+pub fn network_with(spec: Spec, graph: Graph, policy: Policy, random: &mut Random) -> QuantizedNetwork {
     let tensors: Vec<Quantizer> = (0..graph.tensors.len())
         .map(|tensor| {
             let bits = policy.activation(tensor);

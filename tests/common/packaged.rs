@@ -50,6 +50,8 @@ pub fn packaged(network: &mut QuantizedNetwork) -> Vec<u8> {
         float_accuracy: Some(Accuracy { correct: 2, images: 3 }),
         weights_sha256: Some("00".repeat(32)),
         images: Some("noise".into()),
+        allocator: Some("rule".into()),
+        seed: Some(7),
     };
     let images = noise(network, 2);
     let images: Vec<_> = images.iter().map(|pixels| GoldenImage { pixels, label: 1 }).collect();

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 #include "{{ name }}.h"
-#include "weights.h"
+#include "{{ name }}_weights.h"
 
 /* Places in the weights' section, in bytes from its start. */
 #define WEIGHTS(offset) ((const uint8_t *){{ name }}_weights + (offset))

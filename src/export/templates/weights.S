@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
-#include "weights.h"
+#include "{{ name }}_weights.h"
 
 #if !{{ upper }}_WEIGHTS_IN_C
     .section .rodata.{{ name }}_weights, "a", %progbits

@@ -1,0 +1,295 @@
+//! The operations of each layer.
+
+use super::exact::{self, Form, Span};
+use super::graph::{Attribute, Builder};
+use super::proto::DataType;
+use crate::{
+    export::{ExportError, packed::pack},
+    infer::Reach,
+    net::{Layer, LayerId, Op, Shape, TensorId, Window},
+    quant::{AddRequantizer, Bits, Kernel, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer},
+};
+
+/// What is added before a division so that nothing is negative: 2^62.
+const LIFT: i64 = 1 << 62;
+
+/// Sizes of the image, `[N, h, w, 3]`.
+pub fn image_shape(network: &QuantizedNetwork) -> [Option<usize>; 4] {
+    let Shape { height, width, channels } = network.graph.image().shape;
+    [None, Some(height), Some(width), Some(channels)]
+}
+
+/// Sizes of a layer's output, `[N, c, h, w]`.
+pub fn tensor_shape(network: &QuantizedNetwork, tensor: TensorId) -> [Option<usize>; 4] {
+    let Shape { height, width, channels } = network.graph.tensors[tensor].shape;
+    [None, Some(channels), Some(height), Some(width)]
+}
+
+/// Names of all tensors in the graph, by [`TensorId`]: their own, but `image/channels_first` and `logits`.
+pub fn names(network: &QuantizedNetwork) -> Vec<String> {
+    let mut names: Vec<String> = network.graph.tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    names[0] = "image/channels_first".into();
+    names[network.graph.logits()] = "logits".into();
+    names
+}
+
+/// The image as layers read it.
+pub fn image(builder: &mut Builder, names: &[String]) {
+    builder.node("Transpose", &["image"], &names[0], &[Attribute::Ints("perm", vec![0, 3, 1, 2])]);
+}
+
+/// Appends a layer.
+///
+/// # Errors
+/// If its sums are too large to be exact.
+pub fn layer(
+    builder: &mut Builder,
+    network: &QuantizedNetwork,
+    names: &[String],
+    id: LayerId,
+) -> Result<(), ExportError> {
+    let subject = &network.graph.layers[id];
+    let inputs: Vec<&str> = subject.inputs.iter().map(|&input| names[input].as_str()).collect();
+    let mut writer = Writer {
+        builder,
+        network,
+        layer: subject,
+        prefix: format!("{}/", subject.name),
+        output: &names[subject.output],
+    };
+    match &network.layers[id] {
+        QuantizedLayer::Kernel(kernel) => writer.kernel(inputs[0], kernel)?,
+        QuantizedLayer::Pool(requantizer) => writer.pool(inputs[0], requantizer),
+        QuantizedLayer::Add(requantizer) => writer.add([inputs[0], inputs[1]], requantizer),
+    }
+    Ok(())
+}
+
+/// Writes one layer.
+struct Writer<'a> {
+    builder: &'a mut Builder,
+    network: &'a QuantizedNetwork,
+    layer: &'a Layer,
+    /// What names of tensors inside of the layer begin with.
+    prefix: String,
+    output: &'a str,
+}
+
+impl Writer<'_> {
+    /// Convolution, depthwise convolution, linear layer.
+    fn kernel(&mut self, input: &str, kernel: &Kernel) -> Result<(), ExportError> {
+        let graph = &self.network.graph;
+        let padded = self.layer.window().is_some_and(|window| window.pads != Default::default());
+        // Without padding no code stands for what is outside.
+        let pad_codes: &[u8] = if padded { &kernel.pad_codes } else { &[0] };
+        let reach = Reach::of_channels(&kernel.weights, &kernel.zero_points);
+        let form = exact::form(&reach, self.span(pad_codes)).ok_or_else(|| ExportError::Layer {
+            layer: self.layer.name.clone(),
+            problem: "has sums that ONNX's operators cannot compute exactly",
+        })?;
+        let weights = self.weights(kernel);
+        let centred = self.centred(input, pad_codes);
+        let sum = match form {
+            Form::Whole => self.convolution("sum", &centred, &weights),
+            Form::Halves => self.halves(&centred, &weights),
+        };
+        let per_pixel = graph.weight_elements(self.layer) / graph.output_shape(self.layer).channels;
+        let bias = |(channel, r): (usize, &Requantizer)| {
+            let row = &kernel.weights[channel * per_pixel..][..per_pixel];
+            i64::from(r.bias) + self.padding_share(row, kernel.zero_points[channel], channel, pad_codes)
+        };
+        let biases: Vec<i64> = kernel.requantizers.iter().enumerate().map(bias).collect();
+        self.requantize(&sum, &biases, &kernel.requantizers);
+        Ok(())
+    }
+
+    /// The values that the input takes after its pad code was subtracted.
+    fn span(&self, pad_codes: &[u8]) -> Span {
+        let input = self.layer.inputs[0];
+        let largest = if input == 0 { u8::MAX } else { self.network.tensors[input].bits.max_code() };
+        let least = |codes: &[u8]| codes.iter().min().copied().unwrap_or(0);
+        let most = |codes: &[u8]| codes.iter().max().copied().unwrap_or(0);
+        let low = -i64::from(most(pad_codes));
+        Span { low, high: (i64::from(largest) - i64::from(least(pad_codes))).max(0) }
+    }
+
+    /// Weights as real numbers: differences from their zero point. Codes `[c_out, c_in, k, k]`.
+    fn weights(&mut self, kernel: &Kernel) -> String {
+        let (codes, dims) = self.channels_first(kernel);
+        let channels = dims[0];
+        let data_type = unsigned(kernel.bits);
+        // One row: ONNX pads the whole tensor, not its rows.
+        let (weight, zero_point) = (self.named("weight"), self.named("weight_zero_point"));
+        self.builder.constant(&weight, data_type, &dims, pack(&codes, codes.len(), kernel.bits));
+        let zero_points = pack(&kernel.zero_points, channels, kernel.bits);
+        self.builder.constant(&zero_point, data_type, &[channels], zero_points);
+        let scale = format!("ones/{channels}");
+        self.builder.floats(&scale, &[channels], std::iter::repeat_n(1.0, channels));
+        let difference = self.named("weight_difference");
+        let inputs = [weight.as_str(), &scale, &zero_point];
+        self.builder.node("DequantizeLinear", &inputs, &difference, &[Attribute::Int("axis", 0)]);
+        difference
+    }
+
+    /// The codes with input channels before the window, and the shape.
+    fn channels_first(&self, kernel: &Kernel) -> (Vec<u8>, [usize; 4]) {
+        let shape = self.network.graph.weight_shape(self.layer);
+        let [outputs, height, width, inputs] = shape.unwrap_or_default();
+        let taps = height * width;
+        let code = |(output, input, tap)| kernel.weights[(output * taps + tap) * inputs + input];
+        let places =
+            (0..outputs).flat_map(|o| (0..inputs).flat_map(move |i| (0..taps).map(move |tap| (o, i, tap))));
+        (places.map(code).collect(), [outputs, inputs, height, width])
+    }
+
+    /// The input as real numbers, its pad code subtracted if it is not zero.
+    fn centred(&mut self, input: &str, pad_codes: &[u8]) -> String {
+        let real = self.named("input");
+        self.builder.cast(input, &real, DataType::Float);
+        if pad_codes.iter().all(|&code| code == 0) {
+            return real;
+        }
+        let (pad, centred) = (self.named("pad"), self.named("centred"));
+        let codes = pad_codes.iter().map(|&code| f32::from(code));
+        self.builder.floats(&pad, &[1, pad_codes.len(), 1, 1], codes);
+        self.builder.node("Sub", &[&real, &pad], &centred, &[]);
+        centred
+    }
+
+    /// What the subtracted pad codes take from the sum of an output channel: `sum pad (w - zero_point)`.
+    fn padding_share(&self, row: &[u8], zero_point: u8, channel: usize, pad_codes: &[u8]) -> i64 {
+        let depthwise = matches!(self.layer.op, Op::Depthwise(..));
+        let inputs = if depthwise { 1 } else { self.network.graph.input_shape(self.layer).channels };
+        let share = |(at, &weight): (usize, &u8)| {
+            let input = if depthwise { channel } else { at % inputs };
+            let pad = pad_codes[input % pad_codes.len()];
+            i64::from(pad) * (i64::from(weight) - i64::from(zero_point))
+        };
+        row.iter().enumerate().map(share).sum()
+    }
+
+    /// The sum of products in INT64.
+    fn convolution(&mut self, name: &str, input: &str, weights: &str) -> String {
+        let graph = &self.network.graph;
+        let window = self.layer.window();
+        let Window { kernel, stride, pads } =
+            window.unwrap_or(Window { kernel: 1, stride: 1, pads: Default::default() });
+        let depthwise = matches!(self.layer.op, Op::Depthwise(..));
+        let group = if depthwise { graph.output_shape(self.layer).channels } else { 1 };
+        let ints = |values: &[usize]| values.iter().map(|&value| value as i64).collect();
+        let attributes = [
+            Attribute::Int("group", group as i64),
+            Attribute::Ints("kernel_shape", ints(&[kernel, kernel])),
+            Attribute::Ints("pads", ints(&[pads.top, pads.left, pads.bottom, pads.right])),
+            Attribute::Ints("strides", ints(&[stride, stride])),
+        ];
+        let (real, sum) = (self.named(&format!("{name}_real")), self.named(name));
+        self.builder.node("Conv", &[input, weights], &real, &attributes);
+        self.builder.cast(&real, &sum, DataType::Int64);
+        sum
+    }
+
+    /// The same from an input in two parts, for sums beyond 24 bits.
+    fn halves(&mut self, input: &str, weights: &str) -> String {
+        self.builder.floats("sixteenth", &[], std::iter::once(0.0625));
+        self.builder.floats("sixteen", &[], std::iter::once(16.0));
+        self.builder.int("sixteen_int", 16);
+        let [scaled, high, rest, low] = ["scaled", "high", "rest", "low"].map(|name| self.named(name));
+        self.builder.node("Mul", &[input, "sixteenth"], &scaled, &[]);
+        self.builder.node("Floor", &[&scaled], &high, &[]);
+        self.builder.node("Mul", &[&high, "sixteen"], &rest, &[]);
+        self.builder.node("Sub", &[input, &rest], &low, &[]);
+        let high = self.convolution("sum_high", &high, weights);
+        let low = self.convolution("sum_low", &low, weights);
+        let (shifted, sum) = (self.named("sum_shifted"), self.named("sum"));
+        self.builder.node("Mul", &[&high, "sixteen_int"], &shifted, &[]);
+        self.builder.node("Add", &[&shifted, &low], &sum, &[]);
+        sum
+    }
+
+    /// Sum of each channel's codes, then as any layer.
+    fn pool(&mut self, input: &str, requantizer: &Requantizer) {
+        let (codes, sum) = (self.named("input"), self.named("sum"));
+        self.builder.cast(input, &codes, DataType::Int64);
+        self.builder.ints("rows_and_columns", &[2], [2, 3].into_iter());
+        self.builder.node("ReduceSum", &[&codes, "rows_and_columns"], &sum, &[Attribute::Int("keepdims", 1)]);
+        self.requantize(&sum, &[i64::from(requantizer.bias)], std::slice::from_ref(requantizer));
+    }
+
+    /// Bias, factor, zero point and clamp; one requantizer per channel or one for all.
+    fn requantize(&mut self, sum: &str, biases: &[i64], requantizers: &[Requantizer]) {
+        let dims = [1, requantizers.len(), 1, 1];
+        let [bias, multiplier] = ["bias", "multiplier"].map(|name| self.named(name));
+        self.builder.ints(&bias, &dims, biases.iter().copied());
+        self.builder.ints(&multiplier, &dims, requantizers.iter().map(|r| i64::from(r.multiplier)));
+        let [accumulator, product] = ["accumulator", "product"].map(|name| self.named(name));
+        self.builder.node("Add", &[sum, &bias], &accumulator, &[]);
+        self.builder.node("Mul", &[&accumulator, &multiplier], &product, &[]);
+        self.builder.int("lift", LIFT);
+        let lifted = self.named("lifted");
+        self.builder.node("Add", &[&product, "lift"], &lifted, &[]);
+        let shifts: Vec<u8> = requantizers.iter().map(|r| r.shift).collect();
+        self.floor(&lifted, &shifts);
+    }
+
+    /// `a * m_a + b * m_b + offset`, then as any layer.
+    fn add(&mut self, inputs: [&str; 2], requantizer: &AddRequantizer) {
+        let AddRequantizer { multipliers, offset, shift } = *requantizer;
+        let mut terms = Vec::new();
+        for ((input, multiplier), side) in inputs.into_iter().zip(multipliers).zip(["a", "b"]) {
+            let [codes, factor, term] =
+                ["input", "multiplier", "term"].map(|name| self.named(&format!("{name}_{side}")));
+            self.builder.cast(input, &codes, DataType::Int64);
+            self.builder.int(&factor, i64::from(multiplier));
+            self.builder.node("Mul", &[&codes, &factor], &term, &[]);
+            terms.push(term);
+        }
+        let [sum, lift, lifted] = ["sum", "lifted_offset", "lifted"].map(|name| self.named(name));
+        self.builder.node("Add", &[&terms[0], &terms[1]], &sum, &[]);
+        self.builder.int(&lift, i64::from(offset) + LIFT);
+        self.builder.node("Add", &[&sum, &lift], &lifted, &[]);
+        self.floor(&lifted, &[shift]);
+    }
+
+    /// From numbers raised by [`LIFT`] to codes or logits: `floor(x / 2^shift)`, zero point, clamp.
+    fn floor(&mut self, lifted: &str, shifts: &[u8]) {
+        let dims = [1, shifts.len(), 1, 1];
+        let is_add = self.layer.op == Op::Add;
+        let is_logits = self.layer.output == self.network.graph.logits();
+        let Quantizer { zero_point, bits, .. } = self.network.tensors[self.layer.output];
+        // An add's offset holds the zero point.
+        let zero_point = if is_add || is_logits { 0 } else { i64::from(zero_point) };
+        let [divisor, offset] = ["divisor", "offset"].map(|name| self.named(name));
+        self.builder.ints(&divisor, &dims, shifts.iter().map(|&shift| 1 << shift));
+        self.builder.ints(&offset, &dims, shifts.iter().map(|&shift| zero_point - (LIFT >> shift)));
+        let [quotient, value] = ["quotient", "value"].map(|name| self.named(name));
+        self.builder.node("Div", &[lifted, &divisor], &quotient, &[]);
+        self.builder.node("Add", &[&quotient, &offset], &value, &[]);
+        if is_logits {
+            let logits = self.named("logits");
+            self.builder.cast(&value, &logits, DataType::Int32);
+            self.builder.node("Flatten", &[&logits], self.output, &[Attribute::Int("axis", 1)]);
+        } else {
+            let most = format!("largest_code/{bits}");
+            self.builder.floats("smallest_code", &[], std::iter::once(0.0));
+            self.builder.floats(&most, &[], std::iter::once(f32::from(bits.max_code())));
+            let [real, code] = ["real", "code"].map(|name| self.named(name));
+            self.builder.cast(&value, &real, DataType::Float);
+            self.builder.node("Clip", &[&real, "smallest_code", &most], &code, &[]);
+            self.builder.cast(&code, self.output, DataType::Uint8);
+        }
+    }
+
+    fn named(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
+
+/// The type of codes of a width.
+fn unsigned(bits: Bits) -> DataType {
+    match bits {
+        Bits::B2 => DataType::Uint2,
+        Bits::B4 => DataType::Uint4,
+        Bits::B8 => DataType::Uint8,
+    }
+}
