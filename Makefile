@@ -83,7 +83,7 @@ test-peers: ## exports in ONNX Runtime, PlatformIO and other people's build syst
 	$(STEP) "comparisons with peers" $(CARGO_TEST) $(addprefix --test ,$(PEER_SUITES))
 
 bench: ## benchmarks
-	@.ci/tools rust
+	@.ci/tools rust c
 	$(STEP) "benchmarks" cargo bench --benches
 
 docs: ## the crate's documentation

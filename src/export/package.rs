@@ -87,7 +87,7 @@ const RENDERED: [(&str, &str); 15] = [
     ("classify.ino", "examples/classify/classify.ino"),
     ("network.h", "src/NAME.h"),
     ("network.c", "src/network.c"),
-    ("golden.c", "src/golden.c"),
+    ("golden.S", "src/golden.S"),
     ("weights.h", "src/NAME_weights.h"),
     ("weights.S", "src/weights.S"),
 ];
@@ -123,6 +123,7 @@ fn files(
     check::check(network)?;
     let vectors = GoldenVector::all(network, images)?;
     let section = blob::write(network);
+    let images = vectors.iter().flat_map(|vector| vector.pixels.iter().copied()).collect::<Vec<u8>>();
     let sources = runtime::sources(&network.graph);
 
     let description = Description::new(network, info, &vectors, &sources, &section);
@@ -143,6 +144,8 @@ fn files(
         File::new("report.html", report.html()?),
         File::new("src/weights.c", renderer.render_with("weights.c", &bytes_as_words(&section))?),
         File::new("src/weights.bin", section),
+        File::new("src/golden.c", renderer.render_with("golden.c", &bytes_as_words(&images))?),
+        File::new("src/golden.bin", images),
     ];
     for (template, path) in RENDERED {
         files.push(File::new(path.replace("NAME", name), renderer.render(template)?));

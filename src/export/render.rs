@@ -13,11 +13,12 @@ macro_rules! templates {
 }
 
 /// Templates by the name of their file.
-const TEMPLATES: [(&str, &str); 18] = templates![
+const TEMPLATES: [(&str, &str); 19] = templates![
     "CMakeLists.txt"
     "Kconfig"
     "README.md"
     "classify.ino"
+    "golden.S"
     "golden.c"
     "labels.c"
     "library.json"

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 #include "{{ name }}.h"
+#include "{{ name }}_weights.h"
 
 #if {{ upper }}_SELF_TEST
 
@@ -21,25 +22,23 @@ static const layer_output outputs[{{ upper }}_LAYERS] = {
 {% endfor %}
 };
 
-/* Images, little-endian. */
-{% for image in golden %}
-static const uint32_t image_{{ loop.index0 }}[{{ image.words }}] = {
-{{ image.image -}}
-};
-{% endfor %}
-
-/* An image and what comes of it. */
+/* What comes of an image. */
 typedef struct {
-    const uint32_t *image;
     int32_t label;                          /* its class */
     int32_t found;                          /* the class that the network finds */
     uint32_t checksums[{{ upper }}_LAYERS]; /* CRC-32 of each layer's output */
     int32_t logits[{{ upper }}_CLASSES];
 } golden_vector;
 
+#if {{ upper }}_WEIGHTS_IN_C
+const uint32_t {{ name }}_golden_images[{{ (golden|length) * input_bytes // 4 }}] = {
+{{ table -}}
+};
+#endif
+
 static const golden_vector golden[{{ upper }}_GOLDEN_IMAGES] = {
 {% for image in golden %}
-    {image_{{ loop.index0 }}, {{ image.label }}, {{ image.found }},
+    {{ '{' }}{{ image.label }}, {{ image.found }},
     {
 {{ image.checksums -}}
     },
@@ -67,7 +66,7 @@ static uint32_t checksum(const uint8_t *bytes, uint32_t count)
 
 const uint8_t *{{ name }}_golden_image(uint32_t image)
 {
-    return (const uint8_t *)golden[image].image;
+    return (const uint8_t *){{ name }}_golden_images + image * {{ upper }}_INPUT_BYTES;
 }
 
 int32_t {{ name }}_golden_label(uint32_t image)
@@ -80,10 +79,11 @@ int32_t {{ name }}_golden_class(uint32_t image)
     return golden[image].found;
 }
 
-/* Runs one golden image; returns the number of the first layer that differs, or {{ upper }}_LAYERS. */
-static uint32_t first_difference(const golden_vector *expected, void *arena)
+/* Runs a golden image; returns the number of the first layer that differs, or {{ upper }}_LAYERS. */
+static uint32_t first_difference(uint32_t image, void *arena)
 {
-    memcpy({{ name }}_input(arena), expected->image, {{ upper }}_INPUT_BYTES);
+    const golden_vector *const expected = &golden[image];
+    memcpy({{ name }}_input(arena), {{ name }}_golden_image(image), {{ upper }}_INPUT_BYTES);
     for (uint32_t layer = 0; layer < {{ upper }}_LAYERS; layer++) {
         const uint8_t *const output = (const uint8_t *)arena + outputs[layer].offset;
         if ({{ name }}_run_layer(arena, layer) != BS_OK
@@ -106,7 +106,7 @@ const char *{{ name }}_self_test(void *arena)
         return "arena";
     }
     for (uint32_t image = 0; image < {{ upper }}_GOLDEN_IMAGES; image++) {
-        const uint32_t layer = first_difference(&golden[image], arena);
+        const uint32_t layer = first_difference(image, arena);
         if (layer < {{ upper }}_LAYERS) {
             return outputs[layer].name;
         }

@@ -7,7 +7,8 @@
 #define {{ upper }}_WEIGHTS_H
 
 /* How the section gets into the firmware: 0 for weights.S, which takes in weights.bin as it is; 1 for the table of
-   weights.c, for toolchains without GNU assembler. The other file then compiles to nothing. */
+   weights.c, for toolchains without GNU assembler. The other file then compiles to nothing. The same holds for the
+   images of the self-test, golden.S and golden.c. */
 #ifndef {{ upper }}_WEIGHTS_IN_C
 #define {{ upper }}_WEIGHTS_IN_C 0
 #endif
@@ -18,6 +19,9 @@
 
 /* Packed weights and parameters of all layers, little-endian. */
 extern const uint32_t {{ name }}_weights[{{ section_bytes // 4 }}];
+
+/* Images of the self-test, rows of pixels of red, green and blue. */
+extern const uint32_t {{ name }}_golden_images[{{ (golden|length) * input_bytes // 4 }}];
 
 #endif
 
