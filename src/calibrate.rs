@@ -10,21 +10,29 @@
 //!
 //! The correction costs nothing on the device: it goes into the multipliers and biases that are there anyway.
 
+mod coding;
+mod convert;
 mod moments;
 mod observe;
 mod quantize;
+mod sums;
 mod walk;
 
+pub use coding::Codings;
+pub use convert::{Conversion, LayerIntegers, SumsWanted};
 pub use moments::Moments;
 pub use observe::{Calibration, Observer};
 pub use quantize::Quantization;
+pub use sums::SumMoments;
+pub use walk::Walk;
 
 use crate::float::FloatError;
 use crate::infer::InferError;
 use crate::quant::{Granularity, RangeMethod, RequantizerError, WeightRange};
+use serde::{Deserialize, Serialize};
 
 /// How a network is quantized.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// What shares a weight scale.
     pub granularity: Granularity,

@@ -15,10 +15,12 @@ mod predict;
 mod reach;
 pub mod reference;
 mod requantize;
+mod step;
 
 pub use check::{InferError, check_network};
-pub use engine::{Engine, EngineLayer, Workspace};
+pub use engine::{Engine, Workspace};
 pub use kernel::{PreparedKernel, Scratch};
 pub use predict::{argmax, top};
 pub use reach::Reach;
 pub use requantize::{RowRequantizer, requantize_row};
+pub use step::{EngineLayer, EngineStep};

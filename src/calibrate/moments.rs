@@ -1,7 +1,9 @@
 //! Mean and deviation of each channel.
 
+use serde::{Deserialize, Serialize};
+
 /// Count, sum and sum of squares of the values of each channel.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     count: u64,
     sums: Vec<f64>,

@@ -5,9 +5,10 @@ use crate::float::FloatNetwork;
 use crate::net::Model;
 use crate::parallel;
 use crate::quant::Histogram;
+use serde::{Deserialize, Serialize};
 
 /// A float network's behaviour on the calibration images: all that quantization needs to know of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// How to quantize.
     pub settings: Settings,

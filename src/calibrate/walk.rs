@@ -1,92 +1,102 @@
-//! The calibration images on their way through the network in integers.
+//! Calibration images on their way through the network in integers.
 
-use crate::infer::{PreparedKernel, RowRequantizer, Scratch};
-use crate::net::{Graph, LayerId};
-use crate::parallel;
-use crate::quant::{QuantizedLayer, Quantizer};
+use super::{SumMoments, SumsWanted};
+use crate::infer::{EngineStep, Scratch};
+use crate::net::{Graph, LayerId, TensorId};
 
-use super::Moments;
+/// Sums of an image up to this many bytes are kept from [`Walk::sums`] for [`Walk::advance`]; beyond, they are
+/// quicker computed again than written to memory and read.
+const KEPT: usize = 1 << 16;
 
-/// The codes of one image.
-pub(super) struct Walker {
-    /// By tensor; empty before they are computed and after their last use.
-    codes: Vec<Vec<u8>>,
+/// Some images, layer by layer.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    images: Vec<Image>,
     scratch: Scratch,
 }
 
-impl Walker {
-    /// An image before the first layer.
-    pub(super) fn new(graph: &Graph, image: &[u8]) -> Self {
-        let mut codes = vec![Vec::new(); graph.tensors.len()];
-        codes[0] = image.to_vec();
-        Self { codes, scratch: Scratch::default() }
-    }
+#[derive(Clone, Debug)]
+struct Image {
+    /// Codes by tensor; empty before they are computed and after their last use.
+    codes: Vec<Vec<u8>>,
+    /// Sums of the layer at hand, if they are few.
+    sums: Vec<i32>,
 }
 
-/// Statistics of a layer's sums `x_q * (w_q - w_zero_point)` over all images, per output channel.
-pub(super) fn sums(
-    graph: &Graph,
-    id: LayerId,
-    prepared: &PreparedKernel,
-    pad_codes: &[u8],
-    walkers: &mut [Walker],
-) -> Moments {
-    let layer = &graph.layers[id];
-    let channels = graph.output_shape(layer).channels;
-    let one = |walker: &mut Walker| {
-        let mut moments = Moments::new(channels);
-        let Walker { codes, scratch } = walker;
-        prepared.sums(&codes[layer.inputs[0]], pad_codes, scratch, |_, row| moments.add(row));
-        moments
-    };
-    let mut all = Moments::new(channels);
-    for moments in parallel::map(walkers, one) {
-        all.merge(&moments);
+impl Walk {
+    /// Images before the first layer.
+    pub fn new<I: AsRef<[u8]>>(graph: &Graph, images: &[I]) -> Self {
+        let image = |pixels: &I| {
+            let mut codes = vec![Vec::new(); graph.tensors.len()];
+            codes[0] = pixels.as_ref().to_vec();
+            Image { codes, sums: Vec::new() }
+        };
+        Self { images: images.iter().map(image).collect(), scratch: Scratch::default() }
     }
-    all
-}
 
-/// Computes a layer's output codes for all images and forgets inputs that nobody reads again.
-pub(super) fn advance(
-    graph: &Graph,
-    id: LayerId,
-    quantized: &QuantizedLayer,
-    output: &Quantizer,
-    walkers: &mut [Walker],
-) {
-    let layer = &graph.layers[id];
-    let shape = graph.output_shape(layer);
-    let prepared = match quantized {
-        QuantizedLayer::Kernel(kernel) => {
-            let prepared = PreparedKernel::new(graph, id, &kernel.weights, &kernel.zero_points);
-            let requantizer = RowRequantizer::new(&kernel.requantizers, output.zero_point, output.bits);
-            Some((kernel, prepared, requantizer))
-        }
-        _ => None,
-    };
-    parallel::map(walkers, |walker| {
-        let mut codes = vec![0; shape.elements()];
-        let input = &walker.codes[layer.inputs[0]];
-        if let Some((kernel, prepared, requantizer)) = &prepared {
-            let row_len = shape.width * shape.channels;
-            prepared.sums(input, &kernel.pad_codes, &mut walker.scratch, |y, sums| {
-                requantizer.apply(sums, &mut codes[y * row_len..][..row_len]);
+    /// Images that already have codes for some tensors: `codes` gives those of an image, each with its tensor.
+    pub fn with_codes(
+        graph: &Graph,
+        images: usize,
+        codes: impl Fn(usize) -> Vec<(TensorId, Vec<u8>)>,
+    ) -> Self {
+        let image = |number| {
+            let mut image = Image { codes: vec![Vec::new(); graph.tensors.len()], sums: Vec::new() };
+            for (tensor, codes) in codes(number) {
+                image.codes[tensor] = codes;
+            }
+            image
+        };
+        Self { images: (0..images).map(image).collect(), scratch: Scratch::default() }
+    }
+
+    /// Codes of a tensor of each image; empty ones if it is not in memory.
+    pub fn codes(&self, tensor: TensorId) -> impl Iterator<Item = &[u8]> {
+        self.images.iter().map(move |image| image.codes[tensor].as_slice())
+    }
+
+    /// Statistics of a layer's sums `x_q * (w_q - w_zero_point)` over these images, per output channel.
+    pub fn sums(&mut self, graph: &Graph, id: LayerId, wanted: &SumsWanted) -> SumMoments {
+        let layer = &graph.layers[id];
+        let shape = graph.output_shape(layer);
+        let reach = wanted.kernel.reach().iter().map(|reach| reach.positive.max(-reach.negative)).max();
+        // Inputs are bytes; what leaves 32 bits is refused before it runs.
+        let largest = u32::try_from(reach.unwrap_or(0) * i64::from(u8::MAX)).unwrap_or(u32::MAX);
+        let keep = shape.elements() * size_of::<i32>() <= KEPT;
+        let mut moments = SumMoments::new(shape.channels);
+        for Image { codes, sums } in &mut self.images {
+            sums.clear();
+            let input = &codes[layer.inputs[0]];
+            wanted.kernel.sums(input, &wanted.pad_codes, &mut self.scratch, |_, row| {
+                if keep {
+                    sums.extend_from_slice(row);
+                } else {
+                    moments.add(row, largest);
+                }
             });
-        } else if let QuantizedLayer::Pool(requantizer) = quantized {
-            for (c, code) in codes.iter_mut().enumerate() {
-                let sum: i32 = input.iter().skip(c).step_by(shape.channels).map(|&x| i32::from(x)).sum();
-                *code = requantizer.apply(sum + requantizer.bias, output.zero_point, output.bits);
+            moments.add(sums, largest);
+        }
+        moments
+    }
+
+    /// Computes a layer's output codes and forgets inputs that nobody reads again. After [`Walk::sums`] of the same
+    /// layer, or without.
+    pub fn advance(&mut self, graph: &Graph, id: LayerId, step: &EngineStep) {
+        let layer = &graph.layers[id];
+        for Image { codes, sums } in &mut self.images {
+            let mut output = vec![0; step.len()];
+            let is_kept = sums.len() == output.len() && step.requantize(sums, &mut output);
+            if !is_kept {
+                let second = layer.inputs.get(1).map_or(&[][..], |&second| &codes[second]);
+                step.codes(&codes[layer.inputs[0]], second, &mut self.scratch, &mut output);
             }
-        } else if let QuantizedLayer::Add(add) = quantized {
-            for (code, (&a, &b)) in codes.iter_mut().zip(input.iter().zip(&walker.codes[layer.inputs[1]])) {
-                *code = add.apply(a, b, output.bits);
+            sums.clear();
+            codes[layer.output] = output;
+            for &read in &layer.inputs {
+                if graph.last_reader(read) == Some(id) {
+                    codes[read] = Vec::new();
+                }
             }
         }
-        walker.codes[layer.output] = codes;
-        for &read in &layer.inputs {
-            if graph.last_reader(read) == Some(id) {
-                walker.codes[read] = Vec::new();
-            }
-        }
-    });
+    }
 }

@@ -3,9 +3,9 @@
 use super::check::{Checks, InferError, check_image, check_network};
 use super::kernel::{PreparedKernel, Scratch, grown};
 use super::predict::argmax;
-use super::requantize::RowRequantizer;
-use crate::net::{Graph, Layer, LayerId, Op, Shape, TensorId};
-use crate::quant::{AddRequantizer, Bits, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer};
+use super::step::{EngineLayer, EngineStep};
+use crate::net::{Graph, Layer, LayerId, Shape, TensorId};
+use crate::quant::{QuantizedLayer, QuantizedNetwork, Quantizer};
 use std::sync::Arc;
 
 /// A quantized network prepared for inference, one image at a time. Threads share it; each has its [`Workspace`].
@@ -13,25 +13,9 @@ use std::sync::Arc;
 pub struct Engine {
     image: Shape,
     classes: usize,
-    steps: Vec<Step>,
-}
-
-/// Integers of a layer whose weights are prepared already; see [`QuantizedLayer`].
-#[derive(Clone, Debug)]
-pub enum EngineLayer {
-    /// Convolution, depthwise convolution, linear layer.
-    Kernel {
-        /// Its weights.
-        kernel: Arc<PreparedKernel>,
-        /// Bias and factor per output channel.
-        requantizers: Vec<Requantizer>,
-        /// Code of real zero outside the map, for each input channel or one for all.
-        pad_codes: Vec<u8>,
-    },
-    /// Global average pool.
-    Pool(Requantizer),
-    /// Residual add.
-    Add(AddRequantizer),
+    steps: Vec<Placed>,
+    /// By tensor.
+    places: Vec<Place>,
 }
 
 /// Buffers of [`Engine::run`]; they grow with the first image and may serve any number of engines.
@@ -44,8 +28,8 @@ pub struct Workspace {
 
 /// A layer and where its tensors are.
 #[derive(Clone, Debug)]
-struct Step {
-    work: Work,
+struct Placed {
+    step: Arc<EngineStep>,
     inputs: Vec<Place>,
     output: Place,
 }
@@ -55,14 +39,6 @@ struct Step {
 struct Place {
     buffer: Option<usize>,
     len: usize,
-}
-
-#[derive(Clone, Debug)]
-enum Work {
-    Kernel { kernel: Arc<PreparedKernel>, pad_codes: Vec<u8>, requantizer: RowRequantizer },
-    Logits { kernel: Arc<PreparedKernel>, pad_codes: Vec<u8>, requantizers: Vec<Requantizer> },
-    Pool(RowRequantizer),
-    Add(AddRequantizer, Bits),
 }
 
 impl Engine {
@@ -100,39 +76,30 @@ impl Engine {
         tensors: &[Quantizer],
         layers: Vec<EngineLayer>,
     ) -> Result<Self, InferError> {
-        let checks = Checks { graph, tensors };
-        checks.lengths(layers.len())?;
-        let places = places(graph);
-        let step = |(id, layer): (LayerId, EngineLayer)| {
-            let Layer { op, inputs, output, .. } = &graph.layers[id];
-            let Quantizer { zero_point, bits, .. } = tensors[*output];
-            let work = match layer {
-                EngineLayer::Kernel { kernel, requantizers, pad_codes } => {
-                    checks.prepared(id, &kernel)?;
-                    checks.kernel(id, kernel.reach(), &requantizers, &pad_codes)?;
-                    match op {
-                        Op::Linear => Work::Logits { kernel, pad_codes, requantizers },
-                        _ => {
-                            let requantizer = RowRequantizer::new(&requantizers, zero_point, bits);
-                            Work::Kernel { kernel, pad_codes, requantizer }
-                        }
-                    }
-                }
-                EngineLayer::Pool(requantizer) => {
-                    checks.pool(id, &requantizer)?;
-                    let channels = graph.tensors[*output].shape.channels;
-                    Work::Pool(RowRequantizer::new(&vec![requantizer; channels], zero_point, bits))
-                }
-                EngineLayer::Add(requantizer) => {
-                    checks.add(id, &requantizer)?;
-                    Work::Add(requantizer, bits)
-                }
-            };
-            let inputs = inputs.iter().map(|&tensor| places[tensor]).collect();
-            Ok(Step { work, inputs, output: places[*output] })
-        };
+        Checks { graph, tensors }.lengths(layers.len())?;
+        let step = |(id, layer)| EngineStep::new(graph, tensors, id, layer).map(Arc::new);
         let steps = layers.into_iter().enumerate().map(step).collect::<Result<_, _>>()?;
-        Ok(Self { image: graph.image().shape, classes: graph.classes(), steps })
+        Self::from_steps(graph, tensors, steps)
+    }
+
+    /// Puts together prepared layers, by [`LayerId`].
+    ///
+    /// # Errors
+    /// If there are more or fewer of them than in the graph.
+    pub fn from_steps(
+        graph: &Graph,
+        tensors: &[Quantizer],
+        steps: Vec<Arc<EngineStep>>,
+    ) -> Result<Self, InferError> {
+        Checks { graph, tensors }.lengths(steps.len())?;
+        let places = places(graph);
+        let placed = |(step, layer): (_, &Layer)| Placed {
+            step,
+            inputs: layer.inputs.iter().map(|&tensor| places[tensor]).collect(),
+            output: places[layer.output],
+        };
+        let steps = steps.into_iter().zip(&graph.layers).map(placed).collect();
+        Ok(Self { image: graph.image().shape, classes: graph.classes(), steps, places })
     }
 
     /// Logits of an image, `[h, w, 3]`: one integer per class, all on one scale. Allocates nothing after the
@@ -155,45 +122,65 @@ impl Engine {
         mut observe: impl FnMut(LayerId, &[u8]),
     ) -> Result<&'w [i32], InferError> {
         check_image(self.image, image)?;
-        let Workspace { tensors, scratch, logits } = workspace;
-        let buffers = self.steps.iter().filter_map(|step| step.output.buffer).max().map_or(0, |b| b + 1);
-        if tensors.len() < buffers {
-            tensors.resize(buffers, Vec::new());
+        Ok(self.walk(workspace, image, 0, &mut observe))
+    }
+
+    /// As [`Engine::run_observed`], from layer `from` on. `load` writes the codes of a tensor that a layer before
+    /// has given and `from` or a later one reads; it is asked for those in `live`.
+    pub fn run_from<'w>(
+        &self,
+        workspace: &'w mut Workspace,
+        from: LayerId,
+        live: &[TensorId],
+        mut load: impl FnMut(TensorId, &mut [u8]),
+        mut observe: impl FnMut(LayerId, &[u8]),
+    ) -> &'w [i32] {
+        self.reserve(workspace);
+        for &tensor in live {
+            let Place { buffer, len } = self.places[tensor];
+            if let Some(buffer) = buffer {
+                load(tensor, grown(&mut workspace.tensors[buffer], len));
+            }
         }
+        self.walk(workspace, &[], from, &mut observe)
+    }
+
+    fn reserve(&self, workspace: &mut Workspace) {
+        let buffers = self.places.iter().filter_map(|place| place.buffer).max().map_or(0, |b| b + 1);
+        if workspace.tensors.len() < buffers {
+            workspace.tensors.resize(buffers, Vec::new());
+        }
+    }
+
+    fn walk<'w>(
+        &self,
+        workspace: &'w mut Workspace,
+        image: &[u8],
+        from: LayerId,
+        observe: &mut impl FnMut(LayerId, &[u8]),
+    ) -> &'w [i32] {
+        self.reserve(workspace);
+        let Workspace { tensors, scratch, logits } = workspace;
         let logits = grown(logits, self.classes);
-        for (id, Step { work, inputs, output }) in self.steps.iter().enumerate() {
+        for (id, Placed { step, inputs, output }) in self.steps.iter().enumerate().skip(from) {
             // The output leaves the workspace while the inputs are read.
             let mut buffer =
                 output.buffer.map(|buffer| std::mem::take(&mut tensors[buffer])).unwrap_or_default();
-            let input = |Place { buffer, len }: Place| buffer.map_or(image, |b| &tensors[b][..len]);
-            let first = input(inputs[0]);
-            match work {
-                Work::Kernel { kernel, pad_codes, requantizer } => {
-                    let out = grown(&mut buffer, output.len);
-                    kernel.sums(first, pad_codes, scratch, |y, sums| {
-                        requantizer.apply(sums, &mut out[y * sums.len()..][..sums.len()]);
-                    });
+            let input = |at: usize| match inputs.get(at) {
+                Some(&Place { buffer: Some(buffer), len }) => &tensors[buffer][..len],
+                Some(_) => image,
+                None => &[],
+            };
+            match output.buffer {
+                Some(place) => {
+                    step.codes(input(0), input(1), scratch, grown(&mut buffer, output.len));
+                    observe(id, &buffer[..output.len]);
+                    tensors[place] = buffer;
                 }
-                Work::Logits { kernel, pad_codes, requantizers } => {
-                    kernel.sums(first, pad_codes, scratch, |_, sums| scale(sums, requantizers, logits));
-                }
-                Work::Pool(requantizer) => {
-                    let sums = scratch.channel_sums(first, output.len);
-                    requantizer.apply(sums, grown(&mut buffer, output.len));
-                }
-                Work::Add(requantizer, bits) => {
-                    let codes = first.iter().zip(input(inputs[1]));
-                    for (out, (&a, &b)) in grown(&mut buffer, output.len).iter_mut().zip(codes) {
-                        *out = requantizer.apply(a, b, *bits);
-                    }
-                }
-            }
-            if let Some(place) = output.buffer {
-                observe(id, &buffer[..output.len]);
-                tensors[place] = buffer;
+                None => step.logits(input(0), scratch, logits),
             }
         }
-        Ok(logits)
+        logits
     }
 
     /// The class of an image: the largest logit, the lowest class among equals.
@@ -202,14 +189,6 @@ impl Engine {
     /// If the image has another size.
     pub fn predict(&self, workspace: &mut Workspace, image: &[u8]) -> Result<usize, InferError> {
         Ok(argmax(self.run(workspace, image)?))
-    }
-}
-
-/// Logits of a linear layer's sums.
-fn scale(sums: &[i32], requantizers: &[Requantizer], logits: &mut [i32]) {
-    for ((logit, &sum), requantizer) in logits.iter_mut().zip(sums).zip(requantizers) {
-        // Checked when the engine was made: the result fits an i32.
-        *logit = requantizer.scale(sum + requantizer.bias) as i32;
     }
 }
 

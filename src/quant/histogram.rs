@@ -1,11 +1,13 @@
 //! How often a tensor takes which values.
 
+use serde::{Deserialize, Serialize};
+
 /// Bins on each side of zero.
 const HALF: usize = 1024;
 
 /// Counts of values in equal bins around zero. The bin width is a power of two that doubles when a value falls
 /// outside, so any order of adding and merging gives the same histogram.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     /// Counts; bin i holds values in `(i - HALF) * width ..`.
     counts: Vec<u64>,

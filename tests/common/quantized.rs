@@ -1,5 +1,7 @@
 //! Whole networks from weights to integers, with data from a small generator: the same on every machine.
 
+#![allow(dead_code, reason = "tests each take what they need")]
+
 use crate::cases::Random;
 use bitsmith::calibrate::{Observer, Quantization, Settings};
 use bitsmith::net::{Affine, BatchNorm, LayerWeights, Model, Normalization, Spec};

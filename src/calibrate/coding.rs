@@ -1,0 +1,207 @@
+//! Tensors at every width, coded once and shared by all policies.
+
+use super::{Calibration, SumMoments};
+use crate::infer::PreparedKernel;
+use crate::net::{LayerId, Model, Normalization, TensorId};
+use crate::quant::{Bits, Quantizer, WeightCodes};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// What quantization computes of each tensor and width alone: codes of weights, quantizers of activations. They are
+/// computed when first asked for; a search, which sees the same few hundred of them over and over, keeps one of
+/// these.
+#[derive(Debug, Default)]
+pub struct Codings {
+    /// By layer and width.
+    weights: Vec<[OnceLock<Arc<CodedWeights>>; 3]>,
+    /// By tensor and width.
+    tensors: Vec<[OnceLock<Quantizer>; 3]>,
+    /// Weights without the channels that batch normalization switches off.
+    without: Mutex<Without>,
+}
+
+/// By layer, width and channels.
+type Without = HashMap<(LayerId, Bits, Vec<usize>), Arc<CodedWeights>>;
+
+/// A layer's weights in integers.
+#[derive(Debug)]
+pub(super) struct CodedWeights {
+    pub(super) weights: WeightCodes,
+    pub(super) bits: Bits,
+    pub(super) kernel: Arc<PreparedKernel>,
+    /// What the input's zero point adds to the sums of each output channel: `zero * sum (w_q - w_zero_point)`, for
+    /// a zero point of one or, in the first layer, for those of the colours.
+    zero_terms: Vec<f64>,
+    /// The widest step of a channel, which the logits share.
+    pub(super) widest: f64,
+}
+
+impl Codings {
+    /// Nothing coded yet.
+    pub fn new(model: &Model) -> Self {
+        let widths = || [const { OnceLock::new() }; 3];
+        Self {
+            weights: model.graph.layers.iter().map(|_| widths()).collect(),
+            tensors: model.graph.tensors.iter().map(|_| [const { OnceLock::new() }; 3]).collect(),
+            without: Mutex::default(),
+        }
+    }
+
+    /// Quantizer of an activation tensor; the image's is that of its first colour.
+    pub(super) fn tensor(
+        &self,
+        model: &Model,
+        calibration: &Calibration,
+        id: TensorId,
+        bits: Bits,
+    ) -> Quantizer {
+        *self.tensors[id][bits as usize].get_or_init(|| {
+            if id == 0 {
+                let Normalization { mean, deviation } = model.normalization;
+                let zero_point = nearest_code(f64::from(mean[0]));
+                return Quantizer { scale: 1.0 / f64::from(deviation[0]), zero_point, bits };
+            }
+            calibration.settings.activations.quantizer(&calibration.values[id], bits)
+        })
+    }
+
+    /// Weights of a layer; `None` if it has none.
+    pub(super) fn weights(
+        &self,
+        model: &Model,
+        calibration: &Calibration,
+        id: LayerId,
+        bits: Bits,
+    ) -> Option<Arc<CodedWeights>> {
+        model.layer(id)?;
+        let coded = self.weights[id][bits as usize]
+            .get_or_init(|| Arc::new(CodedWeights::new(model, calibration, id, bits)));
+        Some(coded.clone())
+    }
+
+    /// The same with all weights of some channels at zero.
+    pub(super) fn without(
+        &self,
+        model: &Model,
+        id: LayerId,
+        coded: &CodedWeights,
+        channels: Vec<usize>,
+    ) -> Arc<CodedWeights> {
+        let mut known = self.without.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = known.entry((id, coded.bits, channels));
+        let channels = entry.key().2.clone();
+        entry.or_insert_with(|| Arc::new(coded.without(model, id, &channels))).clone()
+    }
+}
+
+impl CodedWeights {
+    /// Weights to codes. The deviations of the colours go into the first layer's weights.
+    fn new(model: &Model, calibration: &Calibration, id: LayerId, bits: Bits) -> Self {
+        let layer = &model.graph.layers[id];
+        let settings = calibration.settings;
+        let Normalization { mean, deviation } = model.normalization;
+        let first = layer.inputs[0] == 0;
+        let weight = model.layer(id).map_or(&[][..], |parameters| &parameters.weight);
+        let scaled: Vec<f32>;
+        let (weight, zeros) = if first {
+            let weights = weight.iter().enumerate();
+            scaled = weights.map(|(i, w)| w * (deviation[0] / deviation[i % 3])).collect();
+            (&scaled[..], mean.map(f64::from).to_vec())
+        } else {
+            (weight, vec![1.0])
+        };
+        let channels = model.graph.output_shape(layer).channels;
+        let mut weights = WeightCodes::new(weight, channels, bits, settings.granularity, settings.weights);
+        let per_channel = weights.codes.len() / channels;
+        let zero_term = |(codes, q): (&[u8], &Quantizer)| {
+            let steps = codes.iter().map(|&w| f64::from(w) - f64::from(q.zero_point));
+            steps.zip(zeros.iter().cycle()).map(|(step, zero)| step * zero).sum()
+        };
+        let zero_terms =
+            weights.codes.chunks_exact(per_channel).zip(&weights.quantizers).map(zero_term).collect();
+        let widest = if layer.output == model.graph.logits() { share_scale(&mut weights) } else { 0.0 };
+        let kernel = Arc::new(prepared(model, id, &weights));
+        Self { weights, bits, kernel, zero_terms, widest }
+    }
+
+    fn without(&self, model: &Model, id: LayerId, channels: &[usize]) -> Self {
+        let mut weights = self.weights.clone();
+        let per_channel = weights.codes.len() / weights.quantizers.len();
+        for &c in channels {
+            weights.codes[c * per_channel..][..per_channel].fill(weights.quantizers[c].zero_point);
+        }
+        let kernel = Arc::new(prepared(model, id, &weights));
+        Self { weights, bits: self.bits, kernel, zero_terms: self.zero_terms.clone(), widest: self.widest }
+    }
+
+    pub(super) fn zero_points(&self) -> Vec<u8> {
+        zero_points(&self.weights)
+    }
+
+    /// What the input's zero point adds to a channel's sums.
+    pub(super) fn zero_term(&self, channel: usize, input: &Input) -> f64 {
+        if input.is_image { self.zero_terms[channel] } else { self.zero_terms[channel] * input.zero }
+    }
+
+    /// Mean and deviation of each channel's sums in real units.
+    pub(super) fn real(&self, input: &Input, sums: &SumMoments) -> Vec<(f64, f64)> {
+        let channels = self.weights.quantizers.iter().enumerate();
+        channels
+            .map(|(c, q)| {
+                let scale = input.scale * q.scale;
+                (scale * (sums.mean(c) - self.zero_term(c, input)), scale * sums.deviation(c))
+            })
+            .collect()
+    }
+}
+
+/// What a layer's input codes stand for.
+pub(super) struct Input {
+    is_image: bool,
+    zero: f64,
+    /// Real input per code.
+    pub(super) scale: f64,
+    /// Codes of real zero: one for all channels, or one for each colour.
+    pub(super) pad_codes: Vec<u8>,
+}
+
+impl Input {
+    pub(super) fn new(model: &Model, id: LayerId, quantizer: Quantizer) -> Self {
+        let is_image = model.graph.layers[id].inputs[0] == 0;
+        let pad_codes = if is_image {
+            model.normalization.mean.map(|zero| nearest_code(f64::from(zero))).to_vec()
+        } else {
+            vec![quantizer.zero_point]
+        };
+        Self { is_image, zero: f64::from(quantizer.zero_point), scale: quantizer.scale, pad_codes }
+    }
+}
+
+fn prepared(model: &Model, id: LayerId, weights: &WeightCodes) -> PreparedKernel {
+    PreparedKernel::new(&model.graph, id, &weights.codes, &zero_points(weights))
+}
+
+fn zero_points(weights: &WeightCodes) -> Vec<u8> {
+    weights.quantizers.iter().map(|q| q.zero_point).collect()
+}
+
+/// The scale that the logits share: that of the channel with the widest steps, so that no factor exceeds one.
+/// Channels whose weights are all zero take part in no sum and take its scale.
+fn share_scale(weights: &mut WeightCodes) -> f64 {
+    let per_channel = weights.codes.len() / weights.quantizers.len();
+    let zero = |codes: &[u8], q: &Quantizer| codes.iter().all(|&code| code == q.zero_point);
+    let channels = || weights.codes.chunks_exact(per_channel).zip(&weights.quantizers);
+    let widest = channels().filter(|(codes, q)| !zero(codes, q)).fold(0.0, |s: f64, (_, q)| s.max(q.scale));
+    let widest = if widest > 0.0 { widest } else { 1.0 };
+    let empty: Vec<bool> = channels().map(|(codes, q)| zero(codes, q)).collect();
+    for (q, empty) in weights.quantizers.iter_mut().zip(empty) {
+        if empty {
+            q.scale = widest;
+        }
+    }
+    widest
+}
+
+fn nearest_code(zero: f64) -> u8 {
+    zero.round().clamp(0.0, 255.0) as u8
+}
