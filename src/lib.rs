@@ -12,7 +12,7 @@
 //! 6. [`calibrate`] leads from the float network to the integers, with some images.
 //! 7. [`memory`] counts the FLASH and RAM of a policy, to the byte; it knows microcontrollers.
 //! 8. [`speed`] estimates the cycles it takes.
-//! 9. [`search`] chooses a policy for a budget.
+//! 9. [`search`] chooses a policy for a budget; [`score`] measures many of them quickly.
 //! 10. [`link`] writes a policy as the text of a link.
 //! 11. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
 //! 12. [`export`] makes the file and the firmware package.
@@ -33,6 +33,7 @@ pub mod memory;
 pub mod net;
 mod parallel;
 pub mod quant;
+pub mod score;
 pub mod search;
 pub mod speed;
 pub mod ui;

@@ -1,35 +1,67 @@
 //! Finding a policy: the width of every tensor, under a budget of FLASH and RAM.
 //!
-//! These allocators look at memory only and leave accuracy to others: they are quick, need no data, and serve as the
-//! baseline of those that measure.
+//! A [`Problem`] is a network with a budget. Whatever widths are asked for, its walls make them fit and its fill spends
+//! what is left; that holds for all [`Allocator`]s alike. Some of them look at memory only: they are quick, need no
+//! data, and serve as the baseline of those that measure.
 //!
 //! ```
-//! use bitsmith::{memory::{Budget, MemoryModel}, net::Spec, search::Allocator};
+//! use bitsmith::{memory::{Budget, MemoryModel}, net::Spec, search::Problem};
 //!
 //! let graph = "mobilenet-v1-0.75-192".parse::<Spec>()?.build();
-//! let policy = Allocator::Rule.allocate(&graph, Budget::PAPER, MemoryModel::Paper)?;
-//! let usage = MemoryModel::Paper.usage(&graph, &policy);
+//! let problem = Problem::new(&graph, Budget::PAPER, MemoryModel::Paper, &[])?;
+//! let usage = problem.usage(&problem.rule());
 //! assert_eq!((usage.flash, usage.ram), (1_978_532, 442_368));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A [`Search`] runs one allocator after the other. It asks for the [`Score`] of one policy at a time and learns from
+//! the answer; who answers, and how, is not its business:
+//!
+//! ```
+//! # use bitsmith::{memory::{Budget, MemoryModel}, net::Spec};
+//! use bitsmith::search::{Allocator, Next, Score, Search, Settings};
+//! # let graph = "mobilenet-v1-0.25-32".parse::<Spec>()?.build();
+//! # let measure = |policy: &bitsmith::quant::Policy| {
+//! #     let correct = policy.mean_weight_bits(&graph) as usize;
+//! #     Score { correct, images: 8, loss: 0 }
+//! # };
+//!
+//! let budget = Budget { flash: 350_000, ram: 24_000 };
+//! let settings = Settings { episodes: 50, ..Settings::new(budget, MemoryModel::Device) };
+//! let float = Score { correct: 8, images: 8, loss: 0 };
+//! let mut search = Search::new(&graph, settings, float)?;
+//! while let Next::Score(policy) = search.ask() {
+//!     search.scored(measure(&policy));
+//! }
+//! # while search.ask() != Next::Finished {}
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod agent;
+mod driver;
+mod evolution;
+mod exact;
+mod fill;
+mod greedy;
+mod log;
+mod problem;
+mod random;
 mod rule;
-mod uniform;
+mod score;
+mod sensitivity;
+mod settings;
+mod walls;
 
-use crate::{
-    memory::{Budget, Excess, Memory, MemoryModel},
-    net::Graph,
-    quant::{Bits, Policy, Slot},
-};
+pub use agent::AgentSettings;
+pub use driver::{Next, Search};
+pub use log::{Episode, Log, Purpose, Sensitivity, episode_json};
+pub use problem::Problem;
+pub use score::Score;
+pub use settings::{Allocator, Settings};
 
-/// Ways to choose widths without measuring accuracy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Allocator {
-    /// Halves widths, largest tensors first, until the network fits: the rule of arXiv 1905.13082.
-    Rule,
-    /// One width for all weights and one for all activations.
-    Uniform,
-}
+use crate::{memory::Excess, quant::Slot};
+use agent::Agent;
+use driver::Proposal;
 
 /// Why there is no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,56 +80,12 @@ pub enum SearchError {
         needed = .0.needed
     )]
     Ram(Excess),
-}
-
-impl Allocator {
-    /// All allocators.
-    pub const ALL: [Allocator; 2] = [Self::Rule, Self::Uniform];
-
-    /// Name for command lines.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rule => "rule",
-            Self::Uniform => "uniform",
-        }
-    }
-
-    /// Chooses a policy that keeps to `budget` as `model` counts it.
-    ///
-    /// # Errors
-    /// [`SearchError`] names the memory that is too small, the least budget that would do, and the layers that need
-    /// it.
-    pub fn allocate(self, graph: &Graph, budget: Budget, model: MemoryModel) -> Result<Policy, SearchError> {
-        match self {
-            Self::Rule => rule::allocate(graph, budget, model),
-            Self::Uniform => uniform::allocate(graph, budget, model),
-        }
-    }
-}
-
-/// `policy` with all weights (for FLASH) or all activations (for RAM) at 2 bits: the least that can be had.
-///
-/// # Errors
-/// [`SearchError`] if even that exceeds the budget.
-fn narrowest(
-    graph: &Graph,
-    policy: &Policy,
-    memory: Memory,
-    budget: Budget,
-    model: MemoryModel,
-) -> Result<Policy, SearchError> {
-    let mut narrowest = policy.clone();
-    for slot in Slot::all(graph) {
-        if matches!(slot, Slot::Weight(_)) == (memory == Memory::Flash) {
-            narrowest.set(slot, Bits::B2);
-        }
-    }
-    let excesses = model.footprint(graph, &narrowest).excesses(graph, &narrowest, budget);
-    match excesses.into_iter().find(|excess| excess.memory == memory) {
-        None => Ok(narrowest),
-        Some(excess) if memory == Memory::Flash => Err(SearchError::Flash(excess)),
-        Some(excess) => Err(SearchError::Ram(excess)),
-    }
+    /// A pin of what is no choice.
+    #[error("{0:?} has no width to choose; pin weights of a layer, or an output between layers")]
+    Pin(Slot),
+    /// Bytes that are no checkpoint.
+    #[error("this is no checkpoint of a search, or one of another version; start the search again")]
+    Checkpoint,
 }
 
 #[cfg(test)]

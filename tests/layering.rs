@@ -33,6 +33,23 @@ const APPLICATION: [&str; 13] = [
     "search",
     "link",
     "calibrate",
+    "score",
+    "export",
+];
+
+/// The same with the application itself, for those who drive it.
+const APPLICATION: [&str; 13] = [
+    "net",
+    "data",
+    "quant",
+    "float",
+    "import",
+    "infer",
+    "memory",
+    "search",
+    "link",
+    "calibrate",
+    "score",
     "export",
     "flow",
 ];
@@ -49,6 +66,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("memory", &["net", "quant"]),
     ("speed", &["net", "quant", "memory"]),
     ("search", &["net", "quant", "memory"]),
+    ("score", &["net", "quant", "infer", "calibrate", "search", "parallel"]),
     ("link", &["net", "quant", "memory"]),
     ("calibrate", &["net", "quant", "float", "infer", "parallel"]),
     ("export", &["net", "quant", "memory", "speed", "infer"]),

@@ -8,7 +8,7 @@ use crate::memory::catalogue::{MCUS, Mcu};
 use crate::memory::{Budget, Bytes, MemoryModel};
 use crate::net::Graph;
 use crate::quant::Slot;
-use crate::search;
+use crate::search::Problem;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -19,29 +19,34 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let graph = spec.build();
     let budget = budget(&arguments.budget)?;
     let memory = MemoryModel::from(arguments.budget.memory);
-    let (allocator, by) = match arguments.allocator {
-        AllocatorName::Rule => (search::Allocator::Rule, link::Allocator::Rule),
-        AllocatorName::Uniform => (search::Allocator::Uniform, link::Allocator::Uniform),
+    let problem = Problem::new(&graph, budget, memory, &[])?;
+    let (policy, allocator) = match arguments.allocator {
+        AllocatorName::Rule => (problem.rule(), link::Allocator::Rule),
+        AllocatorName::Uniform => (problem.uniform(), link::Allocator::Uniform),
     };
-    let policy = allocator.allocate(&graph, budget, memory)?;
-    let link = Link { spec, policy, budget, memory, allocator: by, seed: 0 };
+    let link = Link { spec, policy, budget, memory, allocator, seed: 0 };
     Ok(report(&graph, &link))
 }
 
 /// The budget that the arguments mean.
 pub fn budget(arguments: &BudgetArguments) -> anyhow::Result<Budget> {
     if let Some(name) = &arguments.device {
-        let device = Mcu::by_slug(name).ok_or_else(|| {
-            let known: Vec<_> = MCUS.iter().map(|device| device.slug).collect();
-            anyhow!("no microcontroller is called '{name}': expected one of {}", known.join(", "))
-        })?;
-        let unknown = || anyhow!("{} has no FLASH of its own: give --flash and --ram", device.name);
-        return device.budget().ok_or_else(unknown);
+        return device_budget(name);
     }
     match (arguments.flash, arguments.ram) {
         (Some(Bytes(flash)), Some(Bytes(ram))) => Ok(Budget { flash, ram }),
         _ => Err(anyhow!("no budget: give --flash and --ram, or --device")),
     }
+}
+
+/// The memories of a microcontroller of the catalogue.
+pub fn device_budget(name: &str) -> anyhow::Result<Budget> {
+    let device = Mcu::by_slug(name).ok_or_else(|| {
+        let known: Vec<_> = MCUS.iter().map(|device| device.slug).collect();
+        anyhow!("no microcontroller is called '{name}': expected one of {}", known.join(", "))
+    })?;
+    let unknown = || anyhow!("{} has no FLASH of its own: give --flash and --ram", device.name);
+    device.budget().ok_or_else(unknown)
 }
 
 /// What a policy says and takes.

@@ -1,10 +1,11 @@
 //! What there is, what is taken, and by how much it is too much.
 
 use super::Bytes;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// FLASH and RAM that a network may take, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Budget {
     /// Bytes of FLASH.
     pub flash: usize,
@@ -13,7 +14,7 @@ pub struct Budget {
 }
 
 /// FLASH and RAM that a network takes, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Usage {
     /// Bytes of FLASH.
     pub flash: usize,

@@ -5,9 +5,10 @@ use crate::{
     net::{Graph, Layer, LayerId, TensorId},
     quant::{Bits, Policy},
 };
+use serde::{Deserialize, Serialize};
 
 /// Which of the two memory models counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MemoryModel {
     /// The papers' model, for comparison with published figures; see [`paper`].
     Paper,

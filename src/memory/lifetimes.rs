@@ -5,6 +5,7 @@ use crate::net::{Graph, LayerId, TensorId};
 /// Which tensors are in memory while each layer runs.
 ///
 /// A tensor lives from the layer that writes it to the last that reads it; so do the inputs of residual blocks.
+#[derive(Clone, Debug)]
 pub struct Lifetimes {
     last_readers: Vec<Option<LayerId>>,
     present: Vec<Vec<TensorId>>,

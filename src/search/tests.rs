@@ -1,8 +1,21 @@
 //! Policies of the rule against those of the published code, and what both allocators promise.
 
 use super::*;
-use crate::net::{Family, Spec, Width};
+use crate::{
+    memory::{Budget, MemoryModel},
+    net::{Family, Graph, Spec, Width},
+    quant::{Bits, Policy},
+};
 use proptest::prelude::*;
+
+fn problem(graph: &Graph, budget: Budget, model: MemoryModel) -> Result<Problem, SearchError> {
+    Problem::new(graph, budget, model, &[])
+}
+
+/// What the allocators that look at memory alone make of a problem.
+fn quick(problem: &Problem) -> [(&'static str, Policy); 3] {
+    [("rule", problem.rule()), ("uniform", problem.uniform()), ("notch-down", problem.notch_down())]
+}
 
 fn graph(name: &str) -> Graph {
     name.parse::<Spec>().expect(name).build()
@@ -74,7 +87,7 @@ const PUBLISHED: [Row; 13] = [
 fn the_rule_gives_the_published_policies() {
     for row in PUBLISHED {
         let graph = graph(&format!("mobilenet-v1-{}", row.name));
-        let policy = Allocator::Rule.allocate(&graph, Budget::PAPER, MemoryModel::Paper).expect(row.name);
+        let policy = problem(&graph, Budget::PAPER, MemoryModel::Paper).expect(row.name).rule();
         assert_eq!(narrow_activations(&graph, &policy), row.activations, "{}", row.name);
         assert_eq!(narrow_weights(&graph, &policy), row.weights, "{}", row.name);
         let usage = MemoryModel::Paper.usage(&graph, &policy);
@@ -90,12 +103,12 @@ fn the_rule_at_one_mebibyte() {
         ("0.5-224", "pw13:4 fc:4", 994_516),
     ] {
         let graph = graph(&format!("mobilenet-v1-{name}"));
-        let policy = Allocator::Rule.allocate(&graph, budget, MemoryModel::Paper).expect(name);
+        let policy = problem(&graph, budget, MemoryModel::Paper).expect(name).rule();
         assert_eq!(narrow_weights(&graph, &policy), weights, "{name}");
         assert_eq!(MemoryModel::Paper.flash(&graph, &policy), flash, "{name}");
     }
     let graph = graph("mobilenet-v1-1.0-224");
-    let error = Allocator::Rule.allocate(&graph, budget, MemoryModel::Paper).expect_err("infeasible");
+    let error = problem(&graph, budget, MemoryModel::Paper).expect_err("infeasible");
     let SearchError::Flash(excess) = &error else { panic!("{error}") };
     // A quarter of 4,209,088 bytes and 116,660 bytes of parameters.
     assert_eq!(excess.needed, 4_209_088 / 4 + 116_660);
@@ -106,14 +119,15 @@ fn the_rule_at_one_mebibyte() {
 fn infeasible_ram_names_the_least_budget_and_the_layers() {
     let graph = graph("mobilenet-v1-1.0-224");
     let budget = Budget { flash: usize::MAX, ram: 256_000 };
-    for allocator in Allocator::ALL {
-        let error = allocator.allocate(&graph, budget, MemoryModel::Paper).expect_err("infeasible");
-        let SearchError::Ram(excess) = &error else { panic!("{error}") };
-        assert_eq!(excess.needed, 1_204_224 / 4, "{allocator:?}");
-        assert_eq!(excess.layers, ["pw1"], "{allocator:?}");
-        assert!(error.to_string().contains("at least 301056 bytes of RAM"), "{error}");
-        let enough = Budget { ram: excess.needed, ..budget };
-        assert!(allocator.allocate(&graph, enough, MemoryModel::Paper).is_ok(), "{allocator:?}");
+    let error = problem(&graph, budget, MemoryModel::Paper).expect_err("infeasible");
+    let SearchError::Ram(excess) = &error else { panic!("{error}") };
+    assert_eq!(excess.needed, 1_204_224 / 4);
+    assert_eq!(excess.layers, ["pw1"]);
+    assert!(error.to_string().contains("at least 301056 bytes of RAM"), "{error}");
+    let enough =
+        problem(&graph, Budget { ram: excess.needed, ..budget }, MemoryModel::Paper).expect("enough");
+    for (name, policy) in quick(&enough) {
+        assert!(enough.fits(&policy), "{name}");
     }
 }
 
@@ -127,7 +141,7 @@ fn uniform_takes_the_widest_of_each() {
         ("mobilenet-v1-0.25-224", 8, 8),
     ] {
         let graph = graph(name);
-        let policy = Allocator::Uniform.allocate(&graph, Budget::PAPER, MemoryModel::Paper).expect(name);
+        let policy = problem(&graph, Budget::PAPER, MemoryModel::Paper).expect(name).uniform();
         assert!(policy.weight_bits(&graph).iter().all(|&bits| bits == weights), "{name}");
         assert!(policy.activation_bits(&graph)[1..].iter().all(|&bits| bits == activations), "{name}");
     }
@@ -149,7 +163,7 @@ fn the_device_needs_fewer_cuts() {
     ];
     for (name, activations) in cases {
         let graph = graph(name);
-        let policy = Allocator::Rule.allocate(&graph, budget, MemoryModel::Device).expect(name);
+        let policy = problem(&graph, budget, MemoryModel::Device).expect(name).rule();
         assert_eq!(narrow_activations(&graph, &policy), activations, "{name}");
         assert!(budget.fits(MemoryModel::Device.usage(&graph, &policy)), "{name}");
     }
@@ -167,19 +181,26 @@ proptest! {
         flash in 10_000..3_000_000_usize,
         ram in 1_000..700_000_usize,
         model in proptest::sample::select(&[MemoryModel::Paper, MemoryModel::Device][..]),
-        allocator in proptest::sample::select(&Allocator::ALL[..]),
     ) {
         let graph = Spec::new(family, Width(width), 32 * side).expect("in range").build();
         let mut budget = Budget { flash, ram };
         // At most one error for each memory.
         for _ in 0..3 {
-            match allocator.allocate(&graph, budget, model) {
-                Ok(policy) => {
-                    prop_assert!(budget.fits(model.usage(&graph, &policy)));
+            match problem(&graph, budget, model) {
+                Ok(problem) => {
+                    for (name, policy) in quick(&problem) {
+                        prop_assert!(budget.fits(model.usage(&graph, &policy)), "{}", name);
+                        let filled = problem.fill(policy.clone());
+                        prop_assert!(budget.fits(model.usage(&graph, &filled)), "{} filled", name);
+                        for slot in Slot::all(&graph) {
+                            prop_assert!(filled.get(slot) >= policy.get(slot), "{} fills {:?}", name, slot);
+                        }
+                    }
                     return Ok(());
                 }
                 Err(SearchError::Flash(excess)) => budget.flash = excess.needed,
                 Err(SearchError::Ram(excess)) => budget.ram = excess.needed,
+                Err(other) => prop_assert!(false, "{}", other),
             }
         }
         prop_assert!(false, "no budget was enough");

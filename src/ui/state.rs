@@ -34,10 +34,12 @@ pub enum Area {
     Result,
     /// Package.
     Share,
+    /// Search.
+    Search,
 }
 
 impl Area {
-    pub(crate) const COUNT: usize = 4;
+    pub(crate) const COUNT: usize = 5;
 
     fn of_task(task: Task) -> Self {
         match task {
@@ -45,6 +47,7 @@ impl Area {
             Task::Images => Area::Images,
             Task::Calibrate | Task::Quantize | Task::Evaluate | Task::EvaluateFloat => Area::Result,
             Task::Package => Area::Share,
+            Task::Search => Area::Search,
         }
     }
 
@@ -55,7 +58,8 @@ impl Area {
             Command::OpenImages { .. } => Some(Area::Images),
             Command::Measure { .. } | Command::MeasureFloat { .. } => Some(Area::Result),
             Command::Package { .. } => Some(Area::Share),
-            Command::Stop => None,
+            Command::Search(_) | Command::ContinueSearch => Some(Area::Search),
+            Command::Stop | Command::PauseSearch | Command::ResumeSearch | Command::FindSearch => None,
         }
     }
 }

@@ -28,7 +28,11 @@ pub fn Progress(props: &ProgressProps) -> Html {
                 "{} of {} {}",
                 format::grouped(running.done as u64),
                 format::grouped(running.total as u64),
-                if task == Some(Task::Quantize) { "layers" } else { "images" }
+                match task {
+                    Some(Task::Quantize) => "layers",
+                    Some(Task::Search) => "episodes",
+                    _ => "images",
+                }
             ),
         });
     }
@@ -67,5 +71,6 @@ const fn title(task: Task) -> &'static str {
         Task::Evaluate => "Measuring in integers",
         Task::EvaluateFloat => "Measuring in float",
         Task::Package => "Building the package",
+        Task::Search => "Searching",
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     link::{self, Link},
     memory::{Budget, Excess, Footprint, Mcu, MemoryModel, Usage, catalogue::MCUS},
     quant::{Bits, Policy, Slot},
-    search,
+    search::Problem,
 };
 use std::rc::Rc;
 
@@ -65,9 +65,8 @@ impl Version {
                 (Policy::uniform(graph, weights, activations), link::Allocator::Uniform, None)
             }
             Allocator::Rule => {
-                let found = search::Allocator::Rule.allocate(graph, target.budget, target.model);
-                let (policy, notice) = match found {
-                    Ok(policy) => (policy, None),
+                let (policy, notice) = match Problem::new(graph, target.budget, target.model, &[]) {
+                    Ok(problem) => (problem.rule(), None),
                     Err(error) => {
                         (Policy::uniform(graph, Bits::B2, Bits::B2), Some(format!("The rule found {error}.")))
                     }

@@ -22,6 +22,8 @@ fn images() -> Action {
         classes: (0..10).map(class).collect(),
         calibration: 100,
         evaluation: 400,
+        reward: 100,
+        test: 300,
         skipped: Vec::new(),
         skipped_count: 0,
     }))

@@ -110,6 +110,12 @@ impl Work {
             }
             Event::Measured(_) | Event::MeasuredFloat { .. } => self.ended(Area::Result),
             Event::Packaged { .. } => self.ended(Area::Share),
+            Event::SearchEnded(_) => self.ended(Area::Search),
+            Event::SearchStarted(_)
+            | Event::Episode(_)
+            | Event::SearchPaused
+            | Event::SearchResumed
+            | Event::SearchFound(_) => {}
             Event::Stopped(task) => self.ended(Area::of_task(*task)),
             Event::Failed { task, message } => self.failed(Area::of_task(*task), message),
             Event::Crashed { message } => {

@@ -1,0 +1,175 @@
+//! Images that are scored: a few at a time, each from a stored beginning to its logits.
+
+use super::snapshot::{pack, unpack};
+use crate::calibrate::Walk;
+use crate::infer::{Engine, Workspace, argmax};
+use crate::net::{Graph, LayerId, TensorId};
+use crate::quant::Policy;
+use crate::search::Score;
+use std::collections::HashMap;
+
+/// What is stored of some images after a beginning: packed codes of the tensors that are read later, image by image.
+type Stored = HashMap<u64, Vec<u8>>;
+
+/// What a policy is run with.
+pub struct Run<'a> {
+    pub graph: &'a Graph,
+    pub policy: &'a Policy,
+    pub engine: &'a Engine,
+    /// Real units per step of the logits.
+    pub logit_scale: f64,
+    /// The beginning to start from, with its last layer and the tensors that are read later.
+    pub from: Option<(u64, LayerId, Vec<TensorId>)>,
+    /// Stations to store on the way.
+    pub keep: &'a [(LayerId, u64, Vec<TensorId>)],
+}
+
+/// Calibration images that a thread takes through the network together.
+pub struct Calibrating {
+    images: Vec<Vec<u8>>,
+    stored: Stored,
+    walk: Option<Walk>,
+}
+
+/// Reward images that a thread classifies one after the other.
+pub struct Rewarding {
+    /// Pixels and the right output.
+    images: Vec<(Vec<u8>, usize)>,
+    stored: Stored,
+    workspace: Workspace,
+}
+
+impl Calibrating {
+    pub fn new(images: &[Vec<u8>]) -> Self {
+        Self { images: images.to_vec(), stored: Stored::new(), walk: None }
+    }
+
+    /// Puts the images at the end of a beginning.
+    pub fn start(&mut self, graph: &Graph, policy: &Policy, from: Option<&(u64, LayerId, Vec<TensorId>)>) {
+        let stored = from.and_then(|(id, _, live)| Some((self.stored.get(id)?, live)));
+        self.walk = Some(match stored {
+            None => Walk::new(graph, &self.images),
+            Some((packed, live)) => {
+                let per_image = packed_len(graph, policy, live);
+                Walk::with_codes(graph, self.images.len(), |image| {
+                    load(graph, policy, live, &packed[image * per_image..])
+                })
+            }
+        });
+    }
+
+    /// The images on their way.
+    pub fn walk(&mut self) -> Option<&mut Walk> {
+        self.walk.as_mut()
+    }
+
+    /// Stores what was computed up to here.
+    pub fn store(&mut self, policy: &Policy, live: &[TensorId], id: u64) {
+        let Some(walk) = &self.walk else { return };
+        let mut tensors: Vec<_> = live.iter().map(|&tensor| (walk.codes(tensor), tensor)).collect();
+        let mut packed = Vec::new();
+        for _ in 0..self.images.len() {
+            for (codes, tensor) in &mut tensors {
+                pack(codes.next().unwrap_or_default(), policy.activation(*tensor), &mut packed);
+            }
+        }
+        self.stored.insert(id, packed);
+    }
+
+    pub fn forget(&mut self, id: u64) {
+        self.stored.remove(&id);
+    }
+
+    /// Ends the walk.
+    pub fn stop(&mut self) {
+        self.walk = None;
+    }
+}
+
+impl Rewarding {
+    pub fn new(images: &[(Vec<u8>, usize)]) -> Self {
+        Self { images: images.to_vec(), stored: Stored::new(), workspace: Workspace::default() }
+    }
+
+    /// Classifies the images.
+    pub fn score(&mut self, run: &Run<'_>) -> Score {
+        let Self { images, stored, workspace } = self;
+        let Run { graph, policy, engine, .. } = *run;
+        let from = run.from.as_ref().and_then(|(id, layer, live)| Some((stored.get(id)?, *layer, live)));
+        let mut kept: Vec<Vec<u8>> = vec![Vec::new(); run.keep.len()];
+        let mut score = Score::default();
+        for (number, (pixels, target)) in images.iter().enumerate() {
+            // Codes that a station needs of a layer before it, a residual block's input, are seen before it.
+            let mut held: HashMap<TensorId, Vec<u8>> = HashMap::new();
+            if let Some((packed, _, live)) = from {
+                let loaded = load(graph, policy, live, &packed[number * packed_len(graph, policy, live)..]);
+                let wanted = |tensor: &TensorId| run.keep.iter().any(|(.., live)| live.contains(tensor));
+                held.extend(loaded.into_iter().filter(|(tensor, _)| wanted(tensor)));
+            }
+            let observe = |layer: LayerId, codes: &[u8]| {
+                let output = graph.layers[layer].output;
+                for ((station, _, live), kept) in run.keep.iter().zip(&mut kept) {
+                    if *station == layer {
+                        for &tensor in live {
+                            let codes = if tensor == output {
+                                Some(codes)
+                            } else {
+                                held.get(&tensor).map(Vec::as_slice)
+                            };
+                            pack(codes.unwrap_or_default(), policy.activation(tensor), kept);
+                        }
+                    } else if *station > layer && live.contains(&output) {
+                        held.insert(output, codes.to_vec());
+                    }
+                }
+            };
+            let logits = match from {
+                None => engine.run_observed(workspace, pixels, observe).unwrap_or_default(),
+                Some((packed, layer, live)) => {
+                    let packed = &packed[number * packed_len(graph, policy, live)..];
+                    let mut at = 0;
+                    let load = |tensor: TensorId, codes: &mut [u8]| {
+                        unpack(&packed[at..], policy.activation(tensor), codes);
+                        at += policy.activation(tensor).bytes(codes.len());
+                    };
+                    engine.run_from(workspace, layer + 1, live, load, observe)
+                }
+            };
+            score += one(logits, *target, run.logit_scale);
+        }
+        for (kept, (_, id, _)) in kept.into_iter().zip(run.keep) {
+            stored.insert(*id, kept);
+        }
+        score
+    }
+
+    pub fn forget(&mut self, id: u64) {
+        self.stored.remove(&id);
+    }
+}
+
+/// Bytes of the packed codes of an image.
+fn packed_len(graph: &Graph, policy: &Policy, live: &[TensorId]) -> usize {
+    live.iter().map(|&t| policy.activation(t).bytes(graph.tensors[t].shape.elements())).sum()
+}
+
+fn load(graph: &Graph, policy: &Policy, live: &[TensorId], packed: &[u8]) -> Vec<(TensorId, Vec<u8>)> {
+    let mut at = 0;
+    let one = |&tensor: &TensorId| {
+        let mut codes = vec![0; graph.tensors[tensor].shape.elements()];
+        unpack(&packed[at..], policy.activation(tensor), &mut codes);
+        at += policy.activation(tensor).bytes(codes.len());
+        (tensor, codes)
+    };
+    live.iter().map(one).collect()
+}
+
+/// The score of one image: whether its largest logit is the right one, and its cross-entropy.
+fn one(logits: &[i32], target: usize, scale: f64) -> Score {
+    let correct = usize::from(argmax(logits) == target);
+    let top = logits.iter().max().copied().unwrap_or(0);
+    let below = |logit: i32| (f64::from(logit) - f64::from(top)) * scale;
+    let sum: f64 = logits.iter().map(|&logit| libm::exp(below(logit))).sum();
+    let nats = logits.get(target).map_or(Score::MOST_NATS, |&logit| libm::log(sum) - below(logit));
+    Score { correct, images: 1, loss: Score::fixed(nats) }
+}

@@ -1,0 +1,154 @@
+//! Matrix products whose results are the same everywhere.
+//!
+//! Every sum is taken in one order, that of its terms, and multiplication and addition stay apart (no fused
+//! multiply-add). Lanes run over columns, so a vector of any width gives the same bits, natively and in Wasm.
+
+/// Columns are padded to a multiple of this many, rows likewise.
+pub const LANES: usize = 16;
+
+/// Rows whose sums are taken together.
+const ROWS: usize = 4;
+/// Columns whose sums are taken together.
+const COLUMNS: usize = 8;
+
+/// `elements` rounded up to a multiple of [`LANES`].
+pub const fn padded(elements: usize) -> usize {
+    elements.next_multiple_of(LANES)
+}
+
+/// A matrix, row by row; rows and columns are padded with zeros to a multiple of [`LANES`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matrix {
+    pub rows: usize,
+    pub columns: usize,
+    pub values: Vec<f32>,
+}
+
+impl Matrix {
+    /// Zeros; both sizes are padded.
+    #[cfg(test)]
+    pub fn zeros(rows: usize, columns: usize) -> Self {
+        let (rows, columns) = (padded(rows), padded(columns));
+        Self { rows, columns, values: vec![0.0; rows * columns] }
+    }
+
+    /// Makes it zeros of a size, in the memory that it has.
+    pub fn reset(&mut self, rows: usize, columns: usize) {
+        (self.rows, self.columns) = (padded(rows), padded(columns));
+        self.values.clear();
+        self.values.resize(self.rows * self.columns, 0.0);
+    }
+
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.columns..][..self.columns]
+    }
+
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[row * self.columns..][..self.columns]
+    }
+
+    /// Becomes the transpose of a matrix of so many columns, row by row; both its sizes are padded.
+    pub fn transpose_of(&mut self, values: &[f32], columns: usize) {
+        self.reset(columns, values.len() / columns);
+        for (top, rows) in values.chunks_exact(LANES * columns).enumerate() {
+            for left in (0..columns).step_by(LANES) {
+                for (row, from) in rows.chunks_exact(columns).enumerate() {
+                    for (column, value) in from[left..left + LANES].iter().enumerate() {
+                        self.values[(left + column) * self.columns + top * LANES + row] = *value;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Becomes `start + a b`, `start` being a row that is added to all; with `transposed`, `start + a^T b`. `b` has so
+    /// many columns and lies row by row; both its sizes are padded.
+    pub fn product(
+        &mut self,
+        a: &Matrix,
+        transposed: bool,
+        (b, columns): (&[f32], usize),
+        start: Option<&[f32]>,
+    ) {
+        let (rows, depth) = if transposed { (a.columns, a.rows) } else { (a.rows, a.columns) };
+        assert_eq!(depth * columns, b.len(), "columns of the left and rows of the right factor");
+        self.reset(rows, columns);
+        let mut panel = vec![[0.0; ROWS]; depth];
+        for top in (0..rows).step_by(ROWS) {
+            // The rows at hand, side by side.
+            if transposed {
+                for (column, row) in panel.iter_mut().zip(a.values.chunks_exact(a.columns)) {
+                    column.copy_from_slice(&row[top..top + ROWS]);
+                }
+            } else {
+                for r in 0..ROWS {
+                    for (column, value) in panel.iter_mut().zip(a.row(top + r)) {
+                        column[r] = *value;
+                    }
+                }
+            }
+            for left in (0..columns).step_by(COLUMNS) {
+                let first: [f32; COLUMNS] =
+                    start.and_then(|start| start[left..].first_chunk().copied()).unwrap_or([0.0; COLUMNS]);
+                let sums = tile(&panel, &b[left..], columns, first);
+                for (r, sums) in sums.iter().enumerate() {
+                    self.row_mut(top + r)[left..left + COLUMNS].copy_from_slice(sums);
+                }
+            }
+        }
+    }
+}
+
+/// Sums of a tile of the product.
+#[inline(always)]
+fn tile(panel: &[[f32; ROWS]], b: &[f32], stride: usize, first: [f32; COLUMNS]) -> [[f32; COLUMNS]; ROWS] {
+    let mut sums = [first; ROWS];
+    for (left, right) in panel.iter().zip(b.chunks(stride)) {
+        let Some(right) = right.first_chunk::<COLUMNS>() else { break };
+        for (sums, left) in sums.iter_mut().zip(left) {
+            for (sum, right) in sums.iter_mut().zip(right) {
+                *sum += left * right;
+            }
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(rows: usize, columns: usize, seed: f32) -> Matrix {
+        let mut matrix = Matrix::zeros(rows, columns);
+        for row in 0..rows {
+            for column in 0..columns {
+                matrix.row_mut(row)[column] = ((row * 7 + column * 3) as f32 + seed).sin();
+            }
+        }
+        matrix
+    }
+
+    /// To the bit: one order of sums, whatever the tiles.
+    #[test]
+    fn products_are_sums_in_order() {
+        let (a, b) = (sample(19, 33, 0.1), sample(33, 21, 0.7));
+        let start = sample(1, 21, 0.3);
+        let mut expected = Matrix::zeros(19, 21);
+        for row in 0..expected.rows {
+            for column in 0..expected.columns {
+                let mut sum = start.values[column];
+                for k in 0..a.columns {
+                    sum += a.row(row)[k] * b.row(k)[column];
+                }
+                expected.row_mut(row)[column] = sum;
+            }
+        }
+        let mut found = Matrix::default();
+        found.product(&a, false, (&b.values, b.columns), Some(start.row(0)));
+        assert_eq!(found, expected);
+        let mut transposed = Matrix::default();
+        transposed.transpose_of(&a.values, a.columns);
+        found.product(&transposed, true, (&b.values, b.columns), Some(start.row(0)));
+        assert_eq!(found, expected);
+    }
+}

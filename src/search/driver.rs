@@ -1,0 +1,244 @@
+//! The search itself: asks for scores, one policy at a time, and keeps what came of them.
+
+use super::{
+    Agent, Allocator, Episode, Log, Problem, Purpose, Score, SearchError, Settings,
+    evolution::{Evolution, random_policy},
+    exact::exact,
+    greedy::greedy,
+    random::Random,
+    sensitivity::Probing,
+};
+use crate::{net::Graph, quant::Policy};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A policy that an allocator wants to know the score of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// The policy.
+    pub policy: Policy,
+    /// Why.
+    pub purpose: Purpose,
+}
+
+/// What a search wants next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// The score of this policy, for [`Search::scored`].
+    Score(Policy),
+    /// Nothing: this policy was scored before, and its episode is in the log.
+    Known(Box<Episode>),
+    /// Nothing more.
+    Finished,
+}
+
+/// A search: a value that goes on wherever it is stored and loaded, with the same results.
+///
+/// It does not measure anything. Whoever drives it asks for what is [next](Search::ask) and answers with scores; the
+/// same scores give the same search, so it does not matter who computes them and how.
+pub struct Search {
+    problem: Problem,
+    known: HashMap<Policy, Score>,
+    state: State,
+}
+
+/// All of a search that is not the network.
+#[derive(Serialize, Deserialize)]
+struct State {
+    settings: Settings,
+    /// Accuracy of the float network on the reward images.
+    float: Score,
+    /// Position of the running allocator in the settings.
+    running: usize,
+    method: Method,
+    /// Episodes of the running allocator.
+    number: usize,
+    /// What is being scored.
+    waiting: Option<Proposal>,
+    log: Log,
+}
+
+/// An allocator at work.
+#[derive(Serialize, Deserialize)]
+enum Method {
+    /// A policy that needs no measurement.
+    Once,
+    /// One that is made of sensitivities.
+    Probing(Probing, bool),
+    Random(Random),
+    Evolution(Evolution),
+    Agent(Box<Agent>),
+    Finished,
+}
+
+impl Search {
+    /// A search that has not begun. `float` is the score of the float network on the reward images.
+    ///
+    /// # Errors
+    /// If no policy fits the budget; the error names the least budget that would do.
+    pub fn new(graph: &Graph, settings: Settings, float: Score) -> Result<Self, SearchError> {
+        let problem = settings.problem(graph)?;
+        let method = Method::Finished;
+        let state =
+            State { settings, float, running: 0, method, number: 0, waiting: None, log: Log::default() };
+        let mut search = Self { problem, known: HashMap::new(), state };
+        search.start();
+        Ok(search)
+    }
+
+    /// Reads what [`Search::checkpoint`] has written; `graph` must be that of the same network.
+    ///
+    /// # Errors
+    /// If the bytes are of something else, or of another version.
+    pub fn resume(graph: &Graph, checkpoint: &[u8]) -> Result<Self, SearchError> {
+        let body = checkpoint.strip_prefix(CHECKPOINT).ok_or(SearchError::Checkpoint)?;
+        let state: State = postcard::from_bytes(body).map_err(|_| SearchError::Checkpoint)?;
+        let problem = state.settings.problem(graph)?;
+        let known = state.log.episodes().iter().map(|e| (e.policy.clone(), e.score)).collect();
+        Ok(Self { problem, known, state })
+    }
+
+    /// All that is needed to go on elsewhere. A policy that is being scored is scored again.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let mut bytes = CHECKPOINT.to_vec();
+        bytes
+            .extend(postcard::to_stdvec(&self.state).expect("the state has only types that postcard writes"));
+        bytes
+    }
+
+    /// What is searched.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// How it is searched.
+    pub fn settings(&self) -> &Settings {
+        &self.state.settings
+    }
+
+    /// The float network's score.
+    pub fn float(&self) -> Score {
+        self.state.float
+    }
+
+    /// All episodes so far.
+    pub fn log(&self) -> &Log {
+        &self.state.log
+    }
+
+    /// Episodes done, and in all if every allocator uses all of its own.
+    pub fn progress(&self) -> (usize, usize) {
+        let settings = &self.state.settings;
+        let total = |allocator: &Allocator| if allocator.measures() { settings.episodes } else { 1 };
+        let before = settings.allocators.iter().take(self.state.running).map(total).sum::<usize>();
+        (before + self.state.number, settings.allocators.iter().map(total).sum())
+    }
+
+    /// What to do next. Asked again without an answer, it asks for the same.
+    pub fn ask(&mut self) -> Next {
+        loop {
+            let Some(&allocator) = self.state.settings.allocators.get(self.state.running) else {
+                return Next::Finished;
+            };
+            let proposal = match self.state.waiting.take() {
+                Some(proposal) => Some(proposal),
+                None => self.propose(allocator),
+            };
+            let Some(proposal) = proposal else {
+                self.state.running += 1;
+                self.start();
+                continue;
+            };
+            let known = self.known.get(&proposal.policy).copied();
+            let policy = proposal.policy.clone();
+            self.state.waiting = Some(proposal);
+            return match known.and_then(|score| self.scored(score).cloned()) {
+                Some(episode) => Next::Known(Box::new(episode)),
+                None => Next::Score(policy),
+            };
+        }
+    }
+
+    /// Takes the score of the policy that was asked for; `None` if none was.
+    pub fn scored(&mut self, score: Score) -> Option<&Episode> {
+        let Proposal { policy, purpose } = self.state.waiting.take()?;
+        let allocator = *self.state.settings.allocators.get(self.state.running)?;
+        self.state.number += 1;
+        let reward = 0.1 * (score.percent() - self.state.float.percent());
+        let usage = self.problem.usage(&policy);
+        self.known.insert(policy.clone(), score);
+        let episode = Episode { allocator, number: self.state.number, purpose, policy, usage, score, reward };
+        self.state.method.learn(&self.problem, &episode);
+        self.state.log.push(episode);
+        self.state.log.episodes().last()
+    }
+
+    /// The next proposal of the running allocator; `None` if it has no more.
+    fn propose(&mut self, allocator: Allocator) -> Option<Proposal> {
+        let State { settings, method, number, .. } = &mut self.state;
+        if *number >= settings.episodes.max(1) {
+            return None;
+        }
+        let mut proposal = method.next(&self.problem, allocator, *number)?;
+        if matches!(proposal.purpose, Purpose::Candidate | Purpose::Start(_)) {
+            proposal.policy = self.problem.wall(proposal.policy);
+            if settings.fill {
+                proposal.policy = self.problem.fill(proposal.policy);
+            }
+        }
+        Some(proposal)
+    }
+
+    /// Sets up the running allocator.
+    fn start(&mut self) {
+        let Settings { allocators, seed, warm_start, agent, .. } = &self.state.settings;
+        self.state.number = 0;
+        self.state.method = match allocators.get(self.state.running) {
+            None => Method::Finished,
+            Some(Allocator::Uniform | Allocator::Rule | Allocator::NotchDown) => Method::Once,
+            Some(Allocator::Greedy | Allocator::Exact) => Method::Probing(Probing::new(&self.problem), false),
+            Some(Allocator::Random) => Method::Random(Random::new(*seed, 1)),
+            Some(Allocator::Evolution) => Method::Evolution(Evolution::new(*seed)),
+            Some(Allocator::Agent) => {
+                Method::Agent(Box::new(Agent::new(&self.problem, *agent, *warm_start, *seed)))
+            }
+        };
+    }
+}
+
+/// Beginning of a checkpoint, with the number of its form.
+const CHECKPOINT: &[u8] = b"bitsmith search 1\n";
+
+impl Method {
+    fn next(&mut self, problem: &Problem, allocator: Allocator, number: usize) -> Option<Proposal> {
+        let candidate = |policy| Some(Proposal { policy, purpose: Purpose::Candidate });
+        match self {
+            Method::Once if number > 0 => None,
+            Method::Once => candidate(match allocator {
+                Allocator::Uniform => problem.uniform(),
+                Allocator::NotchDown => problem.notch_down(),
+                _ => problem.rule(),
+            }),
+            Method::Probing(_, true) | Method::Finished => None,
+            Method::Probing(probing, _) => probing.next(problem).or_else(|| {
+                candidate(match allocator {
+                    Allocator::Exact => exact(problem, probing),
+                    _ => greedy(problem, probing),
+                })
+            }),
+            Method::Random(random) => candidate(random_policy(problem, random)),
+            Method::Evolution(evolution) => Some(evolution.next(problem)),
+            Method::Agent(agent) => Some(agent.next(problem)),
+        }
+    }
+
+    fn learn(&mut self, problem: &Problem, episode: &Episode) {
+        match self {
+            Method::Probing(_, is_done) if episode.is_candidate() => *is_done = true,
+            Method::Probing(probing, _) => probing.learn(episode.score),
+            Method::Evolution(evolution) => evolution.learn(&episode.policy, episode.score),
+            Method::Agent(agent) => agent.learn(problem, episode),
+            Method::Once | Method::Random(_) | Method::Finished => {}
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The log of a search: every policy that was scored, and what follows from it.
+
+use super::{Allocator, Score};
+use crate::{
+    memory::Usage,
+    net::Graph,
+    quant::{Bits, Policy, Slot},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// Why a policy was scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// It is what the allocator proposes: it fits the budget and may win.
+    Candidate,
+    /// As [`Purpose::Candidate`]: a start that another allocator has given.
+    Start(Allocator),
+    /// All free tensors at 8 bits, to compare probes with. Need not fit the budget, and never wins.
+    Widest,
+    /// All free tensors at 8 bits but one, to see what that costs. As [`Purpose::Widest`].
+    Probe(Slot, Bits),
+}
+
+/// A policy that was scored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Who proposed it.
+    pub allocator: Allocator,
+    /// Number among the episodes of its allocator, from 1.
+    pub number: usize,
+    /// Why it was scored.
+    pub purpose: Purpose,
+    /// The policy.
+    pub policy: Policy,
+    /// What it takes.
+    pub usage: Usage,
+    /// How well it does on the reward images.
+    pub score: Score,
+    /// 0.1 (accuracy - accuracy of the float network), both in percent.
+    pub reward: f64,
+}
+
+impl Episode {
+    /// Whether the policy fits the budget and may win.
+    pub fn is_candidate(&self) -> bool {
+        matches!(self.purpose, Purpose::Candidate | Purpose::Start(_))
+    }
+}
+
+/// What narrowing a single tensor costs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sensitivity {
+    /// The tensor.
+    pub slot: Slot,
+    /// Its width; all others have 8 bits.
+    pub bits: Bits,
+    /// The score with it.
+    pub score: Score,
+    /// By how much the mean cross-entropy rises, in nats.
+    pub nats: f64,
+}
+
+/// All episodes of a search in the order in which they were scored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Log {
+    episodes: Vec<Episode>,
+}
+
+impl Log {
+    /// Adds an episode.
+    pub fn push(&mut self, episode: Episode) {
+        self.episodes.push(episode);
+    }
+
+    /// All episodes.
+    pub fn episodes(&self) -> &[Episode] {
+        &self.episodes
+    }
+
+    /// The best candidate, of one allocator or of all: by [`Score::beats`], among equals the first.
+    pub fn best(&self, allocator: Option<Allocator>) -> Option<&Episode> {
+        let of = |episode: &&Episode| allocator.is_none_or(|allocator| episode.allocator == allocator);
+        let candidates = self.episodes.iter().filter(|episode| episode.is_candidate()).filter(of);
+        candidates.reduce(|best, next| if next.score.beats(&best.score) { next } else { best })
+    }
+
+    /// Episodes that no other beats in accuracy, FLASH and RAM at once, probes included: whatever fits some other
+    /// budget is worth knowing. By FLASH, smallest first; of equals the first.
+    pub fn front(&self) -> Vec<&Episode> {
+        let key = |episode: &Episode| (episode.usage.flash, episode.usage.ram, episode.score.correct);
+        let dominates = |a: &Episode, b: &Episode| {
+            let ((flash_a, ram_a, correct_a), (flash_b, ram_b, correct_b)) = (key(a), key(b));
+            flash_a <= flash_b && ram_a <= ram_b && correct_a >= correct_b
+        };
+        let mut front: Vec<&Episode> = Vec::new();
+        for episode in &self.episodes {
+            if !front.iter().any(|other| dominates(other, episode)) {
+                front.retain(|other| !dominates(episode, other));
+                front.push(episode);
+            }
+        }
+        front.sort_by_key(|episode| (episode.usage.flash, episode.usage.ram));
+        front
+    }
+
+    /// What narrowing each tensor costs, as far as it was measured, in the order of measurement.
+    pub fn sensitivities(&self) -> Vec<Sensitivity> {
+        let widest = self.episodes.iter().find(|episode| episode.purpose == Purpose::Widest);
+        let Some(widest) = widest else { return Vec::new() };
+        let probe = |episode: &Episode| match episode.purpose {
+            Purpose::Probe(slot, bits) => {
+                let nats = episode.score.nats() - widest.score.nats();
+                Some(Sensitivity { slot, bits, score: episode.score, nats })
+            }
+            _ => None,
+        };
+        self.episodes.iter().filter_map(probe).collect()
+    }
+
+    /// The log as comma-separated values, a line for each episode. Widths are listed as in
+    /// [`Policy::weight_bits`] and [`Policy::activation_bits`], with spaces between them.
+    pub fn csv(&self, graph: &Graph) -> String {
+        let mut csv = String::from(
+            "allocator,episode,purpose,correct,images,accuracy,loss,reward,flash,ram,weight_bits,activation_bits\n",
+        );
+        for episode in &self.episodes {
+            let Episode { allocator, number, policy, usage, score, reward, .. } = episode;
+            let list = |bits: Vec<usize>| bits.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+            let _ = writeln!(
+                csv,
+                "{},{number},{},{},{},{:.4},{:.6},{reward:.4},{},{},{},{}",
+                allocator.name(),
+                purpose(graph, episode.purpose),
+                score.correct,
+                score.images,
+                score.percent(),
+                score.nats(),
+                usage.flash,
+                usage.ram,
+                list(policy.weight_bits(graph)),
+                list(policy.activation_bits(graph)),
+            );
+        }
+        csv
+    }
+
+    /// The log as a JSON list with an object for each episode; see [`Log::csv`].
+    pub fn json(&self, graph: &Graph) -> Value {
+        self.episodes.iter().map(|episode| episode_json(graph, episode)).collect()
+    }
+}
+
+/// An episode as a JSON object.
+pub fn episode_json(graph: &Graph, episode: &Episode) -> Value {
+    let Episode { allocator, number, policy, usage, score, reward, .. } = episode;
+    json!({
+        "allocator": allocator.name(),
+        "episode": number,
+        "purpose": purpose(graph, episode.purpose),
+        "correct": score.correct,
+        "images": score.images,
+        "accuracy": score.percent(),
+        "loss": score.nats(),
+        "reward": reward,
+        "flash_bytes": usage.flash,
+        "ram_bytes": usage.ram,
+        "weight_bits": policy.weight_bits(graph),
+        "activation_bits": policy.activation_bits(graph),
+    })
+}
+
+/// A purpose in words without commas.
+fn purpose(graph: &Graph, purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Candidate => "candidate".into(),
+        Purpose::Start(allocator) => format!("start: {}", allocator.name()),
+        Purpose::Widest => "widest".into(),
+        Purpose::Probe(slot, bits) => match slot {
+            Slot::Weight(layer) => format!("probe: {} weights at {bits}", graph.layers[layer].name),
+            Slot::Activation(tensor) => format!("probe: {} output at {bits}", graph.tensors[tensor].name),
+        },
+    }
+}

@@ -1,0 +1,151 @@
+//! What is searched: the widths of a network's tensors under a budget.
+
+use super::SearchError;
+use crate::{
+    memory::{Budget, Lifetimes, Memory, MemoryModel, Routine, Usage, scratch_bytes},
+    net::{Graph, LayerId},
+    quant::{Bits, Policy, Slot},
+};
+
+/// A network, a budget, how it is counted, and which tensors are free.
+///
+/// A problem has at least one policy that fits, or it is refused when it is made.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub(super) graph: Graph,
+    pub(super) budget: Budget,
+    pub(super) model: MemoryModel,
+    pub(super) lifetimes: Lifetimes,
+    pins: Vec<(Slot, Bits)>,
+    slots: Vec<Slot>,
+}
+
+impl Problem {
+    /// `pins` are tensors whose widths are given.
+    ///
+    /// # Errors
+    /// [`SearchError`] names the memory that is too small, the least budget that would do, and the layers that need
+    /// it; or a pin of what is no choice.
+    pub fn new(
+        graph: &Graph,
+        budget: Budget,
+        model: MemoryModel,
+        pins: &[(Slot, Bits)],
+    ) -> Result<Self, SearchError> {
+        let all = Slot::all(graph);
+        if let Some(&(slot, _)) = pins.iter().find(|(slot, _)| !all.contains(slot)) {
+            return Err(SearchError::Pin(slot));
+        }
+        let is_free = |slot: &Slot| pins.iter().all(|(pinned, _)| pinned != slot);
+        let problem = Self {
+            graph: graph.clone(),
+            budget,
+            model,
+            lifetimes: Lifetimes::of(graph),
+            pins: pins.to_vec(),
+            slots: all.into_iter().filter(is_free).collect(),
+        };
+        let narrowest = problem.narrowest();
+        let excesses = model.footprint(graph, &narrowest).excesses(graph, &narrowest, budget);
+        match excesses.into_iter().next() {
+            None => Ok(problem),
+            Some(excess) if excess.memory == Memory::Flash => Err(SearchError::Flash(excess)),
+            Some(excess) => Err(SearchError::Ram(excess)),
+        }
+    }
+
+    /// The network.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// What it may take.
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    /// The tensors whose widths are free, in the order of [`Slot::all`].
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// All free tensors at one width, weights and activations.
+    pub fn uniform_at(&self, weights: Bits, activations: Bits) -> Policy {
+        let mut policy = Policy::uniform(&self.graph, weights, activations);
+        self.pins.iter().for_each(|&(slot, bits)| policy.set(slot, bits));
+        policy
+    }
+
+    /// All free tensors at 8 bits.
+    pub fn widest(&self) -> Policy {
+        self.uniform_at(Bits::B8, Bits::B8)
+    }
+
+    /// All free tensors at 2 bits. It fits.
+    pub fn narrowest(&self) -> Policy {
+        self.uniform_at(Bits::B2, Bits::B2)
+    }
+
+    /// What a policy takes.
+    pub fn usage(&self, policy: &Policy) -> Usage {
+        self.model.usage(&self.graph, policy)
+    }
+
+    /// Whether a policy keeps to the budget.
+    pub fn fits(&self, policy: &Policy) -> bool {
+        self.fits_flash(policy) && self.fits_ram(policy)
+    }
+
+    pub(super) fn fits_flash(&self, policy: &Policy) -> bool {
+        self.model.flash(&self.graph, policy) <= self.budget.flash
+    }
+
+    pub(super) fn fits_ram(&self, policy: &Policy) -> bool {
+        self.needs(policy).iter().all(|&bytes| bytes <= self.budget.ram)
+            && self.model.ram(&self.graph, policy) <= self.budget.ram
+    }
+
+    /// Least bytes of RAM that each layer needs by itself, by [`LayerId`].
+    pub(super) fn needs(&self, policy: &Policy) -> Vec<usize> {
+        self.model.least_ram(&self.graph, policy)
+    }
+
+    /// Bytes that a tensor takes at a width, in FLASH or in RAM.
+    pub(super) fn bytes(&self, slot: Slot, bits: Bits) -> usize {
+        match slot {
+            Slot::Weight(layer) => self.model.weight_bytes(&self.graph, &self.graph.layers[layer], bits),
+            Slot::Activation(tensor) => bits.bytes(self.graph.tensors[tensor].shape.elements()),
+        }
+    }
+
+    /// Whether RAM may depend on which of two widths a layer's weights have.
+    pub(super) fn changes_scratch(&self, layer: LayerId, widths: [Bits; 2]) -> bool {
+        let layer = &self.graph.layers[layer];
+        let channels = match Routine::of(layer) {
+            Routine::Depthwise => self.graph.input_shape(layer).channels,
+            _ => 0,
+        };
+        let [a, b] = widths.map(|bits| scratch_bytes(&self.graph, layer, bits, channels));
+        self.model == MemoryModel::Device && a != b
+    }
+
+    /// The layer to blame if the RAM does not suffice: one that does not fit by itself, one for whose output there is
+    /// no place, else the one that needs most.
+    pub(super) fn obstacle(&self, policy: &Policy) -> Option<LayerId> {
+        let needs = self.needs(policy);
+        let alone = needs.iter().position(|&bytes| bytes > self.budget.ram);
+        let placed = alone.or_else(|| self.model.obstacle(&self.graph, policy, self.budget.ram));
+        placed.or_else(|| {
+            // A plan starts with a smaller arena and enlarges it step by step; it may step over the budget.
+            let is_over = self.model.ram(&self.graph, policy) > self.budget.ram;
+            is_over.then(|| (0..needs.len()).max_by_key(|&layer| needs[layer]).unwrap_or(0))
+        })
+    }
+
+    /// Free activations in memory while a layer runs: its output first.
+    pub(super) fn activations_at(&self, layer: LayerId) -> impl Iterator<Item = Slot> {
+        let output = self.graph.layers[layer].output;
+        let tensors = std::iter::once(output).chain(self.lifetimes.present(layer).iter().copied());
+        tensors.map(Slot::Activation).filter(|slot| self.slots.contains(slot))
+    }
+}

@@ -1,0 +1,78 @@
+//! What is measured of a policy.
+
+use serde::{Deserialize, Serialize};
+
+/// Binary digits of [`Score::loss`] after the point.
+const DIGITS: u32 = 20;
+
+/// How well a policy does on the reward images. All of it are whole numbers, so that parts add up to the same sum in
+/// any order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Score {
+    /// Images whose largest logit was that of their class.
+    pub correct: usize,
+    /// Images classified.
+    pub images: usize,
+    /// Sum of the images' cross-entropies in units of 2^-20 nats.
+    pub loss: i64,
+}
+
+impl Score {
+    /// An image's cross-entropy counts at most this many nats.
+    pub const MOST_NATS: f64 = 64.0;
+
+    /// A cross-entropy in whole units.
+    pub fn fixed(nats: f64) -> i64 {
+        let one = f64::from(1u32 << DIGITS);
+        (nats.clamp(0.0, Self::MOST_NATS) * one).round() as i64
+    }
+
+    /// Top-1 accuracy in percent; 0 without images.
+    pub fn percent(&self) -> f64 {
+        if self.images == 0 { 0.0 } else { 100.0 * self.correct as f64 / self.images as f64 }
+    }
+
+    /// Mean cross-entropy in nats; 0 without images.
+    pub fn nats(&self) -> f64 {
+        let one = f64::from(1u32 << DIGITS);
+        if self.images == 0 { 0.0 } else { self.loss as f64 / one / self.images as f64 }
+    }
+
+    /// Whether this is better than another score of the same images: more right answers; among equals, the lower
+    /// cross-entropy.
+    pub fn beats(&self, other: &Score) -> bool {
+        (self.correct, -self.loss) > (other.correct, -other.loss)
+    }
+}
+
+impl std::ops::AddAssign for Score {
+    fn add_assign(&mut self, other: Self) {
+        self.correct += other.correct;
+        self.images += other.images;
+        self.loss += other.loss;
+    }
+}
+
+impl std::iter::Sum for Score {
+    fn sum<I: Iterator<Item = Self>>(scores: I) -> Self {
+        scores.fold(Self::default(), |mut sum, score| {
+            sum += score;
+            sum
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_add_up() {
+        let a = Score { correct: 3, images: 4, loss: Score::fixed(0.5) };
+        let b = Score { correct: 0, images: 1, loss: Score::fixed(1e9) };
+        let sum: Score = [a, b].into_iter().sum();
+        assert_eq!((sum.percent(), sum.nats()), (60.0, 64.5 / 5.0));
+        assert!(a.beats(&b) && !b.beats(&a) && !a.beats(&a));
+        assert!(Score { loss: a.loss - 1, ..a }.beats(&a));
+    }
+}

@@ -1,0 +1,93 @@
+//! Measured sensitivity: what narrowing one tensor costs while all others keep 8 bits.
+
+use super::{Problem, Proposal, Purpose, Score};
+use crate::quant::{Bits, Policy, Slot};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Sensitivities on their way: what remains to be measured, and the losses so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probing {
+    /// Last first.
+    left: Vec<Purpose>,
+    widest: Option<i64>,
+    losses: HashMap<(Slot, Bits), i64>,
+}
+
+impl Probing {
+    /// All weights, and the activations in memory where the RAM does not suffice at 8 bits; other activations have no
+    /// reason to be narrowed. Later layers come first: probes then share the longest beginnings.
+    pub fn new(problem: &Problem) -> Self {
+        let widest = problem.widest();
+        let tight = tight_activations(problem);
+        let is_probed = |slot: &&Slot| matches!(slot, Slot::Weight(_)) || tight.contains(slot);
+        let mut left = Vec::new();
+        for &slot in problem.slots().iter().filter(is_probed) {
+            debug_assert_eq!(widest.get(slot), Bits::B8);
+            left.extend([Purpose::Probe(slot, Bits::B2), Purpose::Probe(slot, Bits::B4)]);
+        }
+        left.push(Purpose::Widest);
+        Self { left, widest: None, losses: HashMap::new() }
+    }
+
+    /// The next policy to score.
+    pub fn next(&self, problem: &Problem) -> Option<Proposal> {
+        let &purpose = self.left.last()?;
+        let mut policy = problem.widest();
+        if let Purpose::Probe(slot, bits) = purpose {
+            policy.set(slot, bits);
+        }
+        Some(Proposal { policy, purpose })
+    }
+
+    /// Takes the score of the policy that came from [`Probing::next`].
+    pub fn learn(&mut self, score: Score) {
+        match self.left.pop() {
+            Some(Purpose::Probe(slot, bits)) => {
+                self.losses.insert((slot, bits), score.loss);
+            }
+            _ => self.widest = Some(score.loss),
+        }
+    }
+
+    /// By how much the loss rises if a tensor has a width. Noise is evened out: no tensor gains by being narrowed,
+    /// nor by being narrowed further.
+    pub fn cost(&self, slot: Slot, bits: Bits) -> i64 {
+        let widest = self.widest.unwrap_or(0);
+        let measured = |bits| self.losses.get(&(slot, bits)).map_or(0, |loss| (loss - widest).max(0));
+        match bits {
+            Bits::B8 => 0,
+            Bits::B4 => measured(Bits::B4),
+            Bits::B2 => measured(Bits::B2).max(measured(Bits::B4)),
+        }
+    }
+}
+
+/// Free activations that are in memory while a layer runs that does not fit at 8 bits.
+pub fn tight_activations(problem: &Problem) -> Vec<Slot> {
+    // Follows the wall, so that tensors of layers that fit by themselves but find no place are found as well.
+    let mut policy = problem.widest();
+    let mut tight: Vec<Slot> = Vec::new();
+    while let Some(layer) = problem.obstacle(&policy) {
+        let before = tight.len();
+        for slot in problem.activations_at(layer) {
+            if !tight.contains(&slot) {
+                tight.push(slot);
+            }
+        }
+        narrow(problem, &mut policy, layer);
+        if tight.len() == before && problem.activations_at(layer).all(|slot| policy.get(slot) == Bits::B2) {
+            break;
+        }
+    }
+    tight
+}
+
+/// Halves all activations of a layer.
+fn narrow(problem: &Problem, policy: &mut Policy, layer: usize) {
+    for slot in problem.activations_at(layer) {
+        if let Some(bits) = policy.get(slot).narrower() {
+            policy.set(slot, bits);
+        }
+    }
+}

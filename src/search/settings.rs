@@ -1,0 +1,125 @@
+//! What is asked of a search.
+
+use super::{AgentSettings, Problem, SearchError};
+use crate::{
+    memory::{Budget, MemoryModel},
+    net::Graph,
+    quant::{Bits, Slot},
+};
+use serde::{Deserialize, Serialize};
+
+/// Ways to choose the width of every tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Allocator {
+    /// One width for all weights and one for all activations.
+    Uniform,
+    /// Halves widths, largest tensors first, until the network fits: the rule of arXiv 1905.13082.
+    Rule,
+    /// From 8 bits, the last layers first: the walls of HAQ (arXiv 1811.08886) alone.
+    NotchDown,
+    /// The best of random policies.
+    Random,
+    /// From 8 bits, what costs least for each byte that it frees, by measured sensitivity.
+    Greedy,
+    /// The least sum of measured sensitivities.
+    Exact,
+    /// Regularized evolution.
+    Evolution,
+    /// The reinforcement-learning agent.
+    Agent,
+}
+
+impl Allocator {
+    /// All allocators, the simplest first.
+    pub const ALL: [Allocator; 8] = [
+        Self::Uniform,
+        Self::Rule,
+        Self::NotchDown,
+        Self::Random,
+        Self::Greedy,
+        Self::Exact,
+        Self::Evolution,
+        Self::Agent,
+    ];
+
+    /// Name for command lines and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Rule => "rule",
+            Self::NotchDown => "notch-down",
+            Self::Random => "random",
+            Self::Greedy => "greedy",
+            Self::Exact => "exact",
+            Self::Evolution => "evolution",
+            Self::Agent => "agent",
+        }
+    }
+
+    /// What it does, for screens.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Uniform => "one width for all",
+            Self::Rule => "rule: largest tensors first",
+            Self::NotchDown => "last layers first",
+            Self::Random => "best of random policies",
+            Self::Greedy => "greedy by sensitivity",
+            Self::Exact => "least added sensitivity",
+            Self::Evolution => "evolution",
+            Self::Agent => "agent",
+        }
+    }
+
+    /// Whether it scores more than one policy.
+    pub const fn measures(self) -> bool {
+        !matches!(self, Self::Uniform | Self::Rule | Self::NotchDown)
+    }
+}
+
+/// A search as a value: the same settings and the same scores give the same search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Allocators to run, one after the other.
+    pub allocators: Vec<Allocator>,
+    /// What the network may take.
+    pub budget: Budget,
+    /// How that is counted.
+    pub memory: MemoryModel,
+    /// Tensors whose widths are given.
+    pub pins: Vec<(Slot, Bits)>,
+    /// Policies that each allocator may score, probes of sensitivity included.
+    pub episodes: usize,
+    /// Seed of all random numbers.
+    pub seed: u64,
+    /// Whether the agent's first episodes are the policies of the rule and of greedy. Costs the probes of greedy.
+    pub warm_start: bool,
+    /// Whether what a policy leaves of the budget is spent.
+    pub fill: bool,
+    /// The agent's hyper-parameters.
+    pub agent: AgentSettings,
+}
+
+impl Settings {
+    /// The agent with warm start and fill, 300 episodes, no pins, and HAQ's seed.
+    pub fn new(budget: Budget, memory: MemoryModel) -> Self {
+        Self {
+            allocators: vec![Allocator::Agent],
+            budget,
+            memory,
+            pins: Vec::new(),
+            episodes: 300,
+            seed: 234,
+            warm_start: true,
+            fill: true,
+            agent: AgentSettings::default(),
+        }
+    }
+
+    /// What is searched.
+    ///
+    /// # Errors
+    /// If no policy fits the budget, or a pin is of what is no choice.
+    pub fn problem(&self, graph: &Graph) -> Result<Problem, SearchError> {
+        Problem::new(graph, self.budget, self.memory, &self.pins)
+    }
+}
