@@ -5,6 +5,7 @@ mod eval;
 mod inspect;
 mod link;
 mod policy;
+mod search;
 mod session;
 
 use arguments::{Arguments, Command};
@@ -20,6 +21,7 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Inspect(inspect) => inspect::run(inspect),
         Command::Policy(policy) => policy::run(policy),
+        Command::Search(search) => search::run(search),
         Command::Eval(eval) => eval::run(eval),
         Command::Export(export) => eval::export(export),
         Command::Link(link) => link::run(link),

@@ -4,13 +4,17 @@
 //! same steps directly. Files and packages travel beside the messages, never inside them.
 
 mod images;
+mod link;
 mod messages;
 mod package;
 mod sources;
 mod tally;
 
 pub use images::{CALIBRATION, Item, Listing};
-pub use messages::{ClassSummary, Command, Event, ImagesSummary, Measurement, NetworkSummary, Task};
+pub use messages::{
+    ClassSummary, Command, Event, ImagesSummary, Measurement, NetworkSummary, SearchEnd, SearchFound,
+    SearchRequest, SearchResult, SearchStart, Task,
+};
 pub use package::{Artefact, Package};
 pub use sources::Sources;
 pub use tally::Tally;

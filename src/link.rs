@@ -38,7 +38,7 @@
 //! | number | budget of FLASH in bytes |
 //! | number | budget of RAM in bytes |
 //! | number | memory model: 1 paper, 2 device |
-//! | number | allocator: 1 by hand, 2 uniform, 3 rule |
+//! | number | allocator: 1 by hand, 2 uniform, 3 rule, 4 last layers first, 5 random, 6 greedy, 7 exact, 8 evolution, 9 agent |
 //! | number | seed |
 //! | number | count of tensors |
 //! | 2 bits a tensor | widths in the order of [`Slot::all`](crate::quant::Slot::all): 0 for 2 bits, 1 for 4, 2 for 8; lowest bits first, filled up with zeros |
@@ -69,6 +69,18 @@ pub enum Allocator {
     Uniform,
     /// The rule that cuts the largest tensors until the budgets hold.
     Rule,
+    /// Cuts of the last layers first.
+    NotchDown,
+    /// The best of random policies.
+    Random,
+    /// The least measured sensitivity for each byte.
+    Greedy,
+    /// The least sum of measured sensitivities.
+    Exact,
+    /// Evolution.
+    Evolution,
+    /// The reinforcement-learning agent.
+    Agent,
 }
 
 /// A policy and what it was made for.

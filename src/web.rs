@@ -9,6 +9,7 @@ mod files;
 mod pool;
 mod port;
 mod runner;
+mod store;
 mod wire;
 pub mod worker;
 

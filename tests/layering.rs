@@ -5,23 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What the application is made of.
-const CORE: [&str; 12] = [
-    "net",
-    "data",
-    "quant",
-    "float",
-    "import",
-    "infer",
-    "memory",
-    "speed",
-    "search",
-    "link",
-    "calibrate",
-    "export",
-];
-
-/// The same with the application itself, for those who drive it.
-const APPLICATION: [&str; 13] = [
+const CORE: [&str; 13] = [
     "net",
     "data",
     "quant",
@@ -38,7 +22,7 @@ const APPLICATION: [&str; 13] = [
 ];
 
 /// The same with the application itself, for those who drive it.
-const APPLICATION: [&str; 13] = [
+const APPLICATION: [&str; 14] = [
     "net",
     "data",
     "quant",
@@ -46,6 +30,7 @@ const APPLICATION: [&str; 13] = [
     "import",
     "infer",
     "memory",
+    "speed",
     "search",
     "link",
     "calibrate",
@@ -55,7 +40,7 @@ const APPLICATION: [&str; 13] = [
 ];
 
 /// A module and the modules of ours that it may use.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("net", &[]),
     ("data", &[]),
     ("parallel", &[]),

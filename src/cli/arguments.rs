@@ -27,6 +27,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Choose a policy that fits a budget of FLASH and RAM.
     Policy(Policy),
+    /// Search for the most accurate policy under a budget of FLASH and RAM.
+    Search(Search),
     /// Measure the accuracy of a policy in integers.
     Eval(Eval),
     /// Measure a policy and write its firmware package.
@@ -97,6 +99,120 @@ impl BudgetArguments {
     /// Whether any budget was given.
     pub fn is_given(&self) -> bool {
         self.device.is_some() || self.flash.is_some() || self.ram.is_some()
+    }
+}
+
+/// Arguments of `search`.
+#[derive(Args)]
+pub struct Search {
+    /// Weights in safetensors format.
+    #[arg(long, value_name = "FILE")]
+    pub weights: PathBuf,
+    /// The network in the file, where its tensors do not tell; its side is the images' side.
+    #[arg(long, value_name = "NET")]
+    pub network: Option<Spec>,
+    /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times.
+    #[arg(long, value_name = "PATH", required = true)]
+    pub images: Vec<PathBuf>,
+    /// A microcontroller of the catalogue, e.g. stm32h743zi, instead of --flash and --ram.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["flash", "mean_bits", "ram"])]
+    pub device: Option<String>,
+    /// Bytes of FLASH, e.g. 512KiB; several with commas between them are searched one after the other.
+    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with = "mean_bits")]
+    pub flash: Vec<Bytes>,
+    /// Instead of --flash: so much FLASH that weights can have this many bits on average, from 2 to 8, e.g. 3,4,6.
+    #[arg(long, value_name = "BITS", value_delimiter = ',')]
+    pub mean_bits: Vec<f64>,
+    /// Bytes of RAM, e.g. 64KiB; with several, every FLASH is searched with each.
+    #[arg(long, value_name = "BYTES", value_delimiter = ',')]
+    pub ram: Vec<Bytes>,
+    /// What counts: all that the shipped firmware takes, or what the papers count.
+    #[arg(long, default_value = "device")]
+    pub memory: MemoryName,
+    /// Allocators, one after the other, with commas between them.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "agent")]
+    pub allocator: Vec<SearchAllocator>,
+    /// Policies that each allocator may score, probes of sensitivity included.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub episodes: usize,
+    /// Seed of all random numbers; several are searched one after the other.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "234")]
+    pub seed: Vec<u64>,
+    /// Give a tensor its width: LAYER.weights=BITS or LAYER.output=BITS. Can be given several times.
+    #[arg(long, value_name = "TENSOR=BITS")]
+    pub pin: Vec<String>,
+    /// Let the agent start from nothing instead of from the rule's and greedy's policies.
+    #[arg(long)]
+    pub no_warm_start: bool,
+    /// Leave unused what a policy leaves of the budget.
+    #[arg(long)]
+    pub no_fill: bool,
+    /// How often, from 0 to 1, the agent's episodes begin with the best actions so far.
+    #[arg(long, value_name = "PART", default_value_t = crate::search::AgentSettings::default().restart)]
+    pub restart: f64,
+    /// Updates of the agent's networks for each decision of an episode.
+    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().updates)]
+    pub updates: f64,
+    /// Neurons of each hidden layer of the agent's networks.
+    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().hidden)]
+    pub hidden: usize,
+    /// Score with at most this many reward images.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Calibrate with at most this many images.
+    #[arg(long, value_name = "N", default_value_t = crate::flow::CALIBRATION)]
+    pub calibration: usize,
+    /// Memory for what policies have in common.
+    #[arg(long, value_name = "BYTES", default_value = "256MiB")]
+    pub cache: Bytes,
+    /// Leave out the last measurement on the test images.
+    #[arg(long)]
+    pub no_test: bool,
+    /// Write every episode to this file as comma-separated values; with several runs, see --log.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Write every episode to this file as JSON. With several budgets or seeds, each run has a file of its own, with
+    /// FLASH, RAM and seed before the ending.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Folder where the state of a run is kept, so that it goes on when it was interrupted.
+    #[arg(long, value_name = "FOLDER")]
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// Names of the allocators of a search.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SearchAllocator {
+    /// One width for all weights, one for all activations.
+    Uniform,
+    /// Halve the largest tensors until it fits.
+    Rule,
+    /// Narrow the last layers first.
+    NotchDown,
+    /// The best of random policies.
+    Random,
+    /// What costs least for each byte, by measured sensitivity.
+    Greedy,
+    /// The least sum of measured sensitivities.
+    Exact,
+    /// Regularized evolution.
+    Evolution,
+    /// The reinforcement-learning agent.
+    Agent,
+}
+
+impl From<SearchAllocator> for crate::search::Allocator {
+    fn from(name: SearchAllocator) -> Self {
+        match name {
+            SearchAllocator::Uniform => Self::Uniform,
+            SearchAllocator::Rule => Self::Rule,
+            SearchAllocator::NotchDown => Self::NotchDown,
+            SearchAllocator::Random => Self::Random,
+            SearchAllocator::Greedy => Self::Greedy,
+            SearchAllocator::Exact => Self::Exact,
+            SearchAllocator::Evolution => Self::Evolution,
+            SearchAllocator::Agent => Self::Agent,
+        }
     }
 }
 

@@ -80,6 +80,18 @@ impl Session {
         self.decode("evaluation images", &items)
     }
 
+    /// Decodes the images that steer a search.
+    pub fn reward_images(&mut self, limit: Option<usize>) -> anyhow::Result<Vec<Labelled>> {
+        let items = self.listing.limited_reward(limit);
+        self.decode("reward images", &items)
+    }
+
+    /// Decodes the images that nothing but the last measurement sees.
+    pub fn test_images(&mut self) -> anyhow::Result<Vec<Labelled>> {
+        let items = self.listing.test.clone();
+        self.decode("test images", &items)
+    }
+
     /// Images that cannot be read are named and left out.
     fn decode(&mut self, what: &'static str, items: &[Item]) -> anyhow::Result<Vec<Labelled>> {
         let map = self.listing.class_map(&self.model)?;
@@ -178,7 +190,7 @@ fn open_images(path: &Path) -> anyhow::Result<Box<dyn Files>> {
 }
 
 /// A bar with rate and remaining time; none where nobody watches.
-fn progress(what: &'static str, total: usize) -> ProgressBar {
+pub fn progress(what: &'static str, total: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:20} {wide_bar} {pos}/{len} {per_sec} {eta} left");
     let bar = ProgressBar::new(total as u64).with_message(what);
     if let Ok(style) = style { bar.with_style(style) } else { bar }

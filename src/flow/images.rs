@@ -32,6 +32,10 @@ pub struct Listing {
     pub calibration: Vec<Item>,
     /// Images to measure with, sorted by path.
     pub evaluation: Vec<Item>,
+    /// The part of `evaluation` that may steer a search.
+    pub reward: Vec<Item>,
+    /// The part of `evaluation` that nothing but the last measurement sees.
+    pub test: Vec<Item>,
 }
 
 impl Listing {
@@ -47,20 +51,28 @@ impl Listing {
             images.map(|i| Item { file: i.file, path: i.path.clone(), class: i.class }).collect()
         };
         let (calibration, evaluation) = (items(&splits.calibration), items(&splits.evaluation));
-        Ok(Self { source, dataset, calibration, evaluation })
+        let (reward, test) = (items(&splits.reward), items(&splits.test));
+        Ok(Self { source, dataset, calibration, evaluation, reward, test })
     }
 
     /// The evaluation images of a limited run: as many of each class as possible, sorted by path.
     pub fn limited(&self, limit: Option<usize>) -> Vec<Item> {
-        let Some(limit) = limit.filter(|&limit| limit < self.evaluation.len()) else {
-            return self.evaluation.clone();
-        };
+        self.balanced(&self.evaluation, limit)
+    }
+
+    /// The reward images of a limited search, as in [`Listing::limited`].
+    pub fn limited_reward(&self, limit: Option<usize>) -> Vec<Item> {
+        self.balanced(&self.reward, limit)
+    }
+
+    fn balanced(&self, all: &[Item], limit: Option<usize>) -> Vec<Item> {
+        let Some(limit) = limit.filter(|&limit| limit < all.len()) else { return all.to_vec() };
         let mut by_class: Vec<Vec<&Item>> = vec![Vec::new(); self.dataset.classes.len()];
-        for item in &self.evaluation {
+        for item in all {
             by_class[item.class].push(item);
         }
         // The first of each class, then the second, ...
-        let rounds = (0..self.evaluation.len()).flat_map(|i| by_class.iter().filter_map(move |c| c.get(i)));
+        let rounds = (0..all.len()).flat_map(|i| by_class.iter().filter_map(move |c| c.get(i)));
         let mut items: Vec<Item> = rounds.take(limit).map(|&item| item.clone()).collect();
         items.sort_by(|a, b| a.path.cmp(&b.path));
         items
@@ -88,6 +100,8 @@ impl Listing {
                 .collect(),
             calibration: self.calibration.len(),
             evaluation: self.evaluation.len(),
+            reward: self.reward.len(),
+            test: self.test.len(),
             skipped: skipped.iter().take(100).cloned().collect(),
             skipped_count: skipped.len(),
         }

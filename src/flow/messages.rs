@@ -3,6 +3,7 @@
 use super::Tally;
 use crate::net::Spec;
 use crate::quant::Policy;
+use crate::search::{Allocator, Episode, Settings};
 use serde::{Deserialize, Serialize};
 
 /// What the page asks for. A new command of the same kind replaces one that is still running.
@@ -41,8 +42,27 @@ pub enum Command {
         /// Name of the microcontroller, if one was chosen.
         device: Option<String>,
     },
+    /// Search for a policy. The search starts anew; one that was stored is replaced.
+    Search(SearchRequest),
+    /// Hold the search after the policy that is being scored.
+    PauseSearch,
+    /// Go on with a search that is held.
+    ResumeSearch,
+    /// Say whether a search is stored that was not finished, perhaps before the page was loaded again.
+    FindSearch,
+    /// Go on with the stored search. Its network and images must be loaded.
+    ContinueSearch,
     /// Stop what is running; what it has found so far is reported.
     Stop,
+}
+
+/// What the user asks of a search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SearchRequest {
+    /// Allocators, budgets and all else that decides the search.
+    pub settings: Settings,
+    /// At most this many reward images; all if `None`.
+    pub limit: Option<usize>,
 }
 
 /// Something that takes time.
@@ -62,6 +82,8 @@ pub enum Task {
     EvaluateFloat,
     /// Building the package.
     Package,
+    /// Searching for a policy.
+    Search,
 }
 
 /// What the worker reports.
@@ -80,7 +102,8 @@ pub enum Event {
     Progress {
         /// Which.
         task: Task,
-        /// Steps done: layers for [`Task::Quantize`], bytes for [`Task::Weights`], else images.
+        /// Steps done: layers for [`Task::Quantize`], bytes for [`Task::Weights`], episodes for [`Task::Search`], else
+        /// images.
         done: usize,
         /// Steps in all.
         total: usize,
@@ -101,6 +124,18 @@ pub enum Event {
         /// File name to save it under.
         name: String,
     },
+    /// A search begins, or goes on after it was stored.
+    SearchStarted(Box<SearchStart>),
+    /// A policy was scored.
+    Episode(Box<Episode>),
+    /// The search is held. It keeps all it has.
+    SearchPaused,
+    /// The search goes on.
+    SearchResumed,
+    /// The search has ended, by itself or because it was stopped.
+    SearchEnded(SearchEnd),
+    /// A search is stored that was not finished.
+    SearchFound(Box<SearchFound>),
     /// A task ended without a result because the user stopped it.
     Stopped(Task),
     /// The worker is gone, and all that was loaded with it.
@@ -141,6 +176,10 @@ pub struct ImagesSummary {
     pub calibration: usize,
     /// Images to measure with.
     pub evaluation: usize,
+    /// Those of them that may steer a search.
+    pub reward: usize,
+    /// Those of them that nothing but the last measurement sees.
+    pub test: usize,
     /// Names of files that could not be read, each with the reason; at most the first 100.
     pub skipped: Vec<String>,
     /// How many could not be read.
@@ -169,4 +208,50 @@ pub struct Measurement {
     pub stopped: bool,
     /// Calibration images that were used.
     pub calibration: usize,
+}
+
+/// A search that begins or goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SearchStart {
+    /// What was asked.
+    pub request: SearchRequest,
+    /// The float network on the reward images.
+    pub float: Tally,
+    /// Episodes of the search so far: some only if it was stored.
+    pub episodes: Vec<Episode>,
+}
+
+/// A search that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SearchEnd {
+    /// What each allocator has found, in the order of the settings; those that found nothing are left out.
+    pub results: Vec<SearchResult>,
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+}
+
+/// What an allocator has found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SearchResult {
+    /// Which.
+    pub allocator: Allocator,
+    /// Its best policy.
+    pub best: Episode,
+    /// Episodes it took.
+    pub episodes: usize,
+    /// The best policy on the test images, which the search has never seen; `None` if it was stopped before that.
+    pub test: Option<Tally>,
+}
+
+/// A stored search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SearchFound {
+    /// What was asked.
+    pub request: SearchRequest,
+    /// The network.
+    pub network: NetworkSummary,
+    /// Where the images came from.
+    pub images: String,
+    /// Episodes done.
+    pub episodes: usize,
 }

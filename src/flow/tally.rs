@@ -1,5 +1,6 @@
 //! Counting right answers.
 
+use crate::search::Score;
 use serde::{Deserialize, Serialize};
 
 /// How many images were classified, and how many of them rightly.
@@ -24,6 +25,12 @@ impl Tally {
         }
         let part = self.correct as f64 / self.images as f64;
         100.0 * 1.96 * (part * (1.0 - part) / self.images as f64).sqrt()
+    }
+}
+
+impl From<Score> for Tally {
+    fn from(score: Score) -> Self {
+        Self { correct: score.correct, images: score.images }
     }
 }
 

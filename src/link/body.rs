@@ -14,8 +14,20 @@ const FAMILIES: Codes<Family, 3> =
 const PADDINGS: Codes<Padding, 2> = Codes("padding", [(1, Padding::TensorFlow), (2, Padding::PyTorch)]);
 const MODELS: Codes<MemoryModel, 2> =
     Codes("memory model", [(1, MemoryModel::Paper), (2, MemoryModel::Device)]);
-const ALLOCATORS: Codes<Allocator, 3> =
-    Codes("allocator", [(1, Allocator::ByHand), (2, Allocator::Uniform), (3, Allocator::Rule)]);
+const ALLOCATORS: Codes<Allocator, 9> = Codes(
+    "allocator",
+    [
+        (1, Allocator::ByHand),
+        (2, Allocator::Uniform),
+        (3, Allocator::Rule),
+        (4, Allocator::NotchDown),
+        (5, Allocator::Random),
+        (6, Allocator::Greedy),
+        (7, Allocator::Exact),
+        (8, Allocator::Evolution),
+        (9, Allocator::Agent),
+    ],
+);
 
 /// Widths in a byte.
 const PER_BYTE: usize = 4;
@@ -162,7 +174,7 @@ mod tests {
             (with(3, 1), "1 classes"),
             (with(4, 0), "padding number 0"),
             (with(7, 9), "memory model number 9"),
-            (with(8, 9), "allocator number 9"),
+            (with(8, 10), "allocator number 10"),
             (with(10, 54), "widths for 54 tensors, but mobilenet-v1-0.25-128 has 55"),
             (body(good, 13), "its widths are too few or too many"),
             (body(good, 15), "its widths are too few or too many"),

@@ -34,6 +34,12 @@ impl fmt::Display for Allocator {
             Allocator::ByHand => "by hand",
             Allocator::Uniform => "uniform",
             Allocator::Rule => "rule",
+            Allocator::NotchDown => "last layers first",
+            Allocator::Random => "random search",
+            Allocator::Greedy => "greedy by sensitivity",
+            Allocator::Exact => "least added sensitivity",
+            Allocator::Evolution => "evolution",
+            Allocator::Agent => "agent",
         })
     }
 }

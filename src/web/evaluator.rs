@@ -1,19 +1,23 @@
 //! What a worker of the pool does.
 
-use super::pool::{Answer, Order};
+use super::pool::{Answer, Order, Scorer, Set};
 use super::wire;
+use crate::calibrate::CalibrateError;
 use crate::data::{Preprocess, PureRust};
 use crate::float::FloatNetwork;
 use crate::flow::Tally;
 use crate::infer::{Engine, Workspace, argmax};
+use crate::score;
 use js_sys::Array;
+use std::sync::Arc;
 
 /// A share of the images, and the network that classifies them.
 #[derive(Default)]
 pub struct Evaluator {
-    /// Pixels and right output of each image.
-    images: Vec<(Vec<u8>, usize)>,
+    /// Pixels and right output of each image, by [`Set`].
+    images: [Vec<(Vec<u8>, usize)>; 3],
     network: Option<Network>,
+    scorer: Option<Box<score::Evaluator>>,
 }
 
 enum Network {
@@ -26,11 +30,11 @@ impl Evaluator {
     pub fn answer(&mut self, order: Order, bulk: &Array) -> (Answer, Array) {
         let nothing = Array::new();
         match order {
-            Order::Clear => {
-                self.images.clear();
+            Order::Clear(set) => {
+                self.images[set as usize].clear();
                 (Answer::Done, nothing)
             }
-            Order::Load { side, targets } => self.load(side, targets.as_deref(), bulk),
+            Order::Load { side, keep } => self.load(side, keep, bulk),
             Order::UseIntegers(network) => (
                 self.adopt(Engine::new(&network), |e| Network::Integers(Box::new(e), Workspace::default())),
                 nothing,
@@ -38,7 +42,10 @@ impl Evaluator {
             Order::UseFloats(model) => {
                 (self.adopt(FloatNetwork::new(&model), |f| Network::Floats(Box::new(f))), nothing)
             }
-            Order::Classify { from, count } => (self.classify(from, count), nothing),
+            Order::Classify { set, from, count } => (self.classify(set, from, count), nothing),
+            Order::Scorer(scorer) => (self.prepare(*scorer, bulk), nothing),
+            Order::Begin(policy) => (self.step(|scorer| scorer.begin(&policy)), nothing),
+            Order::Resume(sums) => (self.step(|scorer| scorer.resume(&sums)), nothing),
         }
     }
 
@@ -52,7 +59,27 @@ impl Evaluator {
         }
     }
 
-    fn load(&mut self, side: usize, targets: Option<&[usize]>, bulk: &Array) -> (Answer, Array) {
+    fn prepare(&mut self, scorer: Scorer, bulk: &Array) -> Answer {
+        let Scorer { model, calibration, set, memory, counted } = scorer;
+        let calibrating: Vec<Vec<u8>> = bulk.iter().map(|pixels| wire::bytes(&pixels)).collect();
+        let images = &self.images[set as usize];
+        let (model, calibration) = (Arc::new(model), Arc::new(calibration));
+        let evaluator = score::Evaluator::new(model, calibration, &calibrating, images, memory, counted);
+        self.scorer = Some(Box::new(evaluator));
+        Answer::Done
+    }
+
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut score::Evaluator) -> Result<score::Step, CalibrateError>,
+    ) -> Answer {
+        let Some(scorer) = &mut self.scorer else {
+            return Answer::Refused("there is no network to score policies of; load weights first".into());
+        };
+        step(scorer).map_or_else(|error| Answer::Refused(error.to_string()), Answer::Step)
+    }
+
+    fn load(&mut self, side: usize, keep: Option<(Set, Vec<usize>)>, bulk: &Array) -> (Answer, Array) {
         let preprocess = Preprocess::new(side);
         let mut failed = Vec::new();
         let pixels = Array::new();
@@ -61,19 +88,19 @@ impl Evaluator {
                 failed.push((position, error.to_string()));
                 Vec::new()
             });
-            match targets.and_then(|targets| targets.get(position)) {
-                Some(&target) if !loaded.is_empty() => self.images.push((loaded, target)),
-                Some(_) => {}
-                None => {
-                    pixels.push(&wire::buffer(&loaded));
-                }
+            let Some((set, targets)) = &keep else {
+                pixels.push(&wire::buffer(&loaded));
+                continue;
+            };
+            if let Some(&target) = targets.get(position).filter(|_| !loaded.is_empty()) {
+                self.images[*set as usize].push((loaded, target));
             }
         }
         (Answer::Loaded { failed }, pixels)
     }
 
-    fn classify(&mut self, from: usize, count: usize) -> Answer {
-        let images = self.images.iter().skip(from).take(count);
+    fn classify(&mut self, set: Set, from: usize, count: usize) -> Answer {
+        let images = self.images[set as usize].iter().skip(from).take(count);
         let mut tally = Tally::default();
         for (image, target) in images {
             let found = match &mut self.network {

@@ -1,9 +1,11 @@
 //! The pool of evaluation workers: one per core, each with its own share of the images.
 
 use super::wire;
+use crate::calibrate::{Calibration, SumMoments};
 use crate::flow::Tally;
 use crate::net::Model;
-use crate::quant::QuantizedNetwork;
+use crate::quant::{Policy, QuantizedNetwork};
+use crate::score::Step;
 use futures::channel::oneshot;
 use js_sys::Array;
 use serde::{Deserialize, Serialize};
@@ -17,15 +19,15 @@ pub const NAME: &str = "evaluation";
 /// What a worker of the pool is asked for; each order gets one [`Answer`], in order.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Order {
-    /// Forget all images.
-    Clear,
-    /// Decode the image files that come along and crop them to `side`. With `targets` they are kept to be
+    /// Forget the images of a set.
+    Clear(Set),
+    /// Decode the image files that come along and crop them to `side`. With `keep` they are kept to be
     /// classified; without, their pixels are sent back.
     Load {
         /// Side of the network's input in pixels.
         side: usize,
-        /// The right output for each image.
-        targets: Option<Vec<usize>>,
+        /// Where to keep them, and the right output for each image.
+        keep: Option<(Set, Vec<usize>)>,
     },
     /// Classify with this network in integers from now on.
     UseIntegers(Box<QuantizedNetwork>),
@@ -33,11 +35,45 @@ pub enum Order {
     UseFloats(Box<Model>),
     /// Classify some of the images kept.
     Classify {
+        /// Of which set.
+        set: Set,
         /// First.
         from: usize,
         /// How many, at most.
         count: usize,
     },
+    /// Score policies of this network from now on. The pixels of this worker's calibration images come along.
+    Scorer(Box<Scorer>),
+    /// Begin to score a policy.
+    Begin(Policy),
+    /// Go on with the statistics over the images of all workers.
+    Resume(SumMoments),
+}
+
+/// Images that serve one purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Set {
+    /// To measure a policy with.
+    Evaluation,
+    /// To steer a search with.
+    Reward,
+    /// To measure the end of a search with.
+    Test,
+}
+
+/// What policies are scored with.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Scorer {
+    /// The float network.
+    pub model: Model,
+    /// What it does on the calibration images.
+    pub calibration: Calibration,
+    /// The images to classify.
+    pub set: Set,
+    /// Memory for what policies have in common, in bytes.
+    pub memory: usize,
+    /// The most images, of both kinds, that a worker holds.
+    pub counted: usize,
 }
 
 /// What a worker of the pool answers.
@@ -53,6 +89,8 @@ pub enum Answer {
     },
     /// Images are classified.
     Classified(Tally),
+    /// A policy is scored, or on its way there.
+    Step(Step),
     /// The order cannot be carried out.
     Refused(String),
 }

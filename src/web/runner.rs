@@ -1,9 +1,10 @@
 //! The worker that owns the flow: carries out the page's commands one after the other.
 
 mod prepare;
+mod search;
 
 use super::files;
-use super::pool::{self, Answer, Member, Order};
+use super::pool::{self, Answer, Member, Order, Set};
 use super::wire;
 use crate::calibrate::{Calibration, Observer, Quantization, Settings};
 use crate::data::{Archive, Files};
@@ -60,7 +61,7 @@ struct Prepared {
 /// What the worker has loaded and found out so far.
 pub struct Runner {
     scope: DedicatedWorkerGlobalScope,
-    stop: Rc<Cell<bool>>,
+    signals: Signals,
     pool: Vec<Member>,
     model: Option<(Model, NetworkSummary)>,
     images: Option<Images>,
@@ -68,18 +69,29 @@ pub struct Runner {
     calibration: Option<Calibration>,
     measured: Option<(QuantizedNetwork, Tally)>,
     float: Option<Tally>,
+    /// Sets of images in the pool besides the evaluation images, and how many there are of each.
+    held: Vec<(Set, usize)>,
+}
+
+/// What those who read the messages tell the running task.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// It shall end.
+    pub stop: Rc<Cell<bool>>,
+    /// It shall hold, if it is a search.
+    pub pause: Rc<Cell<bool>>,
 }
 
 impl Runner {
-    /// Starts the pool. `stop` is set by whoever reads the messages when the running task shall end.
+    /// Starts the pool. `signals` are set by whoever reads the messages.
     ///
     /// # Errors
     /// If the browser starts no workers.
-    pub fn new(scope: DedicatedWorkerGlobalScope, stop: Rc<Cell<bool>>) -> Result<Self, String> {
+    pub fn new(scope: DedicatedWorkerGlobalScope, signals: Signals) -> Result<Self, String> {
         let pool = (0..pool::size(&scope)).map(|_| Member::spawn(&scope)).collect::<Result<_, _>>()?;
         Ok(Self {
             scope,
-            stop,
+            signals,
             pool,
             model: None,
             images: None,
@@ -87,6 +99,7 @@ impl Runner {
             calibration: None,
             measured: None,
             float: None,
+            held: Vec::new(),
         })
     }
 
@@ -97,7 +110,7 @@ impl Runner {
 
     /// Carries out a command and reports how it ended.
     pub async fn run(&mut self, command: Command, picked: Vec<File>) {
-        self.stop.set(false);
+        self.signals.stop.set(false);
         let task = task_of(&command);
         let result = match command {
             Command::OpenDemo(spec) => self.open_demo(spec).await,
@@ -106,7 +119,11 @@ impl Runner {
             Command::Measure { policy, limit } => self.measure(policy, limit).await,
             Command::MeasureFloat { limit } => self.measure_float(limit).await,
             Command::Package { link, device } => self.package(&link, device.as_deref()),
-            Command::Stop => Ok(()),
+            Command::Search(request) => self.search(request).await,
+            Command::FindSearch => self.find_search().await,
+            Command::ContinueSearch => self.continue_search().await,
+            // Those who read the messages deal with them.
+            Command::Stop | Command::PauseSearch | Command::ResumeSearch => Ok(()),
         };
         match result {
             Ok(()) => {}
@@ -134,7 +151,7 @@ impl Runner {
     /// If one of them ends the task.
     async fn breathe(&self) -> Result<(), End> {
         TimeoutFuture::new(0).await;
-        if self.stop.get() { Err(End::Stopped) } else { Ok(()) }
+        if self.signals.stop.get() { Err(End::Stopped) } else { Ok(()) }
     }
 
     fn open_weights(&mut self, name: &str, network: Option<Spec>, picked: &[File]) -> Result<(), End> {
@@ -175,6 +192,7 @@ impl Runner {
         self.report(&Event::Images(listing.summary(&[])));
         self.images = Some(Images { sources, listing });
         self.prepared = None;
+        self.held.clear();
         self.calibration = None;
         self.measured = None;
         self.float = None;
@@ -211,7 +229,7 @@ impl Runner {
         self.calibrate().await?;
         let network = self.quantize(&policy).await?;
         let order = Order::UseIntegers(Box::new(network.clone()));
-        let (tally, stopped) = self.classify(Task::Evaluate, &order).await?;
+        let (tally, stopped) = self.classify(Task::Evaluate, Set::Evaluation, &order).await?;
         // The network of a stopped measurement can be packaged all the same.
         self.measured = Some((network, tally));
         let calibration = self.prepared.as_ref().map_or(0, |p| p.calibration.len());
@@ -223,7 +241,7 @@ impl Runner {
         self.prepare(limit).await?;
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         let order = Order::UseFloats(Box::new(model.clone()));
-        let (tally, stopped) = self.classify(Task::EvaluateFloat, &order).await?;
+        let (tally, stopped) = self.classify(Task::EvaluateFloat, Set::Evaluation, &order).await?;
         self.float = Some(tally);
         self.report(&Event::MeasuredFloat { tally, stopped });
         Ok(())
@@ -260,15 +278,16 @@ impl Runner {
         }
     }
 
-    /// Classifies all loaded evaluation images; if stopped, those so far.
-    async fn classify(&self, task: Task, network: &Order) -> Result<(Tally, bool), End> {
+    /// Classifies all loaded images of a set; if stopped, those so far.
+    async fn classify(&self, task: Task, set: Set, network: &Order) -> Result<(Tally, bool), End> {
         let none = Array::new();
-        let total = self.evaluation_images();
+        let held = self.held.iter().find(|(held, _)| *held == set).map(|(_, count)| *count);
+        let total = held.unwrap_or_else(|| self.evaluation_images());
         try_join_all(self.pool.iter().map(|member| member.ask(network, &none))).await.map_err(End::Failed)?;
         let all = RefCell::new(Tally::default());
         let share = async |member: &Member| -> Result<(), End> {
             for from in (0..).step_by(CLASSIFY) {
-                let order = Order::Classify { from, count: CLASSIFY };
+                let order = Order::Classify { set, from, count: CLASSIFY };
                 let (answer, _) = member.ask(&order, &Array::new()).await.map_err(End::Failed)?;
                 let Answer::Classified(tally) = answer else { break };
                 if tally.images == 0 {
@@ -277,7 +296,7 @@ impl Runner {
                 let sum = *all.borrow() + tally;
                 *all.borrow_mut() = sum;
                 self.progress(task, sum.images, total, Some(sum));
-                if self.stop.get() {
+                if self.signals.stop.get() {
                     return Err(End::Stopped);
                 }
             }
@@ -342,5 +361,10 @@ pub fn task_of(command: &Command) -> Task {
         Command::Measure { .. } => Task::Evaluate,
         Command::MeasureFloat { .. } => Task::EvaluateFloat,
         Command::Package { .. } => Task::Package,
+        Command::Search(_)
+        | Command::ContinueSearch
+        | Command::FindSearch
+        | Command::PauseSearch
+        | Command::ResumeSearch => Task::Search,
     }
 }

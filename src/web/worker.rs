@@ -1,7 +1,7 @@
 //! The beginning of every worker: which part to play, and the messages that come in.
 
 use super::evaluator::Evaluator;
-use super::runner::{Runner, task_of};
+use super::runner::{Runner, Signals, task_of};
 use super::{pool, wire};
 use crate::flow::{Command, Event};
 use futures::StreamExt;
@@ -34,25 +34,27 @@ fn evaluate(scope: DedicatedWorkerGlobalScope) {
 /// The worker that owns the flow: commands wait for their turn, but a stop reaches the running one at once.
 fn run(scope: DedicatedWorkerGlobalScope) {
     let (queue, mut commands) = mpsc::unbounded::<(Command, Vec<File>)>();
-    let stop = Rc::new(Cell::new(false));
+    let signals = Signals::default();
     let running = Rc::new(Cell::new(None));
     listen(&scope, {
-        let (stop, running) = (stop.clone(), running.clone());
+        let (Signals { stop, pause }, running) = (signals.clone(), running.clone());
         move |message| {
             let Some((command, bulk)) = wire::decode::<Command>(&message.data()) else { return };
-            if command == Command::Stop {
-                stop.set(true);
-                return;
-            }
-            if running.get() == Some(task_of(&command)) {
-                stop.set(true);
+            match command {
+                Command::Stop => return stop.set(true),
+                Command::PauseSearch => return pause.set(true),
+                Command::ResumeSearch => return pause.set(false),
+                // A question, which replaces nothing.
+                Command::FindSearch => {}
+                _ if running.get() == Some(task_of(&command)) => stop.set(true),
+                _ => {}
             }
             let files = bulk.iter().filter_map(|file| file.dyn_into().ok()).collect();
             queue.unbounded_send((command, files)).expect("the runner lives as long as the worker");
         }
     });
     spawn_local(async move {
-        match Runner::new(scope.clone(), stop) {
+        match Runner::new(scope.clone(), signals) {
             Ok(mut runner) => {
                 runner.ready();
                 while let Some((command, files)) = commands.next().await {

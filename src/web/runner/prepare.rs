@@ -1,13 +1,13 @@
 //! Decoding the images for the network at hand, spread over the pool.
 
-use super::{Answer, End, Item, Order, Prepared, Runner, no_images, no_network, pool, wire};
+use super::{Answer, End, Item, Order, Prepared, Runner, Set, no_images, no_network, pool, wire};
 use crate::data::{ClassMap, Files};
 use crate::flow::{Event, Task};
 use futures::future::try_join_all;
 use js_sys::Array;
 
 /// Images that a worker decodes between two reports.
-const DECODE: usize = 16;
+pub(super) const DECODE: usize = 16;
 
 impl Runner {
     /// Evaluation images that are asked for.
@@ -33,13 +33,15 @@ impl Runner {
         self.calibration = None;
         let calibration = images.listing.calibration.clone();
         let evaluation = images.listing.limited(limit);
-        for member in &self.pool {
-            member.ask(&Order::Clear, &Array::new()).await.map_err(End::Failed)?;
+        for set in [Set::Evaluation, Set::Reward, Set::Test] {
+            self.clear(set).await?;
         }
+        self.held.clear();
         let total = calibration.len() + evaluation.len();
         let mut skipped = Vec::new();
         let pixels = self.decode(&calibration, side, None, (0, total), &mut skipped).await?;
-        self.decode(&evaluation, side, Some(&map), (calibration.len(), total), &mut skipped).await?;
+        let keep = Some((Set::Evaluation, &map));
+        self.decode(&evaluation, side, keep, (calibration.len(), total), &mut skipped).await?;
         if !skipped.is_empty()
             && let Some(images) = &self.images
         {
@@ -52,12 +54,36 @@ impl Runner {
         Ok(())
     }
 
-    /// Decodes images. With a class map they stay in the pool, else their pixels come back, in order.
+    /// Decodes the images of a set into the pool, unless that has been done; after [`Runner::prepare`].
+    pub(super) async fn hold(&mut self, set: Set, items: &[Item]) -> Result<(), End> {
+        if self.held.iter().any(|(held, count)| (*held, *count) == (set, items.len())) {
+            return Ok(());
+        }
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
+        let map = self.images.as_ref().ok_or_else(no_images)?.listing.class_map(model)?;
+        let side = usize::from(model.spec.side);
+        self.held.retain(|(held, _)| *held != set);
+        self.clear(set).await?;
+        // Those that cannot be read were named when the evaluation images were decoded, or will be.
+        let mut skipped = Vec::new();
+        self.decode(items, side, Some((set, &map)), (0, items.len()), &mut skipped).await?;
+        self.held.push((set, items.len()));
+        Ok(())
+    }
+
+    async fn clear(&self, set: Set) -> Result<(), End> {
+        for member in &self.pool {
+            member.ask(&Order::Clear(set), &Array::new()).await.map_err(End::Failed)?;
+        }
+        Ok(())
+    }
+
+    /// Decodes images. With a set and a class map they stay in the pool, else their pixels come back, in order.
     async fn decode(
         &mut self,
         items: &[Item],
         side: usize,
-        map: Option<&ClassMap>,
+        keep: Option<(Set, &ClassMap)>,
         (before, total): (usize, usize),
         skipped: &mut Vec<String>,
     ) -> Result<Vec<Vec<u8>>, End> {
@@ -71,10 +97,11 @@ impl Runner {
                     // An empty file is refused by the decoder, under the image's name.
                     files.push(wire::buffer(&self.read(item.file, skipped)));
                 }
-                let target =
-                    |item: &Item| map.and_then(|map| map.output_of(item.class)).unwrap_or(usize::MAX);
-                let targets = map.map(|_| share.iter().map(target).collect());
-                orders.push((Order::Load { side, targets }, pool::bulk(files)));
+                let keep = keep.map(|(set, map)| {
+                    let target = |item: &Item| map.output_of(item.class).unwrap_or(usize::MAX);
+                    (set, share.iter().map(target).collect())
+                });
+                orders.push((Order::Load { side, keep }, pool::bulk(files)));
             }
             let asked =
                 self.pool.iter().zip(&orders).map(|(member, (order, files))| member.ask(order, files));

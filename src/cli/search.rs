@@ -1,0 +1,317 @@
+//! `bitsmith search`.
+
+mod report;
+
+use super::Report;
+use super::arguments::Search as Arguments;
+use super::policy::device_budget;
+use super::session::{self, Session};
+use crate::calibrate::Calibration;
+use crate::flow::Tally;
+use crate::memory::{Budget, Bytes, MemoryModel};
+use crate::net::Graph;
+use crate::quant::{Bits, Policy, Slot};
+use crate::score::Evaluator;
+use crate::search::{AgentSettings, Allocator, Episode, Next, Problem, Score, Search, Settings};
+use anyhow::{Context, anyhow, ensure};
+use indicatif::ProgressBar;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Time between two checkpoints.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// A search that has ended.
+struct Run {
+    search: Search,
+    outcomes: Vec<Outcome>,
+}
+
+/// What an allocator has found.
+struct Outcome {
+    allocator: Allocator,
+    best: Episode,
+    episodes: usize,
+    /// Time for its scores and for itself, without what was known from before.
+    scoring: Duration,
+    thinking: Duration,
+    test: Option<Tally>,
+}
+
+/// Searches under every budget, with every seed.
+pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
+    ensure!(
+        (0.0..=1.0).contains(&arguments.restart) && arguments.updates >= 0.0 && arguments.hidden > 0,
+        "--restart must be from 0 to 1, --updates not negative, --hidden at least 1"
+    );
+    let mut session =
+        Session::open(&arguments.weights, arguments.network, &arguments.images, arguments.calibration)?;
+    let settings = settings(arguments, &session.model.graph)?;
+    // Impossible budgets are named before anything takes time.
+    for settings in &settings {
+        settings.problem(&session.model.graph)?;
+    }
+    let (calibrating, _) = session.calibration_images()?;
+    let calibration = Arc::new(session.calibrate(&calibrating)?);
+    let reward = session.reward_images(arguments.limit)?;
+    ensure!(!reward.is_empty(), "no reward image could be read");
+    let test = if arguments.no_test { Vec::new() } else { session.test_images()? };
+    let Tally { correct, images } = session::measure_float(&session.model, &reward)?;
+    let mut scorer = Scorer {
+        evaluator: evaluator(&session, &calibration, &calibrating, &reward, arguments.cache.0),
+        tester: evaluator(&session, &calibration, &calibrating, &test, 0),
+        is_tested: !test.is_empty(),
+        float: Score { correct, images, loss: 0 },
+        known: HashMap::new(),
+        tested: HashMap::new(),
+    };
+    let mut runs = Vec::new();
+    let several = settings.len() > 1;
+    for settings in settings {
+        let run = scorer.run(&session, settings, arguments.checkpoint.as_deref())?;
+        write_logs(arguments, &run.search, several)?;
+        runs.push(run);
+    }
+    Ok(report::report(&session, &runs, scorer.evaluator.work_share()))
+}
+
+fn evaluator(
+    session: &Session,
+    calibration: &Arc<Calibration>,
+    calibrating: &[Vec<u8>],
+    images: &[session::Labelled],
+    cache: usize,
+) -> Evaluator {
+    let counted = calibrating.len() + images.len();
+    let model = Arc::new(session.model.clone());
+    Evaluator::new(model, calibration.clone(), calibrating, images, cache, counted)
+}
+
+/// Scores policies, and remembers them over all runs.
+struct Scorer {
+    evaluator: Evaluator,
+    tester: Evaluator,
+    is_tested: bool,
+    float: Score,
+    known: HashMap<Policy, Score>,
+    tested: HashMap<Policy, Tally>,
+}
+
+impl Scorer {
+    fn run(
+        &mut self,
+        session: &Session,
+        settings: Settings,
+        checkpoints: Option<&Path>,
+    ) -> anyhow::Result<Run> {
+        let path = checkpoints.map(|folder| folder.join(format!("{}.bitsmith-search", name_of(&settings))));
+        let mut search = open(session, &settings, self.float, path.as_deref())?;
+        let mut times: HashMap<Allocator, (Duration, Duration)> = HashMap::new();
+        let (done, total) = search.progress();
+        let bar = session::progress("searching", total).with_position(done as u64);
+        let mut saved = Instant::now();
+        loop {
+            let start = Instant::now();
+            let next = search.ask();
+            let mut thinking = start.elapsed();
+            let (mut scoring, mut allocator) = (Duration::ZERO, None);
+            match next {
+                Next::Finished => break,
+                Next::Known(episode) => allocator = Some(episode.allocator),
+                Next::Score(policy) => {
+                    let start = Instant::now();
+                    let score = match self.known.get(&policy) {
+                        Some(&score) => score,
+                        None => self.evaluator.score(&policy)?,
+                    };
+                    scoring = start.elapsed();
+                    self.known.insert(policy, score);
+                    let start = Instant::now();
+                    allocator = search.scored(score).map(|episode| episode.allocator).or(allocator);
+                    thinking += start.elapsed();
+                }
+            }
+            if let Some(allocator) = allocator {
+                let spent = times.entry(allocator).or_default();
+                *spent = (spent.0 + scoring, spent.1 + thinking);
+            }
+            show(&bar, &search);
+            if let Some(path) = path.as_deref().filter(|_| saved.elapsed() >= PERIOD) {
+                save(path, &search)?;
+                saved = Instant::now();
+            }
+        }
+        bar.finish_and_clear();
+        if let Some(path) = path.as_deref() {
+            save(path, &search)?;
+        }
+        let outcomes = self.outcomes(&search, &times)?;
+        Ok(Run { search, outcomes })
+    }
+
+    fn outcomes(
+        &mut self,
+        search: &Search,
+        times: &HashMap<Allocator, (Duration, Duration)>,
+    ) -> anyhow::Result<Vec<Outcome>> {
+        let mut outcomes = Vec::new();
+        for &allocator in &search.settings().allocators {
+            let Some(best) = search.log().best(Some(allocator)).cloned() else { continue };
+            let of = search.log().episodes().iter().filter(|episode| episode.allocator == allocator);
+            let (scoring, thinking) = times.get(&allocator).copied().unwrap_or_default();
+            let test = if self.is_tested { Some(self.test(&best.policy)?) } else { None };
+            outcomes.push(Outcome { allocator, episodes: of.count(), scoring, thinking, test, best });
+        }
+        Ok(outcomes)
+    }
+
+    /// Accuracy on images that the search has not seen.
+    fn test(&mut self, policy: &Policy) -> anyhow::Result<Tally> {
+        if let Some(&tally) = self.tested.get(policy) {
+            return Ok(tally);
+        }
+        let tally = Tally::from(self.tester.score(policy)?);
+        self.tested.insert(policy.clone(), tally);
+        Ok(tally)
+    }
+}
+
+/// The stored search if there is one of these settings, else a new one.
+fn open(session: &Session, settings: &Settings, float: Score, path: Option<&Path>) -> anyhow::Result<Search> {
+    let graph = &session.model.graph;
+    if let Some(path) = path.filter(|path| path.exists()) {
+        let bytes = fs::read(path).with_context(|| format!("{}", path.display()))?;
+        let search = Search::resume(graph, &bytes).with_context(|| format!("{}", path.display()))?;
+        ensure!(
+            (search.settings(), search.float()) == (settings, float),
+            "{} is of another search; remove it or choose another folder",
+            path.display()
+        );
+        return Ok(search);
+    }
+    Ok(Search::new(graph, settings.clone(), float)?)
+}
+
+/// Replaces the file at once, so that an interruption leaves the old one or the new one.
+fn save(path: &Path, search: &Search) -> anyhow::Result<()> {
+    let failed = || format!("{}", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(failed)?;
+    }
+    let beside = path.with_extension("part");
+    fs::write(&beside, search.checkpoint()).with_context(failed)?;
+    fs::rename(&beside, path).with_context(failed)
+}
+
+fn show(bar: &ProgressBar, search: &Search) {
+    bar.set_position(search.progress().0 as u64);
+    let running = search.log().episodes().last().map(|episode| episode.allocator);
+    if let Some(best) = search.log().best(running) {
+        bar.set_message(format!("{} {:.2} %", best.allocator.name(), best.score.percent()));
+    }
+}
+
+/// The settings of every run.
+fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings>> {
+    let memory = MemoryModel::from(arguments.memory);
+    let mut pins = Vec::new();
+    for pin in &arguments.pin {
+        pins.push(parse_pin(graph, pin)?);
+    }
+    let budgets = match &arguments.device {
+        Some(device) => vec![device_budget(device)?],
+        None => {
+            let flash: Vec<usize> = if arguments.mean_bits.is_empty() {
+                arguments.flash.iter().map(|bytes| bytes.0).collect()
+            } else {
+                let bytes = |&bits: &f64| flash_of(graph, memory, bits);
+                arguments.mean_bits.iter().map(bytes).collect::<Result<_, _>>()?
+            };
+            let pairs = flash
+                .iter()
+                .flat_map(|&flash| arguments.ram.iter().map(move |&Bytes(ram)| Budget { flash, ram }));
+            pairs.collect()
+        }
+    };
+    ensure!(!budgets.is_empty(), "no budget: give --flash or --mean-bits, and --ram; or --device");
+    let agent = AgentSettings {
+        restart: arguments.restart,
+        updates: arguments.updates,
+        hidden: arguments.hidden,
+        ..AgentSettings::default()
+    };
+    let one = |budget: Budget, seed: u64| Settings {
+        allocators: arguments.allocator.iter().map(|&name| name.into()).collect(),
+        pins: pins.clone(),
+        episodes: arguments.episodes,
+        seed,
+        warm_start: !arguments.no_warm_start,
+        fill: !arguments.no_fill,
+        agent,
+        ..Settings::new(budget, memory)
+    };
+    let all = budgets.iter().flat_map(|&budget| arguments.seed.iter().map(move |&seed| (budget, seed)));
+    Ok(all.map(|(budget, seed)| one(budget, seed)).collect())
+}
+
+/// Bytes of FLASH for weights of so many bits on average: between those at 2 and at 8 bits, in proportion.
+fn flash_of(graph: &Graph, memory: MemoryModel, bits: f64) -> anyhow::Result<usize> {
+    ensure!((2.0..=8.0).contains(&bits), "--mean-bits {bits}: expected 2 to 8");
+    let at = |bits| memory.flash(graph, &Policy::uniform(graph, bits, Bits::B8)) as f64;
+    let (narrow, wide) = (at(Bits::B2), at(Bits::B8));
+    Ok((narrow + (wide - narrow) * (bits - 2.0) / 6.0).round() as usize)
+}
+
+/// A tensor and its width, e.g. `pw13.weights=4` or `b2.add.output=8`.
+fn parse_pin(graph: &Graph, text: &str) -> anyhow::Result<(Slot, Bits)> {
+    let wrong =
+        || anyhow!("--pin {text}: expected LAYER.weights=BITS or LAYER.output=BITS, e.g. pw13.weights=4");
+    let (tensor, bits) = text.split_once('=').ok_or_else(wrong)?;
+    let (layer, part) = tensor.rsplit_once('.').ok_or_else(wrong)?;
+    let bits = bits.parse().ok().and_then(|bits: u32| Bits::try_from(bits).ok()).ok_or_else(wrong)?;
+    let id =
+        graph.layer_named(layer).ok_or_else(|| anyhow!("--pin {text}: the network has no layer {layer}"))?;
+    match part {
+        "weights" => Ok((Slot::Weight(id), bits)),
+        "output" => Ok((Slot::Activation(graph.layers[id].output), bits)),
+        _ => Err(wrong()),
+    }
+}
+
+/// A run's name in file names.
+fn name_of(settings: &Settings) -> String {
+    let Settings { budget, seed, .. } = settings;
+    format!("{}-{}-{seed}", budget.flash, budget.ram)
+}
+
+fn write_logs(arguments: &Arguments, search: &Search, several: bool) -> anyhow::Result<()> {
+    let graph = search.problem().graph();
+    let path = |path: &PathBuf| {
+        if !several {
+            return path.clone();
+        }
+        let ending = path.extension().map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        path.with_file_name(format!("{stem}-{}{ending}", name_of(search.settings())))
+    };
+    let write = |to: &PathBuf, text: String| {
+        let to = path(to);
+        fs::write(&to, text).with_context(|| format!("{}", to.display()))
+    };
+    if let Some(csv) = &arguments.csv {
+        write(csv, search.log().csv(graph))?;
+    }
+    if let Some(log) = &arguments.log {
+        write(log, format!("{:#}\n", search.log().json(graph)))?;
+    }
+    Ok(())
+}
+
+/// Whether a problem's FLASH or its RAM binds a policy: what it uses of each, as parts of the budget.
+fn shares(problem: &Problem, episode: &Episode) -> [f64; 2] {
+    let Budget { flash, ram } = problem.budget();
+    [episode.usage.flash as f64 / flash as f64, episode.usage.ram as f64 / ram as f64]
+}

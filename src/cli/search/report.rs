@@ -1,0 +1,114 @@
+//! What a search has found, for people and for programs.
+
+use super::super::Report;
+use super::super::session::Session;
+use super::{Outcome, Run, shares};
+use crate::flow::Tally;
+use crate::link::Link;
+use crate::search::{Search, episode_json};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// All runs. `work_share` is the work done as a part of that without anything kept.
+pub fn report(session: &Session, runs: &[Run], work_share: f64) -> Report {
+    let mut text = format!("{}\n", session.model.spec);
+    for run in runs {
+        describe(&mut text, session, run);
+    }
+    let _ =
+        writeln!(text, "\n{:.0} % of the work of scoring was done; the rest was known", 100.0 * work_share);
+    let json = json!({
+        "network": session.model.spec.to_string(),
+        "classes": session.model.spec.classes,
+        "weights_sha256": session.sha256,
+        "images": session.images_source(),
+        "work_share": work_share,
+        "runs": runs.iter().map(|run| run_json(session, run)).collect::<Vec<_>>(),
+    });
+    Report { text, json }
+}
+
+fn describe(text: &mut String, session: &Session, Run { search, outcomes }: &Run) {
+    let budget = search.problem().budget();
+    let float = Tally::from(search.float());
+    let _ = writeln!(
+        text,
+        "\nFLASH {} bytes, RAM {} bytes, seed {}; float {:.2} % of {} reward images",
+        budget.flash,
+        budget.ram,
+        search.settings().seed,
+        float.percent(),
+        float.images
+    );
+    let _ = writeln!(
+        text,
+        "{:<11} {:>7} {:>7} {:>7} {:>7} {:>6} {:>8} {:>8} {:>8} {:>9}",
+        "allocator", "reward", "test", "FLASH", "RAM", "bits", "episodes", "best at", "seconds", "of agent"
+    );
+    for outcome in outcomes {
+        let Outcome { allocator, best, episodes, scoring, thinking, test } = outcome;
+        let [flash, ram] = shares(search.problem(), best);
+        let spent = (*scoring + *thinking).as_secs_f64();
+        let _ = writeln!(
+            text,
+            "{:<11} {:>7.2} {:>7} {:>6.1}% {:>6.1}% {:>6.2} {episodes:>8} {:>8} {spent:>8.1} {:>8.0}%",
+            allocator.name(),
+            best.score.percent(),
+            test.map_or_else(|| "-".into(), |tally| format!("{:.2}", tally.percent())),
+            100.0 * flash,
+            100.0 * ram,
+            best.policy.mean_weight_bits(search.problem().graph()),
+            best.number,
+            if spent > 0.0 { 100.0 * thinking.as_secs_f64() / spent } else { 0.0 }
+        );
+    }
+    if let Some(best) = search.log().best(None) {
+        let _ = writeln!(text, "best link  {}", link(session, search, best).encode());
+    }
+}
+
+fn link(session: &Session, search: &Search, best: &crate::search::Episode) -> Link {
+    let settings = search.settings();
+    Link {
+        spec: session.model.spec,
+        policy: best.policy.clone(),
+        budget: settings.budget,
+        memory: settings.memory,
+        allocator: best.allocator.into(),
+        seed: settings.seed,
+    }
+}
+
+fn run_json(session: &Session, Run { search, outcomes }: &Run) -> Value {
+    let graph = search.problem().graph();
+    let settings = search.settings();
+    let outcome = |outcome: &Outcome| {
+        let [flash, ram] = shares(search.problem(), &outcome.best);
+        json!({
+            "allocator": outcome.allocator.name(),
+            "best": episode_json(graph, &outcome.best),
+            "link": link(session, search, &outcome.best).encode(),
+            "mean_weight_bits": outcome.best.policy.mean_weight_bits(graph),
+            "flash_share": flash,
+            "ram_share": ram,
+            "episodes": outcome.episodes,
+            "scoring_seconds": outcome.scoring.as_secs_f64(),
+            "allocator_seconds": outcome.thinking.as_secs_f64(),
+            "test_correct": outcome.test.map(|tally| tally.correct),
+            "test_images": outcome.test.map(|tally| tally.images),
+            "test_top1": outcome.test.map(|tally| tally.percent()),
+        })
+    };
+    json!({
+        "flash_budget": settings.budget.flash,
+        "ram_budget": settings.budget.ram,
+        "seed": settings.seed,
+        "episodes": settings.episodes,
+        "warm_start": settings.warm_start,
+        "fill": settings.fill,
+        "float_correct": search.float().correct,
+        "reward_images": search.float().images,
+        "allocators": outcomes.iter().map(outcome).collect::<Vec<_>>(),
+        "front": search.log().front().into_iter().map(|episode| episode_json(graph, episode)).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,286 @@
+//! Searches: policies are scored by the pool, and the state is stored so that it outlives the page.
+
+use super::super::pool::Scorer;
+use super::super::store::Store;
+use super::{Answer, End, Order, Runner, Set, no_images, no_network, wire};
+use crate::calibrate::SumMoments;
+use crate::flow::{
+    Event, NetworkSummary, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Tally, Task,
+};
+use crate::quant::Policy;
+use crate::score::Step;
+use crate::search::{Next, Score, Search};
+use futures::future::try_join_all;
+use gloo::timers::future::TimeoutFuture;
+use js_sys::Array;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use web_time::Instant;
+
+/// Name of the store.
+const STORE: &str = "search";
+/// Milliseconds between two looks at whether a search that is held goes on.
+const LOOK: u32 = 50;
+/// Seconds between two stored states.
+const PERIOD: f64 = 5.0;
+/// Memory for what policies have in common, in bytes, over all workers.
+const MEMORY: usize = 128 << 20;
+
+/// A search as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    found: SearchFound,
+    /// SHA-256 of the paths of all images that take part.
+    images: [u8; 32],
+    state: Vec<u8>,
+}
+
+impl Runner {
+    /// Searches from the beginning.
+    pub(super) async fn search(&mut self, request: SearchRequest) -> Result<(), End> {
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
+        // An impossible budget is named before anything takes time.
+        request.settings.problem(&model.graph)?;
+        let float = self.prepare_search(&request).await?;
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
+        let search = Search::new(&model.graph, request.settings.clone(), float)?;
+        self.run_search(request, search).await
+    }
+
+    /// Says what is stored.
+    pub(super) async fn find_search(&mut self) -> Result<(), End> {
+        // Without a file system there is nothing to find.
+        let Ok(mut store) = Store::open(&self.scope, STORE).await else { return Ok(()) };
+        if let Ok(Some(bytes)) = store.read().await
+            && let Ok(stored) = postcard::from_bytes::<Stored>(&bytes)
+        {
+            self.report(&Event::SearchFound(Box::new(stored.found)));
+        }
+        Ok(())
+    }
+
+    /// Goes on with what is stored.
+    pub(super) async fn continue_search(&mut self) -> Result<(), End> {
+        let mut store = Store::open(&self.scope, STORE).await.map_err(End::Failed)?;
+        let nothing = || End::Failed("no search is stored; start a new one".into());
+        let bytes = store.read().await.map_err(End::Failed)?.ok_or_else(nothing)?;
+        let stored: Stored = postcard::from_bytes(&bytes).map_err(|_| nothing())?;
+        let SearchFound { request, network, images, .. } = stored.found;
+        let (model, summary) = self.model.as_ref().ok_or_else(no_network)?;
+        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        if summary.sha256 != network.sha256 || model.spec != network.spec {
+            let NetworkSummary { spec, source, .. } = network;
+            return Err(End::Failed(format!(
+                "the stored search is of {spec} from {source}; open that first"
+            )));
+        }
+        if self.images_digest(&request)? != stored.images {
+            let found = &listing.source;
+            return Err(End::Failed(format!(
+                "the stored search is on the images of {images}, not of {found}"
+            )));
+        }
+        let search = Search::resume(&model.graph, &stored.state)?;
+        let float = self.prepare_search(&request).await?;
+        if float != search.float() {
+            return Err(End::Failed("the stored search was made with other images; start a new one".into()));
+        }
+        self.run_search(request, search).await
+    }
+
+    /// Images, calibration and the float network's score: all that comes before the first policy.
+    async fn prepare_search(&mut self, request: &SearchRequest) -> Result<Score, End> {
+        // Evaluation images are not needed here, but are decoded unless they are there.
+        let limit = self.prepared.as_ref().and_then(|prepared| prepared.limit);
+        self.prepare(limit).await?;
+        self.calibrate().await?;
+        let reward = self.images.as_ref().ok_or_else(no_images)?.listing.limited_reward(request.limit);
+        self.hold(Set::Reward, &reward).await?;
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
+        let float = Order::UseFloats(Box::new(model.clone()));
+        let (float, stopped) = self.classify(Task::EvaluateFloat, Set::Reward, &float).await?;
+        if stopped {
+            return Err(End::Stopped);
+        }
+        self.use_scorer(Set::Reward, MEMORY).await?;
+        Ok(Score { correct: float.correct, images: float.images, loss: 0 })
+    }
+
+    /// Lets every worker of the pool score policies on its images of a set and on its share of the calibration images.
+    async fn use_scorer(&self, set: Set, memory: usize) -> Result<(), End> {
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
+        let calibration = self.calibration.as_ref().ok_or_else(no_images)?;
+        let images = &self.prepared.as_ref().ok_or_else(no_images)?.calibration;
+        let workers = self.pool.len();
+        let held = self.held.iter().find(|(held, _)| *held == set).map_or(0, |(_, count)| *count);
+        // Decoding hands images out in batches, so a worker may hold a batch more than its share.
+        let counted = (images.len() + held).div_ceil(workers) + super::prepare::DECODE;
+        let memory = memory / workers;
+        let (model, calibration) = (model.clone(), calibration.clone());
+        let order = Order::Scorer(Box::new(Scorer { model, calibration, set, memory, counted }));
+        let share = |part: usize| {
+            let pixels = images.iter().skip(part).step_by(workers);
+            pixels.map(|pixels| wire::buffer(pixels)).collect::<Array>()
+        };
+        let shares: Vec<Array> = (0..workers).map(share).collect();
+        let asked = self.pool.iter().zip(&shares).map(|(member, share)| member.ask(&order, share));
+        try_join_all(asked).await.map_err(End::Failed)?;
+        Ok(())
+    }
+
+    async fn run_search(&mut self, request: SearchRequest, mut search: Search) -> Result<(), End> {
+        let mut store = Store::open(&self.scope, STORE).await.ok();
+        if let Some(store) = &mut store {
+            // For the number of the newest value.
+            let _ = store.read().await;
+        }
+        self.signals.pause.set(false);
+        let float = Tally::from(search.float());
+        let episodes = search.log().episodes().to_vec();
+        self.report(&Event::SearchStarted(Box::new(SearchStart {
+            request: request.clone(),
+            float,
+            episodes,
+        })));
+        let mut saved = Instant::now();
+        let stopped = loop {
+            let (done, total) = search.progress();
+            self.progress(Task::Search, done, total, None);
+            if self.signals.pause.get() {
+                self.save(&mut store, &request, &search).await?;
+                self.hold_search().await;
+            }
+            if self.breathe().await.is_err() {
+                break true;
+            }
+            let episode = match search.ask() {
+                Next::Finished => break false,
+                Next::Known(episode) => *episode,
+                Next::Score(policy) => {
+                    let score = match self.score(&policy).await {
+                        Err(End::Stopped) => break true,
+                        score => score?,
+                    };
+                    let Some(episode) = search.scored(score) else { continue };
+                    episode.clone()
+                }
+            };
+            self.report(&Event::Episode(Box::new(episode)));
+            if saved.elapsed().as_secs_f64() >= PERIOD {
+                self.save(&mut store, &request, &search).await?;
+                saved = Instant::now();
+            }
+        };
+        if stopped {
+            self.save(&mut store, &request, &search).await?;
+        }
+        let results = self.results(&search, stopped).await?;
+        if let Some(store) = store.as_mut().filter(|_| !stopped) {
+            // Finished: nothing is left to go on with. If the browser keeps it, that does no harm.
+            let _ = store.write(&[]).await;
+        }
+        self.report(&Event::SearchEnded(SearchEnd { results, stopped }));
+        Ok(())
+    }
+
+    /// Waits until the search shall go on or end.
+    async fn hold_search(&self) {
+        self.report(&Event::SearchPaused);
+        while self.signals.pause.get() && !self.signals.stop.get() {
+            TimeoutFuture::new(LOOK).await;
+        }
+        self.signals.pause.set(false);
+        if !self.signals.stop.get() {
+            self.report(&Event::SearchResumed);
+        }
+    }
+
+    /// The score of a policy, from all workers of the pool.
+    async fn score(&self, policy: &Policy) -> Result<Score, End> {
+        let mut order = Order::Begin(policy.clone());
+        loop {
+            let none = Array::new();
+            let asked = self.pool.iter().map(|member| member.ask(&order, &none));
+            let answers = try_join_all(asked).await.map_err(End::Failed)?;
+            let mut all: Option<(usize, SumMoments)> = None;
+            let mut score = Score::default();
+            for (answer, _) in answers {
+                let Answer::Step(step) = answer else { return Err(out_of_step()) };
+                match (step, &mut all) {
+                    (Step::Scored(some), _) => score += some,
+                    (Step::Sums(layer, some), None) => all = Some((layer, some)),
+                    (Step::Sums(layer, some), Some((first, sums))) if layer == *first => sums.merge(&some),
+                    (Step::Sums(..), _) => return Err(out_of_step()),
+                }
+            }
+            match all {
+                None => return Ok(score),
+                Some(_) if self.signals.stop.get() => return Err(End::Stopped),
+                Some((_, sums)) => order = Order::Resume(sums),
+            }
+        }
+    }
+
+    /// The best of each allocator, measured on the test images unless the search was stopped.
+    async fn results(&mut self, search: &Search, stopped: bool) -> Result<Vec<SearchResult>, End> {
+        let mut results = Vec::new();
+        for &allocator in &search.settings().allocators {
+            let Some(best) = search.log().best(Some(allocator)).cloned() else { continue };
+            let of = search.log().episodes().iter().filter(|episode| episode.allocator == allocator);
+            results.push(SearchResult { allocator, episodes: of.count(), best, test: None });
+        }
+        let test = self.images.as_ref().map(|images| images.listing.test.clone()).unwrap_or_default();
+        if stopped || test.is_empty() {
+            return Ok(results);
+        }
+        self.hold(Set::Test, &test).await?;
+        self.use_scorer(Set::Test, 0).await?;
+        let mut measured: Vec<(Policy, Tally)> = Vec::new();
+        for result in &mut results {
+            let policy = &result.best.policy;
+            let known = measured.iter().find(|(known, _)| known == policy).map(|(_, tally)| *tally);
+            let tally = match known {
+                Some(tally) => tally,
+                None => Tally::from(self.score(policy).await?),
+            };
+            measured.push((policy.clone(), tally));
+            result.test = Some(tally);
+        }
+        Ok(results)
+    }
+
+    /// Stores the state. A browser that cannot is no reason to end the search.
+    async fn save(
+        &self,
+        store: &mut Option<Store>,
+        request: &SearchRequest,
+        search: &Search,
+    ) -> Result<(), End> {
+        let Some(open) = store else { return Ok(()) };
+        let (_, network) = self.model.as_ref().ok_or_else(no_network)?;
+        let images = self.images.as_ref().ok_or_else(no_images)?.listing.source.clone();
+        let episodes = search.log().episodes().len();
+        let found = SearchFound { request: request.clone(), network: network.clone(), images, episodes };
+        let stored = Stored { found, images: self.images_digest(request)?, state: search.checkpoint() };
+        let bytes = postcard::to_stdvec(&stored)?;
+        if open.write(&bytes).await.is_err() {
+            *store = None;
+        }
+        Ok(())
+    }
+
+    fn images_digest(&self, request: &SearchRequest) -> Result<[u8; 32], End> {
+        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        let reward = listing.limited_reward(request.limit);
+        let mut digest = Sha256::new();
+        for item in listing.calibration.iter().chain(&reward) {
+            digest.update(item.path.as_bytes());
+            digest.update([0]);
+        }
+        Ok(digest.finalize().into())
+    }
+}
+
+fn out_of_step() -> End {
+    End::Failed("the evaluation workers are out of step; start the search again".into())
+}
