@@ -64,6 +64,14 @@ fn eval_and_export_agree() {
     assert!(measured["float_top1"].as_f64() > Some(70.0), "{measured}");
     assert!(measured["top1"].as_f64() > Some(60.0), "{measured}");
 
+    let both = json(&[&["eval"], &DEMO[..], &["--bits", "8/8,4/8", "--limit", "100"]].concat());
+    assert_eq!(both["float_top1"], measured["float_top1"]);
+    assert_eq!(
+        (&both["policies"][0]["policy"], &both["policies"][1]["policy"]),
+        (&"8/8".into(), &"4/8".into())
+    );
+    assert_eq!(both["policies"][1]["correct"], measured["correct"]);
+
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("package.zip");
     let out = out.to_str().expect("text");
@@ -186,6 +194,14 @@ fn wrong_arguments_are_explained() {
             arguments: &["eval", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--bits", "3/8"],
             code: 2,
             says: "e.g. 4/8",
+        },
+        Case {
+            arguments: &[
+                "export", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--bits", "8/8,4/8", "--out", "x", "--flash",
+                "1MiB", "--ram", "1MiB",
+            ],
+            code: 1,
+            says: "a package of 2 policies: expected one",
         },
     ];
     let mut wrong = Vec::new();

@@ -231,10 +231,10 @@ pub struct Eval {
     /// Policy to measure, as a link.
     #[arg(long, value_name = "LINK", conflicts_with = "bits")]
     pub link: Option<Link>,
-    /// Policy to measure: widths of all weights and all activations, e.g. 4/8, or a file: policy.json, or a list as
-    /// HAQ's.
-    #[arg(long, value_name = "W/A|FILE", default_value = "8/8")]
-    pub bits: BitsArgument,
+    /// Policies to measure, each as widths of all weights and all activations, e.g. 4/8, or as a file: policy.json, or a
+    /// list as HAQ's. Several with commas, e.g. 8/8,4/8,best.json.
+    #[arg(long, value_name = "W/A|FILE", value_delimiter = ',', default_value = "8/8")]
+    pub bits: Vec<BitsArgument>,
     /// Measure at most this many images.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -328,6 +328,15 @@ impl std::str::FromStr for BitsArgument {
             Ok(widths) => Ok(Self::Widths(widths)),
             Err(_) if Path::new(text).is_file() => Ok(Self::File(text.into())),
             Err(error) => Err(format!("{error}; or a file with a policy")),
+        }
+    }
+}
+
+impl std::fmt::Display for BitsArgument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Widths(Widths { weights, activations }) => write!(f, "{weights}/{activations}"),
+            Self::File(path) => write!(f, "{}", path.display()),
         }
     }
 }

@@ -11,21 +11,28 @@ use crate::memory::catalogue::Mcu;
 use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
 use anyhow::{Context, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::fs;
 
-/// A measured policy with what it was measured on.
+/// Measured policies with what they were measured on.
 struct Measured {
     session: Session,
-    network: QuantizedNetwork,
     calibration: Vec<Vec<u8>>,
     targets: Vec<usize>,
-    integers: Tally,
     float: Option<Tally>,
+    policies: Vec<Integers>,
 }
 
-/// Measures a policy.
+/// A measured policy.
+struct Integers {
+    /// What the user calls it.
+    name: String,
+    network: QuantizedNetwork,
+    tally: Tally,
+}
+
+/// Measures policies on the same images.
 pub fn run(arguments: &Eval) -> anyhow::Result<Report> {
     Ok(report(&measure(arguments)?))
 }
@@ -33,35 +40,41 @@ pub fn run(arguments: &Eval) -> anyhow::Result<Report> {
 fn measure(arguments: &Eval) -> anyhow::Result<Measured> {
     let network = arguments.network.or(arguments.link.as_ref().map(|link| link.spec));
     let mut session = Session::open(&arguments.weights, network, &arguments.images, arguments.calibration)?;
-    let policy = match &arguments.link {
-        Some(link) => {
-            let (expected, found) = (link.spec, session.model.spec);
-            ensure!(
-                expected == found,
-                "the link is for {expected} with {} classes and {:?} padding, the weights are {found} with {} classes \
-                 and {:?} padding",
-                expected.classes,
-                expected.padding,
-                found.classes,
-                found.padding
-            );
-            link.policy.clone()
-        }
-        None => policy_of(&arguments.bits, &session.model)?,
-    };
-    let (images, targets) = session.calibration_images()?;
-    let calibration = session.calibrate(&images)?;
-    let network = session.quantize(&calibration, &policy, &images)?;
-    let calibration = images;
+    let wanted = policies(arguments, &session.model)?;
+    let (calibration, targets) = session.calibration_images()?;
+    let statistics = session.calibrate(&calibration)?;
     let images = session.evaluation_images(arguments.limit)?;
     ensure!(!images.is_empty(), "no evaluation image could be read");
-    let integers = session::measure(&network, &images)?;
     let float =
         if arguments.no_float { None } else { Some(session::measure_float(&session.model, &images)?) };
-    Ok(Measured { session, network, calibration, targets, integers, float })
+    let mut policies = Vec::with_capacity(wanted.len());
+    for (name, policy) in wanted {
+        let network = session.quantize(&statistics, &policy, &calibration)?;
+        let tally = session::measure(&network, &images)?;
+        policies.push(Integers { name, network, tally });
+    }
+    Ok(Measured { session, calibration, targets, float, policies })
 }
 
-/// The policy that `--bits` means.
+/// The policies that the arguments mean, with what the user calls them.
+fn policies(arguments: &Eval, model: &Model) -> anyhow::Result<Vec<(String, Policy)>> {
+    let Some(link) = &arguments.link else {
+        return arguments.bits.iter().map(|bits| Ok((bits.to_string(), policy_of(bits, model)?))).collect();
+    };
+    let (expected, found) = (link.spec, model.spec);
+    ensure!(
+        expected == found,
+        "the link is for {expected} with {} classes and {:?} padding, the weights are {found} with {} classes \
+         and {:?} padding",
+        expected.classes,
+        expected.padding,
+        found.classes,
+        found.padding
+    );
+    Ok(vec![("link".into(), link.policy.clone())])
+}
+
+/// The policy that one part of `--bits` means.
 fn policy_of(bits: &BitsArgument, model: &Model) -> anyhow::Result<Policy> {
     match bits {
         BitsArgument::Widths(widths) => Ok(Policy::uniform(&model.graph, widths.weights, widths.activations)),
@@ -74,34 +87,45 @@ fn policy_of(bits: &BitsArgument, model: &Model) -> anyhow::Result<Policy> {
 }
 
 fn report(measured: &Measured) -> Report {
-    let Measured { session, network, calibration, integers, float, .. } = measured;
+    let Measured { session, calibration, float, policies, .. } = measured;
     let calibration = calibration.len();
     let mut text = format!("{}, {calibration} calibration images\n", session.model.spec);
-    for (name, tally) in [("integers", Some(integers)), ("float", float.as_ref())] {
-        if let Some(tally) = tally {
-            let _ = writeln!(
-                text,
-                "{name:<9} top-1 {:.2} % ({} of {}, 95 % within {:.2})",
-                tally.percent(),
-                tally.correct,
-                tally.images,
-                tally.margin()
-            );
-        }
+    let integers = policies.iter().map(|p| (p.name.as_str(), p.tally));
+    for (name, tally) in float.iter().map(|&tally| ("float", tally)).chain(integers) {
+        let _ = writeln!(
+            text,
+            "{name:<5} top-1 {:.2} % ({} of {}, 95 % within {:.2})",
+            tally.percent(),
+            tally.correct,
+            tally.images,
+            tally.margin()
+        );
     }
-    let json = json!({
+    let mut json = json!({
         "network": session.model.spec.to_string(),
         "classes": session.model.spec.classes,
         "weights_sha256": session.sha256,
-        "weight_bits": network.policy.weight_bits(&network.graph),
-        "activation_bits": network.policy.activation_bits(&network.graph),
         "calibration_images": calibration,
-        "images": integers.images,
-        "correct": integers.correct,
-        "top1": integers.percent(),
         "float_correct": float.map(|t| t.correct),
         "float_top1": float.map(|t| t.percent()),
     });
+    let each = |Integers { name, network, tally }: &Integers| {
+        json!({
+            "policy": name,
+            "weight_bits": network.policy.weight_bits(&network.graph),
+            "activation_bits": network.policy.activation_bits(&network.graph),
+            "images": tally.images,
+            "correct": tally.correct,
+            "top1": tally.percent(),
+        })
+    };
+    let mut each: Vec<Value> = policies.iter().map(each).collect();
+    // One policy's figures stand beside the network's, those of several in a list.
+    if let (1, Some(Value::Object(one)), Value::Object(all)) = (policies.len(), each.first_mut(), &mut json) {
+        all.append(one);
+    } else {
+        json["policies"] = each.into();
+    }
     Report { text, json }
 }
 
@@ -115,11 +139,17 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
         Some(given) => given,
         None => (policy::budget(&arguments.budget)?, arguments.budget.memory.into()),
     };
+    ensure!(
+        arguments.eval.bits.len() == 1,
+        "a package of {} policies: expected one; give --bits one pair of widths or one file",
+        arguments.eval.bits.len()
+    );
     let measured = measure(&arguments.eval)?;
-    let Measured { session, network, calibration, targets, integers, float } = &measured;
+    let Measured { session, calibration, targets, float, policies } = &measured;
+    let Integers { network, tally: integers, .. } = policies.first().context("--bits names no policy")?;
     let (allocator, seed) = match &arguments.eval.link {
         Some(link) => (link.allocator, link.seed),
-        None if matches!(arguments.eval.bits, BitsArgument::File(_)) => (Allocator::ByHand, 0),
+        None if matches!(arguments.eval.bits[..], [BitsArgument::File(_)]) => (Allocator::ByHand, 0),
         None => (Allocator::Uniform, 0),
     };
     let link = Link { spec: network.spec, policy: network.policy.clone(), budget, memory, allocator, seed };
