@@ -21,7 +21,7 @@ NATIVE_SUITES := $(filter-out $(C_SUITES) $(PEER_SUITES) web,$(SUITES))
 CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-fail-fast --no-tests=pass,cargo test --no-fail-fast)
 STEP := @.ci/step
 # What the built app depends on.
-APP := $(shell find src www runtime .cargo -type f) .ci/hash-worker index.html Trunk.toml Cargo.toml Cargo.lock rust-toolchain.toml
+APP := $(shell find src www runtime .cargo -type f) .ci/stage index.html Trunk.toml Cargo.toml Cargo.lock rust-toolchain.toml
 PORT ?= 8080
 START := $(shell date +%s.%N)
 

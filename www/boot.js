@@ -11,3 +11,6 @@ try {
     "Chrome or Edge 91, Firefox 89, Safari 16.4 or newer.";
   throw error;
 }
+
+// Offline from the second visit on; where the browser keeps no service worker, the page needs its server as before.
+navigator.serviceWorker?.register(url("sw.js")).catch((error) => console.warn(`No use offline: ${error.message}`));

@@ -16,7 +16,7 @@ use crate::{
 use gloo::events::{EventListener, EventListenerOptions};
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
-use web_sys::{File, KeyboardEvent};
+use web_sys::{DragEvent, File, KeyboardEvent};
 use yew::prelude::*;
 
 impl Reducible for State {
@@ -49,9 +49,8 @@ pub fn App() -> Html {
         })
     };
     use_keys(&act, &ask, &measure, &dialog);
-    use_whole_page_drop();
-
     let controls = Controls { act, ask };
+    let dragged = use_whole_page_drop(&state, &controls);
     let design = &state.design;
     html! {
         <>
@@ -63,7 +62,8 @@ pub fn App() -> Html {
                 if let Some(message) = &state.link_error {
                     <p class="error banner" role="alert">{ message }</p>
                 }
-                <NetworkSection network={design.network.clone()} work={state.work.clone()} controls={controls.clone()} />
+                <NetworkSection network={design.network.clone()} work={state.work.clone()} forced={state.forced}
+                    controls={controls.clone()} />
                 <DeviceSection design={design.clone()} controls={controls.clone()} />
                 <ImagesSection classes={design.network.spec.classes} work={state.work.clone()} controls={controls.clone()} />
                 <PolicySection design={design.clone()} notice={state.notice.clone()} can_undo={state.can_undo()}
@@ -72,6 +72,7 @@ pub fn App() -> Html {
                 <ShareSection state={(*state).clone()} {link} package={(*package).clone()} {controls} />
             </div>
             <footer>{ "Nothing is uploaded: weights and images stay on this machine." }</footer>
+            <div class="whole-page" hidden={!dragged}><p>{ "Drop weights or images anywhere" }</p></div>
             <Help {dialog} />
             <Patterns />
         </>
@@ -222,17 +223,45 @@ fn use_keys(
     });
 }
 
-/// Keeps a file that misses its place from replacing the page.
+/// Takes files that are dropped anywhere; whether some are being dragged over the page.
 #[hook]
-fn use_whole_page_drop() {
-    use_effect_with((), |()| {
-        let listen = |name: &'static str| {
-            let options = EventListenerOptions::enable_prevent_default();
-            EventListener::new_with_options(&browser::window(), name, options, |event| {
-                event.prevent_default()
-            })
+fn use_whole_page_drop(state: &UseReducerHandle<State>, controls: &Controls) -> bool {
+    let dragged = use_state_eq(|| false);
+    let latest = use_mut_ref(Callback::noop);
+    *latest.borrow_mut() = {
+        let (controls, network) = (controls.clone(), state.forced.then_some(state.design.network.spec));
+        Callback::from(move |picked| controls.open(picked, network))
+    };
+    let setter = dragged.setter();
+    use_effect_with((), move |()| {
+        let on_event = move |event: &web_sys::Event| {
+            let Some(event) = event.dyn_ref::<DragEvent>() else { return };
+            let has_files = event.data_transfer().is_some_and(|t| t.types().includes(&"Files".into(), 0));
+            match event.type_().as_str() {
+                "dragover" => setter.set(has_files),
+                // Between two elements of the page the files are still over it.
+                "dragleave" if event.related_target().is_some() => {}
+                _ => setter.set(false),
+            }
+            // By the section it was dropped on.
+            let handled = event.default_prevented();
+            event.prevent_default();
+            if event.type_() != "drop" || handled {
+                return;
+            }
+            let Some(transfer) = event.data_transfer() else { return };
+            let (files, open) = (browser::dropped(&transfer), latest.clone());
+            wasm_bindgen_futures::spawn_local(async move {
+                let picked = files.await;
+                open.borrow().emit(picked);
+            });
         };
-        let listeners = [listen("dragover"), listen("drop")];
+        let on_event = Rc::new(on_event);
+        let listeners = ["dragover", "dragleave", "drop"].map(|name| {
+            let (options, on_event) = (EventListenerOptions::enable_prevent_default(), on_event.clone());
+            EventListener::new_with_options(&browser::window(), name, options, move |event| on_event(event))
+        });
         move || drop(listeners)
     });
+    *dragged
 }

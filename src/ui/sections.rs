@@ -14,8 +14,11 @@ pub use policy::PolicySection;
 pub use result::ResultSection;
 pub use share::ShareSection;
 
-use super::state::Action;
-use crate::flow::Command;
+use super::{
+    browser::Picked,
+    state::{Action, Area},
+};
+use crate::{flow::Command, net::Spec};
 use web_sys::File;
 use yew::prelude::*;
 
@@ -26,6 +29,48 @@ pub struct Controls {
     pub act: Callback<Action>,
     /// Sends a command with the files it speaks of.
     pub ask: Callback<(Command, Vec<File>)>,
+}
+
+/// Endings of files with weights, as `accept` takes them.
+pub const WEIGHTS: &str = ".safetensors";
+
+impl Controls {
+    /// Opens files that were dropped somewhere on the page: weights by their ending, else images.
+    pub fn open(&self, picked: Picked, network: Option<Spec>) {
+        let is_weights = |path: &String| {
+            let path = path.to_ascii_lowercase();
+            WEIGHTS.split(',').any(|ending| path.ends_with(ending))
+        };
+        if picked.paths.iter().any(is_weights) {
+            self.open_weights(picked, network);
+        } else {
+            self.open_images(picked);
+        }
+    }
+
+    /// Opens a file with weights, as `network` if given, else as the file says.
+    pub fn open_weights(&self, picked: Picked, network: Option<Spec>) {
+        match &picked.paths[..] {
+            [path] => {
+                let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+                self.ask.emit((Command::OpenWeights { name, network }, picked.files));
+            }
+            paths => self.act.emit(Action::Refused(
+                Area::Network,
+                format!("{} files: expected one file with weights ({WEIGHTS}).", paths.len()),
+            )),
+        }
+    }
+
+    /// Opens an archive or a folder of images.
+    pub fn open_images(&self, Picked { paths, files }: Picked) {
+        if files.is_empty() {
+            let message = "No files: expected an archive, or a folder with one folder of images per class.";
+            self.act.emit(Action::Refused(Area::Images, message.into()));
+        } else {
+            self.ask.emit((Command::OpenImages { paths }, files));
+        }
+    }
 }
 
 #[derive(Properties, PartialEq)]

@@ -100,6 +100,8 @@ pub enum Action {
     SetLimit(Option<usize>),
     /// Whether the float network is measured as well.
     SetFloat(bool),
+    /// Whether weights are read as the network on the screen, whatever their file says.
+    SetForced(bool),
     /// The package was handed to the browser under this name, with so many bytes.
     Saved(String, usize),
 }
@@ -129,6 +131,8 @@ pub struct State {
     pub limit: Option<usize>,
     /// Whether the float network is measured as well.
     pub with_float: bool,
+    /// Whether weights are read as the network on the screen, whatever their file says.
+    pub forced: bool,
     asked: Option<Asked>,
     /// Whether the page shows the next network that is loaded, whichever it is.
     follows_file: bool,
@@ -165,6 +169,7 @@ impl Default for State {
             saved: None,
             limit: None,
             with_float: true,
+            forced: false,
             asked: None,
             follows_file: false,
             load: 0,
@@ -202,6 +207,7 @@ impl State {
             Action::Reported(event, now) => next.reported(&event, now),
             Action::SetLimit(limit) => next.limit = limit,
             Action::SetFloat(with_float) => next.with_float = with_float,
+            Action::SetForced(forced) => next.forced = forced,
             Action::Saved(name, bytes) => next.saved = Some((name, bytes)),
         }
         next

@@ -45,3 +45,14 @@ test("the page and its worker cannot reach another origin", async (t) => {
   assert.equal(await page.workers()[0].evaluate(attempt, url), "refused");
   assert.equal(reached, 0);
 });
+
+test("after the first visit the page works offline, worker and demo included", async (t) => {
+  const { page, address, problems } = await openApp(t, { serviceWorkers: "allow" });
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.context().setOffline(true);
+  await page.goto(`${address}?offline`);
+  await page.locator("#network .loaded").waitFor();
+  await page.locator("#images .loaded").waitFor();
+  assert.equal(await page.evaluate(() => navigator.onLine), false);
+  assert.deepEqual(problems, []);
+});

@@ -2,12 +2,11 @@
 
 use super::{Controls, Section, failure};
 use crate::{
-    flow::{Command, ImagesSummary},
+    flow::ImagesSummary,
     ui::{
-        browser::Picked,
         components::{DropZone, Progress},
         format,
-        state::{Action, Area, Work},
+        state::{Area, Work},
     },
 };
 use yew::prelude::*;
@@ -26,15 +25,7 @@ pub fn ImagesSection(props: &ImagesSectionProps) -> Html {
     let ImagesSectionProps { classes, work, controls } = props;
     let on_files = {
         let controls = controls.clone();
-        Callback::from(move |Picked { paths, files }: Picked| {
-            if files.is_empty() {
-                let message =
-                    "No files: expected an archive, or a folder with one folder of images per class.";
-                controls.act.emit(Action::Refused(Area::Images, message.into()));
-            } else {
-                controls.ask.emit((Command::OpenImages { paths }, files));
-            }
-        })
+        Callback::from(move |picked| controls.open_images(picked))
     };
     html! {
         <Section id="images" number={3} title="Images">

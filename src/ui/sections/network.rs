@@ -1,11 +1,10 @@
 //! Which network, and its weights.
 
-use super::{Controls, Section, failure};
+use super::{Controls, Section, WEIGHTS, failure};
 use crate::{
     flow::Command,
     net::{Family, Padding, Spec, Width},
     ui::{
-        browser::Picked,
         components::{DropZone, Progress},
         format,
         state::{Action, Area, DEMOS, Network, Work},
@@ -18,14 +17,15 @@ use yew::prelude::*;
 pub struct NetworkSectionProps {
     pub network: Network,
     pub work: Work,
+    /// Whether weights are read as this network, whatever their file says.
+    pub forced: bool,
     pub controls: Controls,
 }
 
 /// Family, width, side and classes; demo networks; own weights.
 #[component]
 pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
-    let NetworkSectionProps { network, work, controls } = props;
-    let forced = use_state(|| false);
+    let NetworkSectionProps { network, work, forced, controls } = props;
     let spec = network.spec;
     let demos = DEMOS.map(|demo| {
         let ask = controls.ask.clone();
@@ -35,25 +35,11 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
     });
     let on_files = {
         let (controls, network) = (controls.clone(), forced.then_some(spec));
-        Callback::from(move |picked: Picked| match &picked.paths[..] {
-            [path] => {
-                let name = path.rsplit('/').next().unwrap_or(path).to_owned();
-                controls.ask.emit((Command::OpenWeights { name, network }, picked.files));
-            }
-            paths => controls.act.emit(Action::Refused(
-                Area::Network,
-                format!("{} files: expected one .safetensors file with the weights.", paths.len()),
-            )),
-        })
+        Callback::from(move |picked| controls.open_weights(picked, network))
     };
-    let on_force = {
-        let forced = forced.clone();
-        move |event: Event| {
-            if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
-                forced.set(input.checked());
-            }
-        }
-    };
+    let on_force = controls.act.reform(|event: Event| {
+        Action::SetForced(event.target_dyn_into::<HtmlInputElement>().is_some_and(|input| input.checked()))
+    });
     html! {
         <Section id="network" number={1} title="Network">
             <SpecFields {spec} act={controls.act.clone()} />
@@ -63,7 +49,7 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
                     format::macs(network.graph.macs()), format::grouped(weights(network))) }
             </p>
             <p class="tools" role="group" aria-label="Demo networks">{ "Demo, 32x32: " }{ for demos }</p>
-            <DropZone id="weights" what="a .safetensors file" accept=".safetensors" file_title="Choose weights" {on_files} />
+            <DropZone id="weights" what="a .safetensors file" accept={WEIGHTS} file_title="Choose weights" {on_files} />
             <label class="check">
                 <input type="checkbox" checked={*forced} onchange={on_force} />
                 { " Read it as the network chosen above" }

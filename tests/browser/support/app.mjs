@@ -10,17 +10,19 @@ const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", 
 /**
  * Serves dist/ on a port of its own and opens it with `hash` after the `#`; both end with the test `t`. Other options are
  * those of Playwright's contexts, e.g. `viewport` and `colorScheme`.
+ * The service worker is blocked unless `serviceWorkers` allows it.
  * `requests` holds every address asked for by the page and its workers, `problems` every uncaught error and console error.
  */
-export async function openApp(t, { hash = "", ...options } = {}) {
+export async function openApp(t, { hash = "", traced = false, serviceWorkers = "block", ...options } = {}) {
   const { server, address } = await serve(0);
   t.after(() => server.close());
   const browser = await chromium.launch({ executablePath: binary, args });
   t.after(() => browser.close());
 
   // axe opens a page of its own beside this one, which only a context made by hand allows.
-  const context = await browser.newContext(options);
+  const context = await browser.newContext({ serviceWorkers, ...options });
   const page = await context.newPage();
+  if (traced) await browser.startTracing(page, { categories: TASKS });
   const requests = [];
   const problems = [];
   page.on("request", (request) => requests.push(request.url()));
@@ -28,6 +30,39 @@ export async function openApp(t, { hash = "", ...options } = {}) {
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   await page.goto(address + (hash && `#${hash}`), { waitUntil: "networkidle" });
   return { page, address, requests, problems };
+}
+
+/** Categories of Chromium's traces that hold the tasks of every thread. */
+const TASKS = ["__metadata", "toplevel", "devtools.timeline"];
+
+/**
+ * Ends the trace of a page that was opened `traced` and resolves to its longest task on the page's main thread, in
+ * milliseconds: `cpu` is the time it computed, `wall` the time it took, which on a busy machine holds that of others.
+ */
+export async function longestTask(page) {
+  const { traceEvents } = JSON.parse(await page.context().browser().stopTracing());
+  const thread = ({ pid, tid }) => `${pid}.${tid}`;
+  const named = traceEvents.filter((e) => e.name === "thread_name" && e.args.name === "CrRendererMain");
+  const main = new Set(named.map(thread));
+  const tasks = traceEvents.filter((e) => /RunTask$/.test(e.name) && e.tdur !== undefined && main.has(thread(e)));
+  const longest = (key) => Math.max(...tasks.map((task) => task[key])) / 1000;
+  return { tasks: tasks.length, cpu: longest("tdur"), wall: longest("dur") };
+}
+
+/** Drops a file on the first element of `selector`, as from the desktop. */
+export async function drop(page, selector, name, bytes) {
+  const transfer = await page.evaluateHandle(
+    ([name, base64]) => {
+      const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], name));
+      return transfer;
+    },
+    [name, Buffer.from(bytes).toString("base64")],
+  );
+  for (const event of ["dragenter", "dragover", "drop"]) {
+    await page.locator(selector).first().dispatchEvent(event, { dataTransfer: transfer });
+  }
 }
 
 /** What axe finds wrong with the page as it is now: a line for every rule. */

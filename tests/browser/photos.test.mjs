@@ -1,0 +1,61 @@
+// The whole flow on files from the user: real photos, dropped as an archive, and where they are, real weights.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { loadavg } from "node:os";
+import { test } from "node:test";
+import { drop, longestTask, openApp } from "./support/app.mjs";
+import { photos, shared, tgz } from "./support/archive.mjs";
+
+const LOADED = { timeout: 60_000 };
+const MEASURED = { timeout: 300_000 };
+/** A longer task on the main thread is felt. */
+const FELT = 100;
+
+test("a dropped tgz of photos is measured and the package downloaded, and the page never freezes", async (t) => {
+  const { page, address, requests, problems } = await openApp(t, { traced: true });
+  await page.locator("#network .loaded").waitFor(LOADED);
+  const { files, labelled } = await photos(24);
+  if (labelled) {
+    const name = "imagenette10_mobilenet_v1_0.25_128.safetensors";
+    await drop(page, "#network .drop", name, await readFile(new URL(`weights/${name}`, shared)));
+    await page.locator("#network .loaded", { hasText: name }).waitFor(LOADED);
+  } else {
+    t.diagnostic("no ../shared/data: the demo network classifies copies of three photos, which says nothing of accuracy");
+  }
+  await drop(page, "#images .drop", "photos.tgz", tgz(files));
+  await page.locator("#images .loaded", { hasText: "photos.tgz" }).waitFor(LOADED);
+  assert.match(await page.locator("#images .loaded").textContent(), /240 in 10 classes\.60 to calibrate with, 180 to measure on/);
+
+  const afterLoad = requests.length;
+  await page.getByRole("button", { name: "All weights 8 bits, all activations 8 bits" }).click();
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  const difference = page.locator(".accuracies > div", { hasText: "Integer against float" });
+  await difference.waitFor(MEASURED);
+  const integers = page.locator(".accuracies > div", { hasText: "Integer top-1" });
+  const [, correct] = /(\d+) of 180 images right/.exec(await integers.textContent());
+  if (labelled) assert.ok(correct >= 150, `${correct} of 180 right: the network reaches nine in ten`);
+
+  const saved = page.waitForEvent("download", MEASURED);
+  await page.getByRole("button", { name: "Download package" }).click();
+  const bytes = await readFile(await (await saved).path());
+  assert.equal(bytes.subarray(0, 2).toString(), "PK");
+  await page.locator("#share").getByText("Saved").waitFor();
+
+  const outside = requests.filter((url) => !url.startsWith(address) && !url.startsWith("blob:"));
+  assert.deepEqual(outside, []);
+  const late = requests.slice(afterLoad).filter((url) => !url.startsWith("blob:"));
+  assert.deepEqual(late, [], "once it is loaded, the page asks its own origin for nothing either");
+  assert.deepEqual(problems, []);
+  const { tasks, cpu, wall } = await longestTask(page);
+  t.diagnostic(`longest of ${tasks} tasks: ${cpu.toFixed(0)} ms computed, ${wall.toFixed(0)} ms passed; load ${loadavg()[0].toFixed(1)}`);
+  assert.ok(tasks > 100 && cpu < FELT, `a task of ${cpu} ms on the main thread`);
+});
+
+test("what is no archive of photos is refused with the reason", async (t) => {
+  const { page } = await openApp(t);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  await drop(page, "#images .drop", "broken.tgz", Buffer.from("not an archive"));
+  await page.locator("#images").getByRole("alert").getByText(/broken\.tgz/).waitFor(LOADED);
+  await drop(page, "#images .drop", "flat.tgz", tgz([["LICENSE.txt", Buffer.from("text")]]));
+  await page.locator("#images").getByRole("alert").getByText(/one folder per class/).waitFor(LOADED);
+});
