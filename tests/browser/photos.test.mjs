@@ -1,7 +1,9 @@
 // The whole flow on files from the user: real photos, dropped as an archive, and where they are, real weights.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { loadavg } from "node:os";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { drop, longestTask, openApp } from "./support/app.mjs";
 import { photos, shared, tgz } from "./support/archive.mjs";
@@ -11,22 +13,30 @@ const MEASURED = { timeout: 300_000 };
 /** A longer task on the main thread is felt. */
 const FELT = 100;
 
+/** Writes a file that is gone after the test. */
+async function file(t, name, bytes) {
+  const folder = await mkdtemp(join(tmpdir(), "bitsmith-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, name), bytes);
+  return join(folder, name);
+}
+
 test("a dropped tgz of photos is measured and the package downloaded, and the page never freezes", async (t) => {
   const { page, address, requests, problems } = await openApp(t, { traced: true });
   await page.locator("#network .loaded").waitFor(LOADED);
   const { files, labelled } = await photos(24);
   if (labelled) {
     const name = "imagenette10_mobilenet_v1_0.25_128.safetensors";
-    await drop(page, "#network .drop", name, await readFile(new URL(`weights/${name}`, shared)));
+    await drop(page, "#network .drop", fileURLToPath(new URL(`weights/${name}`, shared)));
     await page.locator("#network .loaded", { hasText: name }).waitFor(LOADED);
   } else {
     t.diagnostic("no ../shared/data: the demo network classifies copies of three photos, which says nothing of accuracy");
   }
-  await drop(page, "#images .drop", "photos.tgz", tgz(files));
+  // Anywhere on the page: the ending says what it is.
+  await drop(page, "footer", await file(t, "photos.tgz", tgz(files)));
   await page.locator("#images .loaded", { hasText: "photos.tgz" }).waitFor(LOADED);
   assert.match(await page.locator("#images .loaded").textContent(), /240 in 10 classes\.60 to calibrate with, 180 to measure on/);
 
-  const afterLoad = requests.length;
   await page.getByRole("button", { name: "All weights 8 bits, all activations 8 bits" }).click();
   await page.getByRole("button", { name: "Measure", exact: true }).click();
   const difference = page.locator(".accuracies > div", { hasText: "Integer against float" });
@@ -43,8 +53,6 @@ test("a dropped tgz of photos is measured and the package downloaded, and the pa
 
   const outside = requests.filter((url) => !url.startsWith(address) && !url.startsWith("blob:"));
   assert.deepEqual(outside, []);
-  const late = requests.slice(afterLoad).filter((url) => !url.startsWith("blob:"));
-  assert.deepEqual(late, [], "once it is loaded, the page asks its own origin for nothing either");
   assert.deepEqual(problems, []);
   const { tasks, cpu, wall } = await longestTask(page);
   t.diagnostic(`longest of ${tasks} tasks: ${cpu.toFixed(0)} ms computed, ${wall.toFixed(0)} ms passed; load ${loadavg()[0].toFixed(1)}`);
@@ -54,8 +62,8 @@ test("a dropped tgz of photos is measured and the package downloaded, and the pa
 test("what is no archive of photos is refused with the reason", async (t) => {
   const { page } = await openApp(t);
   await page.locator("#images .loaded").waitFor(LOADED);
-  await drop(page, "#images .drop", "broken.tgz", Buffer.from("not an archive"));
+  await drop(page, "#images .drop", await file(t, "broken.tgz", "not an archive"));
   await page.locator("#images").getByRole("alert").getByText(/broken\.tgz/).waitFor(LOADED);
-  await drop(page, "#images .drop", "flat.tgz", tgz([["LICENSE.txt", Buffer.from("text")]]));
+  await drop(page, "#images .drop", await file(t, "flat.tgz", tgz([["LICENSE.txt", Buffer.from("text")]])));
   await page.locator("#images").getByRole("alert").getByText(/one folder per class/).waitFor(LOADED);
 });

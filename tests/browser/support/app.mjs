@@ -49,17 +49,20 @@ export async function longestTask(page) {
   return { tasks: tasks.length, cpu: longest("tdur"), wall: longest("dur") };
 }
 
-/** Drops a file on the first element of `selector`, as from the desktop. */
-export async function drop(page, selector, name, bytes) {
-  const transfer = await page.evaluateHandle(
-    ([name, base64]) => {
-      const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([bytes], name));
-      return transfer;
-    },
-    [name, Buffer.from(bytes).toString("base64")],
-  );
+/** Drops the file at `path` on the first element of `selector`, as from the desktop. */
+export async function drop(page, selector, path) {
+  // Through a file field of the test's own: the browser reads the file itself, and the page has nothing to decode.
+  const field = await page.evaluateHandle(() => {
+    const field = document.createElement("input");
+    field.type = "file";
+    return field;
+  });
+  await field.setInputFiles(path);
+  const transfer = await field.evaluateHandle((field) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(field.files[0]);
+    return transfer;
+  });
   for (const event of ["dragenter", "dragover", "drop"]) {
     await page.locator(selector).first().dispatchEvent(event, { dataTransfer: transfer });
   }
