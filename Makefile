@@ -70,8 +70,9 @@ test-wasm: ## the Wasm code in Chromium
 	@.ci/tools web browser
 	$(STEP) "Wasm tests in Chromium" cargo test $(WASM) --test web
 
-test-browser: build ## the built app in Chromium
+test-browser: build ## the built app in Chromium, and beside the command line
 	@.ci/tools browser
+	$(STEP) "command line" cargo build --bin bitsmith
 	$(STEP) "browser tests" node --test --test-reporter=spec $(wildcard tests/browser/*.mjs)
 
 test-c: ## exported C on this machine and on emulated boards

@@ -49,7 +49,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("import", &["net"]),
     ("infer", &["net", "quant"]),
     ("memory", &["net", "quant"]),
-    ("speed", &["net", "quant", "memory"]),
+    ("speed", &["net", "memory"]),
     ("search", &["net", "quant", "memory"]),
     ("score", &["net", "quant", "infer", "calibrate", "search", "parallel"]),
     ("link", &["net", "quant", "memory"]),

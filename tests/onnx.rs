@@ -61,7 +61,7 @@ fn all_layers_of_the_families_agree() {
 }
 
 fn trained(sources: &[Source], policies: usize, images: usize) -> Vec<Case> {
-    let (policies, images) = if full() { (usize::MAX, 16) } else { (policies, images) };
+    let (policies, images) = if full() { (usize::MAX, 4) } else { (policies, images) };
     let cases = Mutex::new(Vec::new());
     for source in sources {
         let trained = Trained::load(source, images);

@@ -5,6 +5,7 @@ use super::{
     check::COLOURS,
     golden::GoldenVector,
     package::{Accuracy, PackageInfo},
+    policy,
     render::{bytes_as_words, c_string},
     runtime::{PUBLIC_HEADER, Source},
 };
@@ -284,14 +285,7 @@ impl LayerText {
             conv,
             pool,
             add,
-            what: match routine {
-                Routine::Pointwise => "pointwise convolution",
-                Routine::Conv => "convolution",
-                Routine::Depthwise => "depthwise convolution",
-                Routine::Linear => "linear",
-                Routine::Pool => "global average pool",
-                Routine::Add => "residual add",
-            },
+            what: policy::kind(layer),
             output_shape: graph.output_shape(layer).to_string(),
             weight_bits: layer.has_weights().then(|| policy.weight(id).count()),
             output_bits: (!is_last).then(|| policy.activation(layer.output).count()),

@@ -13,7 +13,7 @@ use crate::{
     memory::{Budget, Flash, MemoryModel, Plan},
     net::{Graph, Layer, LayerId, Padding, Shape},
     quant::{Bits, Policy, QuantizedNetwork},
-    speed::{self, Cycles, Kernels},
+    speed::{self, Cycles},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -87,7 +87,6 @@ struct SpeedFacts {
     device: String,
     core: &'static str,
     mhz: Option<u32>,
-    kernels: &'static str,
     cycles: Cycles,
     milliseconds: Option<[f64; 2]>,
 }
@@ -149,8 +148,7 @@ impl Report {
     /// Of a checked network; `model` and `onnx` are the bytes of its files.
     pub(super) fn new(network: &QuantizedNetwork, info: &PackageInfo, model: &[u8], onnx: &[u8]) -> Self {
         let QuantizedNetwork { spec, graph, policy, .. } = network;
-        let mcu = info.device.as_deref().and_then(speed::mcu_named);
-        let kernels = mcu.and_then(Kernels::of);
+        let mcu = info.device.as_deref().and_then(speed::mcu_named).filter(|mcu| speed::covers(mcu));
         Self {
             format: "bitsmith-report",
             version: 1,
@@ -172,27 +170,19 @@ impl Report {
                 float: info.float_accuracy.map(Top1::new),
             },
             memory: memory(graph, policy, info.budget),
-            speed: mcu.zip(kernels).map(|(mcu, kernels)| {
-                let cycles = speed::network(graph, policy, kernels);
-                let milliseconds = |mhz| {
-                    let (low, high) = cycles.milliseconds(mhz);
-                    [rounded(low), rounded(high)]
-                };
+            speed: mcu.map(|mcu| {
+                let cycles = speed::network(graph);
                 SpeedFacts {
                     model: speed::MODEL,
                     device: mcu.name.into(),
                     core: mcu.core,
                     mhz: mcu.mhz,
-                    kernels: match kernels {
-                        Kernels::Portable => "portable C",
-                        Kernels::Dsp => "DSP extension",
-                    },
                     cycles,
-                    milliseconds: mcu.mhz.map(milliseconds),
+                    milliseconds: mcu.mhz.map(|mhz| cycles.milliseconds(mhz).map(rounded)),
                 }
             }),
             macs_by_width: macs_by_width(graph, policy),
-            layers: layers(graph, policy, kernels),
+            layers: layers(graph, policy, mcu.is_some()),
             provenance: Provenance {
                 generator: format!("Bitsmith {}", env!("CARGO_PKG_VERSION")),
                 link: info.link.clone(),
@@ -263,7 +253,7 @@ fn macs_by_width(graph: &Graph, policy: &Policy) -> Vec<WidthFacts> {
     rows
 }
 
-fn layers(graph: &Graph, policy: &Policy, kernels: Option<Kernels>) -> Vec<LayerFacts> {
+fn layers(graph: &Graph, policy: &Policy, with_cycles: bool) -> Vec<LayerFacts> {
     let ram = |model: MemoryModel| {
         let mut bytes = vec![None; graph.layers.len()];
         for step in model.footprint(graph, policy).steps {
@@ -291,7 +281,7 @@ fn layers(graph: &Graph, policy: &Policy, kernels: Option<Kernels>) -> Vec<Layer
             paper_flash: MemoryModel::Paper.weight_bytes(graph, layer, policy.weight(id)),
             device_ram,
             paper_ram: paper[id],
-            cycles: kernels.map(|kernels| speed::layer(graph, policy, layer, kernels)),
+            cycles: with_cycles.then(|| speed::layer(graph, layer)),
             flash_share: 100 * device_flash / most_flash,
             ram_share: 100 * device_ram / most_ram,
         }

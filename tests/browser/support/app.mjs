@@ -1,6 +1,7 @@
 // Opens the built app in Chromium and keeps watch over what it asks for and what goes wrong.
 import { AxeBuilder } from "@axe-core/playwright";
 import { readFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "../../../.ci/serve.mjs";
 
@@ -16,6 +17,13 @@ const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", 
 export async function openApp(t, { hash = "", traced = false, serviceWorkers = "block", ...options } = {}) {
   const { server, address } = await serve(0);
   t.after(() => server.close());
+  return { ...(await open(t, address + (hash && `#${hash}`), options)), address };
+}
+
+/** Opens a file that was saved, as a person would; otherwise as `openApp`. */
+export const openFile = (t, path, options = {}) => open(t, pathToFileURL(path).href, options);
+
+async function open(t, url, options) {
   const browser = await chromium.launch({ executablePath: binary, args });
   t.after(() => browser.close());
 
@@ -28,8 +36,8 @@ export async function openApp(t, { hash = "", traced = false, serviceWorkers = "
   page.on("request", (request) => requests.push(request.url()));
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
-  await page.goto(address + (hash && `#${hash}`), { waitUntil: "networkidle" });
-  return { page, address, requests, problems };
+  await page.goto(url, { waitUntil: "networkidle" });
+  return { page, requests, problems };
 }
 
 /** Categories of Chromium's traces that hold the tasks of every thread. */
