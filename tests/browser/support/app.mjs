@@ -14,7 +14,7 @@ const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", 
  * The service worker is blocked unless `serviceWorkers` allows it.
  * `requests` holds every address asked for by the page and its workers, `problems` every uncaught error and console error.
  */
-export async function openApp(t, { hash = "", traced = false, serviceWorkers = "block", ...options } = {}) {
+export async function openApp(t, { hash = "", ...options } = {}) {
   const { server, address } = await serve(0);
   t.after(() => server.close());
   return { ...(await open(t, address + (hash && `#${hash}`), options)), address };
@@ -23,7 +23,7 @@ export async function openApp(t, { hash = "", traced = false, serviceWorkers = "
 /** Opens a file that was saved, as a person would; otherwise as `openApp`. */
 export const openFile = (t, path, options = {}) => open(t, pathToFileURL(path).href, options);
 
-async function open(t, url, options) {
+async function open(t, url, { traced = false, serviceWorkers = "block", ...options }) {
   const browser = await chromium.launch({ executablePath: binary, args });
   t.after(() => browser.close());
 
