@@ -9,6 +9,8 @@ mod cases;
 mod packaged;
 #[path = "common/quantized.rs"]
 mod quantized;
+#[path = "common/searched.rs"]
+mod searched;
 
 use bitsmith::infer::{Scratch, Workspace};
 use bitsmith::quant::Bits;
@@ -55,4 +57,9 @@ fn integers_are_those_of_native_code() {
 #[wasm_bindgen_test]
 fn exported_files_are_those_of_native_code() {
     packaged::models_are_the_recorded_ones();
+}
+
+#[wasm_bindgen_test]
+fn a_search_is_that_of_native_code() {
+    searched::the_log_is_the_recorded_one();
 }

@@ -7,9 +7,9 @@
 pub const LANES: usize = 16;
 
 /// Rows whose sums are taken together.
-const ROWS: usize = 4;
+const ROWS: usize = 2;
 /// Columns whose sums are taken together.
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 16;
 
 /// `elements` rounded up to a multiple of [`LANES`].
 pub const fn padded(elements: usize) -> usize {

@@ -1,0 +1,125 @@
+//! A whole search on a made-up network: the same log on every machine, for any number of evaluators, with or without a
+//! break. Needs the modules `cases` and `quantized` at the root of the crate.
+
+#![allow(dead_code, reason = "tests each take what they need")]
+
+use crate::quantized::{images, model};
+use bitsmith::calibrate::{Calibration, Observer, Settings as CalibrateSettings, SumMoments};
+use bitsmith::float::FloatNetwork;
+use bitsmith::memory::{Budget, MemoryModel};
+use bitsmith::net::Model;
+use bitsmith::quant::Policy;
+use bitsmith::score::{Evaluator, Step};
+use bitsmith::search::{AgentSettings, Allocator, Next, Score, Search, Settings};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// SHA-256 of the log of [`search`], in hexadecimal. A change of it changes what everybody's searches find.
+pub const DIGEST: &str = "1897521828776637be29b8f659dce370faba2c1bffef30d971e709cc9997912d";
+
+/// What policies are scored on.
+pub struct Subject {
+    model: Arc<Model>,
+    calibration: Arc<Calibration>,
+    calibrating: Vec<Vec<u8>>,
+    reward: Vec<(Vec<u8>, usize)>,
+}
+
+impl Subject {
+    /// The reward images' classes are those that the float network sees.
+    pub fn new(name: &str) -> Self {
+        let model = model(name);
+        let calibrating = images(&model, 6);
+        let mut observer = Observer::new(&model, CalibrateSettings::default()).expect("complete");
+        observer.add(&calibrating).expect("fits");
+        let calibration = observer.finish().expect("images");
+        let float = FloatNetwork::new(&model).expect("complete");
+        let reward = images(&model, 30).split_off(6).into_iter();
+        let reward = reward.map(|pixels| (pixels.clone(), float.predict(&pixels).expect("fits"))).collect();
+        Self { model: Arc::new(model), calibration: Arc::new(calibration), calibrating, reward }
+    }
+
+    /// Evaluators that share the images among them.
+    pub fn evaluators(&self, parts: usize) -> Vec<Evaluator> {
+        let one = |part: usize| {
+            let calibrating: Vec<_> = self.calibrating.iter().skip(part).step_by(parts).cloned().collect();
+            let reward: Vec<_> = self.reward.iter().skip(part).step_by(parts).cloned().collect();
+            let counted = self.calibrating.len().div_ceil(parts) + self.reward.len().div_ceil(parts);
+            let (model, calibration) = (self.model.clone(), self.calibration.clone());
+            Evaluator::new(model, calibration, &calibrating, &reward, 1 << 20, counted)
+        };
+        (0..parts).map(one).collect()
+    }
+
+    /// Every allocator; the agent with few neurons, and few episodes of warm-up.
+    pub fn settings(&self) -> Settings {
+        let budget = Budget { flash: 240_000, ram: 6_000 };
+        let agent = AgentSettings { hidden: 24, warm_up: 5, ..AgentSettings::default() };
+        Settings {
+            allocators: Allocator::ALL.to_vec(),
+            episodes: 80,
+            agent,
+            ..Settings::new(budget, MemoryModel::Device)
+        }
+    }
+
+    fn float(&self) -> Score {
+        Score { correct: self.reward.len(), images: self.reward.len(), loss: 0 }
+    }
+}
+
+/// The score of a policy from all evaluators.
+pub fn score(evaluators: &mut [Evaluator], policy: &Policy) -> Score {
+    let mut steps: Vec<_> = evaluators.iter_mut().map(|e| e.begin(policy).expect("integers exist")).collect();
+    loop {
+        let mut all: Option<(usize, SumMoments)> = None;
+        let mut score = Score::default();
+        for step in &steps {
+            match (step, &mut all) {
+                (Step::Scored(some), _) => score += *some,
+                (Step::Sums(layer, some), None) => all = Some((*layer, some.clone())),
+                (Step::Sums(layer, some), Some((first, sums))) => {
+                    assert_eq!(layer, first, "all evaluators are at the same layer");
+                    sums.merge(some);
+                }
+            }
+        }
+        let Some((_, sums)) = all else { return score };
+        steps = evaluators.iter_mut().map(|e| e.resume(&sums).expect("integers exist")).collect();
+    }
+}
+
+/// The log of a whole search. With `pause`, the search is stored and loaded after so many policies, in the middle of
+/// one, and goes on with new evaluators.
+pub fn search(subject: &Subject, parts: usize, pause: Option<usize>) -> String {
+    let graph = &subject.model.graph;
+    let mut evaluators = subject.evaluators(parts);
+    let mut search = Search::new(graph, subject.settings(), subject.float()).expect("feasible");
+    let mut scored = 0;
+    loop {
+        match search.ask() {
+            Next::Finished => return search.log().csv(graph),
+            Next::Known(_) => {}
+            Next::Score(policy) => {
+                scored += 1;
+                if Some(scored) == pause {
+                    search = Search::resume(graph, &search.checkpoint()).expect("a checkpoint");
+                    evaluators = subject.evaluators(parts);
+                    assert_eq!(search.ask(), Next::Score(policy.clone()), "it asks for the same again");
+                }
+                search.scored(score(&mut evaluators, &policy));
+            }
+        }
+    }
+}
+
+/// SHA-256 of a text in hexadecimal.
+pub fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The log is the one that was recorded once.
+pub fn the_log_is_the_recorded_one() {
+    let log = search(&Subject::new("mobilenet-v2-0.35-32"), 2, None);
+    assert_eq!(digest(&log), DIGEST, "{log}");
+}

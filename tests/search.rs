@@ -1,0 +1,78 @@
+//! A search gives the same log for any number of evaluators, and wherever it is interrupted.
+
+#[path = "common/infer.rs"]
+mod cases;
+#[path = "common/quantized.rs"]
+mod quantized;
+#[path = "common/searched.rs"]
+mod searched;
+
+use bitsmith::search::{Allocator, Episode, Log, Purpose, Search, SearchError};
+use searched::{DIGEST, Subject, digest, search};
+
+#[test]
+fn the_log_is_the_recorded_one() {
+    searched::the_log_is_the_recorded_one();
+}
+
+#[test]
+fn neither_workers_nor_breaks_change_the_log() {
+    let subject = Subject::new("mobilenet-v2-0.35-32");
+    // Breaks in every part of the search: among probes, in the agent's warm-up, between its updates.
+    for (parts, pause) in [(1, None), (3, Some(40)), (2, Some(300)), (1, Some(360))] {
+        let log = search(&subject, parts, pause);
+        assert_eq!(digest(&log), DIGEST, "{parts} evaluators, a break after {pause:?} policies");
+    }
+}
+
+#[test]
+fn a_checkpoint_is_known_by_its_beginning() {
+    let subject = Subject::new("mobilenet-v1-0.25-32");
+    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let settings = subject.settings();
+    let search = Search::new(graph, settings, Default::default()).expect("feasible");
+    let bytes = search.checkpoint();
+    assert!(Search::resume(graph, &bytes).is_ok());
+    for damaged in [&bytes[..bytes.len() - 1], &bytes[1..], b"bitsmith search 0\n", b""] {
+        assert!(matches!(Search::resume(graph, damaged), Err(SearchError::Checkpoint)));
+    }
+}
+
+/// What the page draws of a log.
+#[test]
+fn a_log_knows_best_front_and_sensitivities() {
+    let graph = quantized::model("mobilenet-v1-0.25-32").graph;
+    let slot = bitsmith::quant::Slot::all(&graph)[2];
+    let policy =
+        bitsmith::quant::Policy::uniform(&graph, bitsmith::quant::Bits::B8, bitsmith::quant::Bits::B8);
+    let episode = |number, purpose, flash, ram, correct| Episode {
+        allocator: if number > 4 { Allocator::Agent } else { Allocator::Greedy },
+        number,
+        purpose,
+        policy: policy.clone(),
+        usage: bitsmith::memory::Usage { flash, ram },
+        score: bitsmith::search::Score { correct, images: 100, loss: 100 << 20 },
+        reward: 0.0,
+    };
+    let mut log = Log::default();
+    let probe = Purpose::Probe(slot, bitsmith::quant::Bits::B2);
+    log.push(episode(1, Purpose::Widest, 100, 100, 90));
+    log.push(episode(2, probe, 90, 100, 95));
+    log.push(episode(3, Purpose::Candidate, 50, 40, 70));
+    log.push(episode(4, Purpose::Candidate, 50, 40, 70));
+    log.push(episode(5, Purpose::Start(Allocator::Rule), 50, 30, 60));
+    log.push(episode(6, Purpose::Candidate, 60, 30, 60));
+    assert_eq!(log.best(None).map(|e| e.number), Some(3), "a probe does not win, the first of equals does");
+    assert_eq!(log.best(Some(Allocator::Agent)).map(|e| e.number), Some(5));
+    assert_eq!(log.best(Some(Allocator::Random)), None);
+    let front: Vec<usize> = log.front().iter().map(|e| e.number).collect();
+    assert_eq!(front, [5, 3, 2], "neither beaten by another nor equal to an earlier one");
+    let found = log.sensitivities();
+    assert_eq!((found.len(), found[0].slot, found[0].score.correct, found[0].nats), (1, slot, 95, 0.0));
+    let csv = log.csv(&graph);
+    assert_eq!(csv.lines().count(), 7);
+    assert!(
+        csv.lines().nth(2).is_some_and(|l| l.starts_with("greedy,2,probe: dw1 weights at 2,95,100,95.0000,"))
+    );
+    assert_eq!(log.json(&graph)[4]["purpose"], "start: rule");
+}
