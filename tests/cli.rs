@@ -125,6 +125,58 @@ fn artefacts_come_one_by_one() {
     assert_eq!(report["speed"]["mhz"], 480);
 }
 
+/// Two budgets and two seeds in one go; logs, and a run that goes on from its checkpoint.
+#[test]
+fn search_runs_every_budget_and_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (csv, checkpoints) = (path("log.csv"), path("checkpoints"));
+    let mut arguments =
+        vec!["search", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--limit", "30", "--calibration", "8"];
+    arguments.extend([
+        "--mean-bits",
+        "3,4.5",
+        "--ram",
+        "6KiB",
+        "--seed",
+        "1,2",
+        "--allocator",
+        "rule,random",
+    ]);
+    arguments.extend(["--episodes", "3", "--no-test", "--pin", "fc.weights=8"]);
+    arguments.extend(["--csv", csv.as_str(), "--checkpoint", checkpoints.as_str()]);
+    let found = json(&arguments);
+    let runs = found["runs"].as_array().expect("runs");
+    assert_eq!(runs.len(), 4);
+    for run in runs {
+        let names: Vec<_> =
+            run["allocators"].as_array().expect("a list").iter().map(|a| &a["allocator"]).collect();
+        assert_eq!(names, ["rule", "random"]);
+        for allocator in run["allocators"].as_array().expect("a list") {
+            let best = &allocator["best"];
+            for (bytes, budget) in [("flash_bytes", "flash_budget"), ("ram_bytes", "ram_budget")] {
+                assert!(best[bytes].as_u64() <= run[budget].as_u64(), "{bytes} {run}");
+            }
+            assert_eq!(best["images"], 30);
+            assert_eq!(
+                best["weight_bits"].as_array().and_then(|bits| bits.last()),
+                Some(&json!(8)),
+                "pinned"
+            );
+            let link = json(&["link", allocator["link"].as_str().expect("a link")]);
+            assert_eq!(link["weight_bits"], best["weight_bits"]);
+        }
+        let (flash, ram, seed) = (&run["flash_budget"], &run["ram_budget"], &run["seed"]);
+        let log = std::fs::read_to_string(path(&format!("log-{flash}-{ram}-{seed}.csv"))).expect("a log");
+        assert_eq!(log.lines().count(), 1 + 1 + 3);
+    }
+    // Finished runs are read, not searched again: nothing is scored.
+    let again = json(&arguments);
+    assert_eq!(again["work_share"], 1.0);
+    let found = |value: &Value| value["runs"][3]["allocators"][1]["best"].clone();
+    assert_eq!(found(&again), found(&json(&arguments)));
+}
+
 #[test]
 fn wrong_arguments_are_explained() {
     struct Case {
@@ -158,6 +210,16 @@ fn wrong_arguments_are_explained() {
             arguments: &["policy", "mnasnet-1.0-224", "--flash", "2x", "--ram", "1"],
             code: 2,
             says: "unit 'x' in '2x'",
+        },
+        Case {
+            arguments: &["search", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--flash", "50KiB", "--ram", "8KiB"],
+            code: 1,
+            says: "bytes of FLASH",
+        },
+        Case {
+            arguments: &["search", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--mean-bits", "9", "--ram", "8KiB"],
+            code: 1,
+            says: "--mean-bits 9: expected 2 to 8",
         },
         Case {
             arguments: &["policy", "mobilenet-v1-1.0-224", "--flash", "1MiB", "--ram", "64KiB"],

@@ -50,7 +50,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("infer", &["net", "quant"]),
     ("memory", &["net", "quant"]),
     ("speed", &["net", "memory"]),
-    ("search", &["net", "quant", "memory"]),
+    ("search", &["net", "quant", "memory", "parallel"]),
     ("score", &["net", "quant", "infer", "calibrate", "search", "parallel"]),
     ("link", &["net", "quant", "memory"]),
     ("calibrate", &["net", "quant", "float", "infer", "parallel"]),

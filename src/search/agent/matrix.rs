@@ -1,15 +1,20 @@
 //! Matrix products whose results are the same everywhere.
 //!
 //! Every sum is taken in one order, that of its terms, and multiplication and addition stay apart (no fused
-//! multiply-add). Lanes run over columns, so a vector of any width gives the same bits, natively and in Wasm.
+//! multiply-add). Lanes run over columns and threads over rows, so vectors of any width and any number of threads give
+//! the same bits, natively and in Wasm.
+
+use crate::parallel;
 
 /// Columns are padded to a multiple of this many, rows likewise.
 pub const LANES: usize = 16;
 
-/// Rows whose sums are taken together.
-const ROWS: usize = 2;
 /// Columns whose sums are taken together.
 const COLUMNS: usize = 16;
+/// Rows that a thread takes on at a time.
+const BAND: usize = 16;
+/// Products below this many multiplications are not worth several threads.
+const THREADED: usize = 1 << 20;
 
 /// `elements` rounded up to a multiple of [`LANES`].
 pub const fn padded(elements: usize) -> usize {
@@ -73,8 +78,56 @@ impl Matrix {
         let (rows, depth) = if transposed { (a.columns, a.rows) } else { (a.rows, a.columns) };
         assert_eq!(depth * columns, b.len(), "columns of the left and rows of the right factor");
         self.reset(rows, columns);
+        let vectors = pulp::Arch::new();
+        let product = Product { a, transposed, b, columns, depth, start };
+        let band = BAND * columns;
+        let mut bands: Vec<_> = self.values.chunks_mut(band).enumerate().collect();
+        let one = |(number, out): &mut (usize, &mut [f32])| {
+            vectors.dispatch(Band { product, top: *number * BAND, out });
+        };
+        if rows * columns * depth < THREADED {
+            bands.iter_mut().for_each(one);
+        } else {
+            parallel::map(&mut bands, one);
+        }
+    }
+}
+
+/// The factors of a product; see [`Matrix::product`].
+#[derive(Clone, Copy)]
+struct Product<'a> {
+    a: &'a Matrix,
+    transposed: bool,
+    b: &'a [f32],
+    columns: usize,
+    depth: usize,
+    start: Option<&'a [f32]>,
+}
+
+/// Some rows of a product, from `top` on; compiled once for each kind of vectors, of which the processor's widest run.
+struct Band<'a, 'b> {
+    product: Product<'a>,
+    top: usize,
+    out: &'b mut [f32],
+}
+
+impl pulp::WithSimd for Band<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        // As many sums as there are registers for.
+        if size_of::<S::f32s>() >= 32 { self.rows::<4>() } else { self.rows::<2>() }
+    }
+}
+
+impl Band<'_, '_> {
+    #[inline(always)]
+    fn rows<const ROWS: usize>(self) {
+        let Self { product: Product { a, transposed, b, columns, depth, start }, top, out } = self;
         let mut panel = vec![[0.0; ROWS]; depth];
-        for top in (0..rows).step_by(ROWS) {
+        for (block, out) in out.chunks_exact_mut(ROWS * columns).enumerate() {
+            let top = top + block * ROWS;
             // The rows at hand, side by side.
             if transposed {
                 for (column, row) in panel.iter_mut().zip(a.values.chunks_exact(a.columns)) {
@@ -88,30 +141,22 @@ impl Matrix {
                 }
             }
             for left in (0..columns).step_by(COLUMNS) {
-                let first: [f32; COLUMNS] =
-                    start.and_then(|start| start[left..].first_chunk().copied()).unwrap_or([0.0; COLUMNS]);
-                let sums = tile(&panel, &b[left..], columns, first);
-                for (r, sums) in sums.iter().enumerate() {
-                    self.row_mut(top + r)[left..left + COLUMNS].copy_from_slice(sums);
+                let first = start.and_then(|start| start[left..].first_chunk()).unwrap_or(&[0.0; COLUMNS]);
+                let mut sums = [*first; ROWS];
+                for (left, right) in panel.iter().zip(b[left..].chunks(columns)) {
+                    let Some(right) = right.first_chunk::<COLUMNS>() else { break };
+                    for (sums, left) in sums.iter_mut().zip(left) {
+                        for (sum, right) in sums.iter_mut().zip(right) {
+                            *sum += left * right;
+                        }
+                    }
+                }
+                for (out, sums) in out.chunks_exact_mut(columns).zip(&sums) {
+                    out[left..left + COLUMNS].copy_from_slice(sums);
                 }
             }
         }
     }
-}
-
-/// Sums of a tile of the product.
-#[inline(always)]
-fn tile(panel: &[[f32; ROWS]], b: &[f32], stride: usize, first: [f32; COLUMNS]) -> [[f32; COLUMNS]; ROWS] {
-    let mut sums = [first; ROWS];
-    for (left, right) in panel.iter().zip(b.chunks(stride)) {
-        let Some(right) = right.first_chunk::<COLUMNS>() else { break };
-        for (sums, left) in sums.iter_mut().zip(left) {
-            for (sum, right) in sums.iter_mut().zip(right) {
-                *sum += left * right;
-            }
-        }
-    }
-    sums
 }
 
 #[cfg(test)]
