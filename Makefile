@@ -26,7 +26,7 @@ PORT ?= 8080
 START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
-.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c bench docs clean
+.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c bench bench-c docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -86,6 +86,10 @@ test-peers: ## exports in ONNX Runtime, PlatformIO and other people's build syst
 bench: ## benchmarks
 	@.ci/tools rust c
 	$(STEP) "benchmarks" cargo bench --benches
+
+bench-c: ## what the C runtime takes on emulated boards, beside other libraries
+	@.ci/tools rust c
+	$(STEP) "C benchmarks" cargo bench --bench kernels
 
 docs: ## the crate's documentation
 	@.ci/tools rust

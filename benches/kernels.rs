@@ -1,143 +1,135 @@
-//! Instructions per multiply-accumulate of the C runtime on the emulated Cortex-M7 (`cargo bench --bench kernels`).
-//!
-//! Layers of MobileNetV1 0.25 at 128 x 128 pixels, with the figures of other libraries for the same layers. Counts
-//! are exact and the same on every machine. Every output is compared with the plain reference of the tests.
+//! What the C runtime takes on emulated boards (`cargo bench --bench kernels`): instructions per multiply-accumulate,
+//! counted on the Cortex-M7, and cycles per multiply-accumulate of a Cortex-M4, estimated by the model of
+//! `tests/board/cycles.c`. Per layer and per network, beside other libraries. The same on every machine; every output
+//! is compared with the plain reference of the tests.
 
 #[path = "../tests/kernels/cases.rs"]
 mod cases;
+#[path = "../tests/kernels/costs.rs"]
+mod costs;
 #[path = "../tests/kernels/layers.rs"]
 mod layers;
+#[path = "../tests/common/parallel.rs"]
+mod parallel;
+#[path = "kernels/peers.rs"]
+mod peers;
 #[path = "../tests/kernels/reference.rs"]
 mod reference;
 #[path = "../tests/board/toolchain.rs"]
 mod toolchain;
 
-use cases::{Case, Layout, case_file};
-use layers::{Kernel, Layer, Rng, Widths};
+use costs::{Cost, Counted, Meter, total};
+use layers::{Kernel, Layer, Widths};
+use parallel::in_parallel;
 use std::path::Path;
-use toolchain::{Program, Target};
+use std::sync::Mutex;
+use toolchain::Target;
 
-const NETWORK: &str = "mobilenet-v1-0.25-128";
+const NETWORKS: [&str; 3] = ["mobilenet-v1-0.25-128", "mobilenet-v2-0.35-128", "mnasnet-0.50-128"];
+
+/// The one that others have been measured on.
+const COMPARED: &str = NETWORKS[0];
 
 /// Bits of input, weights, output.
 const WIDTHS: [Widths; 5] = [[8, 8, 8], [8, 4, 8], [8, 2, 8], [4, 4, 4], [2, 2, 2]];
 
-/// Instructions per multiply-accumulate of a library over the network without its first layer.
-struct Peer {
-    name: &'static str,
-    pointwise: f64,
-    depthwise: f64,
-    all: f64,
+/// Costs of all layers for all choices of widths, `[widths][layer]`.
+fn measure(meter: &Meter, layers: &[Counted]) -> Vec<Vec<Cost>> {
+    let columns = Mutex::new(vec![Vec::new(); WIDTHS.len()]);
+    in_parallel(WIDTHS.iter().enumerate(), |(i, &widths)| {
+        let costs = meter.measure(layers, widths);
+        columns.lock().expect("no worker panics with the lock")[i] = costs;
+    });
+    columns.into_inner().expect("no worker panicked")
 }
 
-/// Measured by us with the same compiler (arm-none-eabi-gcc 12.2, -O3), emulator and counter on the commits below.
-/// CMix-NN has no linear layer for 2-bit inputs, and its depthwise kernels with 2- and 4-bit weights give wrong
-/// outputs.
-const PEERS: [Peer; 8] = [
-    // github.com/ARM-software/CMSIS-NN 99f736a
-    Peer { name: "CMSIS-NN s8", pointwise: 2.3, depthwise: 8.9, all: 3.00 },
-    Peer { name: "CMSIS-NN s4 weights", pointwise: 3.9, depthwise: 17.2, all: 5.45 },
-    // github.com/mit-han-lab/tinyengine 47bb283
-    Peer { name: "TinyEngine s8", pointwise: 2.07, depthwise: 6.89, all: 2.62 },
-    // github.com/EEESlab/CMix-NN a97415f; bits of input, output, weights
-    Peer { name: "CMix-NN 8 8 8", pointwise: 2.91, depthwise: 12.5, all: 4.01 },
-    Peer { name: "CMix-NN 8 8 4", pointwise: 3.02, depthwise: 14.7, all: 4.34 },
-    Peer { name: "CMix-NN 8 8 2", pointwise: 3.20, depthwise: 14.7, all: 4.49 },
-    Peer { name: "CMix-NN 4 4 4", pointwise: 3.01, depthwise: 17.7, all: 4.67 },
-    Peer { name: "CMix-NN 2 2 2", pointwise: 3.27, depthwise: 17.1, all: 4.91 },
+/// A line of figures, one for each choice of widths.
+fn line(name: &str, macs: u64, figures: impl Iterator<Item = String>) {
+    print!("{name:30}{macs:>10}");
+    figures.for_each(|figure| print!("{figure:>12}"));
+}
+
+/// Name of a layer with the size of its input.
+fn name_of(layer: &Layer) -> String {
+    let [height, width, c_in] = layer.input;
+    let kernel = format!("{:?}", layer.kernel).to_lowercase();
+    let window = layer.window;
+    format!("{kernel} {window}x{window} {height}x{width}x{c_in}-{} s{}", layer.output[2], layer.stride)
+}
+
+/// Sums over a network: name, and which layers count.
+type Choice = fn(&Layer) -> bool;
+const SUMS: [(&str, Choice); 4] = [
+    ("pointwise", |layer| layer.kernel == Kernel::Pointwise),
+    ("depthwise", |layer| layer.kernel == Kernel::Depthwise),
+    ("all but the first layer", |layer| layer.kernel != Kernel::Conv),
+    ("all", |_| true),
 ];
 
-/// Instructions and multiply-accumulates of one or more layers.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    instructions: u64,
-    macs: u64,
-}
-
-impl Cost {
-    fn ratio(self) -> f64 {
-        self.instructions as f64 / self.macs as f64
-    }
-}
-
-impl std::iter::Sum for Cost {
-    fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
-        costs.fold(Self::default(), |sum, cost| Self {
-            instructions: sum.instructions + cost.instructions,
-            macs: sum.macs + cost.macs,
-        })
-    }
-}
-
-/// Costs of all layers for one choice of widths.
-fn measure(layers: &[Layer], widths: Widths, program: &Path) -> Vec<Cost> {
-    let mut rng = Rng(1);
-    let random = |layer| Case::random(layer, widths_of(layer, widths), Layout::Separate, &mut rng);
-    let cases: Vec<Case> = layers.iter().filter_map(random).collect();
-    let file = program.with_extension("cases");
-    std::fs::write(&file, case_file(&cases)).expect("space for the cases");
-    let output = Target::CortexM7.run(program, &[file.to_str().expect("a path in UTF-8")]);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains(" 0 differing bytes"), "{text}");
-    let counts = text.lines().filter_map(|line| line.split_once(": instructions ")?.1.parse().ok());
-    layers.iter().zip(counts).map(|(layer, instructions)| Cost { instructions, macs: macs(layer) }).collect()
-}
-
-/// The image has 8 bits, whatever the network's widths.
-fn widths_of(layer: &Layer, [input, weight, output]: Widths) -> Widths {
-    [if layer.kernel == Kernel::Conv { 8 } else { input }, weight, output]
-}
-
-/// Multiply-accumulates, padding included.
-fn macs(layer: &Layer) -> u64 {
-    let per_output =
-        layer.window * layer.window * if layer.kernel == Kernel::Depthwise { 1 } else { layer.input[2] };
-    (layer.output.iter().product::<usize>() * per_output) as u64
-}
-
 fn main() {
-    let network = NETWORK.parse().expect("a network of the zoo");
-    let layers: Vec<Layer> = layers::of_network(&network)
-        .into_iter()
-        .filter(|layer| !matches!(layer.kernel, Kernel::Pool | Kernel::Add))
-        .collect();
-    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels");
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-kernels");
-    let mut sources = toolchain::runtime_sources();
-    sources.extend(["driver.c", "platform_board.c"].map(|name| kernels.join(name)));
-    let includes = [toolchain::runtime(), kernels];
-    let flags = ["-DBENCHMARK"];
-    Target::CortexM7.compile(&Program { sources: &sources, includes: &includes, flags: &flags }, &program);
-    let columns: Vec<Vec<Cost>> = WIDTHS.iter().map(|&widths| measure(&layers, widths, &program)).collect();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let meters = [
+        Meter::new(Target::CortexM7, folder, &[]),
+        Meter::new(Target::CortexM7, folder, &["-DBS_PORTABLE=1"]),
+        Meter::estimating(Target::CortexM4, folder),
+    ];
+    for network in NETWORKS {
+        let spec = network.parse().expect("a network of the zoo");
+        let layers = costs::counted(layers::of_network(&spec));
+        let [dsp, portable, estimated] = meters.each_ref().map(|meter| measure(meter, &layers));
 
-    println!("{NETWORK}, emulated Cortex-M7, instructions per multiply-accumulate");
-    print!("{:28}{:>10}", "input output weight bits", "MACs");
-    WIDTHS.iter().for_each(|[input, weight, output]| print!("{:>8}", format!("{input} {output} {weight}")));
-    println!();
-    for (i, layer) in layers.iter().enumerate() {
-        let [height, width, c_in] = layer.input;
-        let kernel = format!("{:?}", layer.kernel).to_lowercase();
-        let name = format!("{kernel} {height}x{width}x{c_in}-{} s{}", layer.output[2], layer.stride);
-        print!("{name:28}{:>10}", macs(layer));
-        columns.iter().for_each(|costs| print!("{:8.2}", costs[i].ratio()));
+        println!("\n{network}: instructions per multiply-accumulate, emulated Cortex-M7");
+        print!("{:30}{:>10}", "bits of input, output, weights", "MACs");
+        WIDTHS
+            .iter()
+            .for_each(|[input, weight, output]| print!("{:>12}", format!("{input} {output} {weight}")));
+        if network == COMPARED {
+            peers::NAMES.iter().for_each(|name| print!("{name:>12}"));
+        }
         println!();
-    }
-    for (name, kernel) in [
-        ("pointwise", Some(Kernel::Pointwise)),
-        ("depthwise", Some(Kernel::Depthwise)),
-        ("all but the first", None),
-    ] {
-        let chosen =
-            |layer: &Layer| kernel.map_or(layer.kernel != Kernel::Conv, |kernel| layer.kernel == kernel);
-        let total = |costs: &[Cost]| -> Cost {
-            layers.iter().zip(costs).filter(|(layer, _)| chosen(layer)).map(|(_, &cost)| cost).sum()
-        };
-        print!("{name:28}{:>10}", total(&columns[0]).macs);
-        columns.iter().for_each(|costs| print!("{:8.2}", total(costs).ratio()));
+        for (i, (layer, count)) in layers.iter().enumerate() {
+            let name = format!(
+                "{}{}",
+                name_of(layer),
+                if *count > 1 { format!(" (x{count})") } else { String::new() }
+            );
+            line(&name, dsp[0][i].macs, dsp.iter().map(|costs| format!("{:.2}", costs[i].per_mac())));
+            if network == COMPARED {
+                peers::of_layer(layer).iter().for_each(|figure| print!("{figure:>12}"));
+            }
+            println!();
+        }
+        for (name, chosen) in SUMS {
+            let sums: Vec<Cost> = dsp.iter().map(|costs| total(&layers, costs, chosen)).collect();
+            line(name, sums[0].macs, sums.iter().map(|sum| format!("{:.2}", sum.per_mac())));
+            if network == COMPARED {
+                peers::of_sum(name).iter().for_each(|figure| print!("{figure:>12}"));
+            }
+            println!();
+        }
+        let plain: Vec<Cost> = portable.iter().map(|costs| total(&layers, costs, SUMS[2].1)).collect();
+        line(
+            "the same in portable C",
+            plain[0].macs,
+            plain.iter().map(|sum| format!("{:.2}", sum.per_mac())),
+        );
         println!();
+
+        println!(
+            "{network}: cycles per multiply-accumulate, ESTIMATE for a Cortex-M4, low-high, not measured on hardware"
+        );
+        for (name, chosen) in SUMS {
+            let sums: Vec<Cost> = estimated.iter().map(|costs| total(&layers, costs, chosen)).collect();
+            let ranges = sums.iter().map(|sum| {
+                let [low, high] = sum.cycles_per_mac();
+                format!("{low:.2}-{high:.2}")
+            });
+            line(name, sums[0].macs, ranges);
+            if network == COMPARED {
+                peers::cycles_of_sum(name).iter().for_each(|figure| print!("{figure:>12}"));
+            }
+            println!();
+        }
     }
-    println!("\n{:38}{:>8}{:>8}{:>8}", "other libraries", "pw", "dw", "all");
-    for peer in PEERS {
-        println!("{:38}{:8.2}{:8.2}{:8.2}", peer.name, peer.pointwise, peer.depthwise, peer.all);
-    }
+    println!("\n{}", peers::SOURCE);
 }

@@ -16,6 +16,10 @@
  *             uint8 weight_zero[out_c], one table after the other.
  * Arithmetic  acc = bias + sum of in * (weight - weight_zero), modulo 2^32;
  *             out = clamp(out_zero + floor(acc * multiplier / 2^shift), 0, 2^out_bits - 1), exactly.
+ *             With a shift below 32 the multiplier of an output of codes is 0 or at least 2^30 in size.
+ *
+ * Builds      Cores with the DSP extension (Cortex-M4, -M7, -M33) get kernels for it, by the compiler's own macros
+ *             and with the same results; all others, and all builds with BS_PORTABLE defined, get portable C11.
  *
  * Overlap     Kernels with one input read it front to back and write the output front to back, so the output
  *             may lie over its own input, at a lower or equal address, if it never overtakes the reader:

@@ -29,6 +29,13 @@ static bool bs_is_shift(uint32_t shift)
     return shift >= 1 && shift <= 62;
 }
 
+/* Whether a multiplier is one that requantization to codes relies on. */
+static bool bs_is_multiplier(int32_t multiplier, uint32_t shift)
+{
+    const int32_t least = INT32_C(1) << 30;
+    return shift >= 32 || multiplier == 0 || multiplier >= least || multiplier <= -least;
+}
+
 /* What holds for every layer with weights. */
 static bool bs_is_layer(const bs_conv *layer)
 {
@@ -54,6 +61,12 @@ static bool bs_is_layer(const bs_conv *layer)
 /* Whether the output is one of codes with a zero point among them. */
 static bool bs_is_output(const bs_conv *layer)
 {
+    const bs_channels channels = bs_channels_of(layer);
+    for (uint32_t o = 0; o < layer->out_c; o++) {
+        if (!bs_is_multiplier(channels.multiplier[o], channels.shift[o])) {
+            return false;
+        }
+    }
     return bs_is_width(layer->out_bits) && bs_is_code(layer->out_zero, layer->out_bits);
 }
 
@@ -129,7 +142,8 @@ bs_status bs_check_avgpool(const bs_pool *layer, const void *in, const void *out
 {
     const bool valid = layer != NULL && in != NULL && out != NULL && layer->in_h != 0 && layer->in_w != 0
         && layer->channels != 0 && bs_is_width(layer->in_bits) && bs_is_width(layer->out_bits)
-        && bs_is_code(layer->out_zero, layer->out_bits) && bs_is_shift(layer->shift);
+        && bs_is_code(layer->out_zero, layer->out_bits) && bs_is_shift(layer->shift)
+        && bs_is_multiplier(layer->multiplier, layer->shift);
     return valid ? BS_OK : BS_ERROR_ARGUMENT;
 }
 

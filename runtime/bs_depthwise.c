@@ -1,142 +1,89 @@
 /*
  * bs_depthwise.c - convolution of each channel by itself, 3x3 and 5x5.
  *
- * Channels are taken a block at a time, all of them or a multiple of 16. For each block the weights are
- * widened once, then the output is written row by row from a ring of input rows, two neighbouring pixels at a
- * time, so that each weight that is loaded is used twice.
+ * Channels are taken a block at a time, all of them or a multiple of 16. For each block the weights are widened
+ * once, then the output is written row by row from planes of input rows: the weights of a channel stay in
+ * registers for a whole row, and a word of neighbouring columns serves two windows.
  *
- * Scratch: the ring and the widened weights.
+ * Scratch: the planes and the widened weights.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
-#include "bs_ring.h"
-#include "bs_writer.h"
+#include "bs_line.h"
 
-/* A block of channels. */
-typedef struct {
-    const bs_conv *layer;
-    uint32_t channels;
-    const int16_t *weights; /* [channels][taps rounded up to even], without zero points */
-} bs_dw_block;
-
-/* Widened weights of one channel. */
-BS_INLINE uint32_t bs_dw_taps(uint32_t kernel)
-{
-    return bs_round_up(kernel * kernel, 2);
-}
-
-/* Widens the weights of `count` channels from `first` on and takes off their zero points. */
-static void bs_dw_widen(const bs_conv *layer, uint32_t first, uint32_t count, int16_t *weights)
+/* Widens the weights of `count` channels from `first` on, a tap at a time, and takes off their zero points. */
+static BS_COLD void bs_dw_widen(const bs_conv *layer, uint32_t first, uint32_t count, int16_t *weights)
 {
     const uint32_t bits = layer->weight_bits;
-    const uint32_t row_bytes = bs_bytes(layer->in_c, bits);
-    const uint32_t taps = (uint32_t)layer->kernel * layer->kernel;
-    const uint8_t *const weight_zero = bs_channels_of(layer).weight_zero;
-    for (uint32_t c = first; c < first + count; c++) {
-        const uint8_t *row = layer->weights;
-        for (uint32_t tap = 0; tap < taps; tap++) {
-            weights[tap] = (int16_t)(bs_code_at(row, bits, c) - weight_zero[c]);
-            row += row_bytes;
+    const uint32_t kernel = layer->kernel;
+    const uint32_t step = bs_tap_count(kernel);
+    const uint8_t *const zeros = bs_channels_from(layer, first).weight_zero;
+    const uint8_t *row = layer->weights + bs_bytes(first, bits);
+    for (uint32_t tap = 0; tap < kernel * kernel; tap++) {
+        int16_t *weight = weights + bs_tap_position(kernel, tap / kernel, tap % kernel);
+        const uint8_t *zero = zeros;
+        bs_reader reader = {row, bits, count};
+        while (reader.left > 0) {
+            uint32_t left = bs_min(reader.left, 4);
+            for (uint32_t four = bs_read_four(&reader); left > 0; left--) {
+                *weight = (int16_t)((int32_t)(four & 0xFF) - *zero++);
+                four >>= 8;
+                weight += step;
+            }
         }
-        weights += bs_dw_taps(layer->kernel);
+        row += bs_bytes(layer->in_c, bits);
     }
 }
 
-/* Adds one row of taps to the accumulators of two windows that are `step` bytes apart. */
-BS_INLINE void bs_dw_tap_row(int32_t acc[2], const int16_t *weights, const uint8_t *row, uint32_t channels,
-                             uint32_t step, uint32_t kernel)
+/* Shifts widened weights up where bs_start_of expects that; returns whether all shifts then suit bs_quick_code. */
+static BS_COLD bool bs_dw_shift(const bs_line *line, int16_t *weights)
 {
-#define BS_TAP(kx)                                                       \
-    do {                                                                 \
-        const int32_t w = weights[kx];                                   \
-        acc[0] += w * row[(kx) * channels];                              \
-        acc[1] += w * row[(kx) * channels + step];                       \
-        BS_SETTLE(acc[0], acc[1]);                                       \
-    } while (0)
-    BS_TAP(0);
-    BS_TAP(1);
-    BS_TAP(2);
-    if (kernel == 5) {
-        BS_TAP(3);
-        BS_TAP(4);
-    }
-#undef BS_TAP
-}
-
-/* Writes the block's channels of two output pixels. rows[ky] are the leftmost pixels of the first window; the
-   second window lies `step` bytes further. */
-BS_INLINE void bs_dw_pixels(const bs_dw_block *block, const uint8_t *const rows[], uint32_t step,
-                            bs_writer *writer, uint32_t kernel)
-{
-    const uint32_t channels = block->channels;
-    const int16_t *weights = block->weights;
-    for (uint32_t c = 0; c < channels; c++) {
-        int32_t acc[2] = {0, 0};
-        bs_dw_tap_row(acc, weights, rows[0] + c, channels, step, kernel);
-        bs_dw_tap_row(acc, weights + kernel, rows[1] + c, channels, step, kernel);
-        bs_dw_tap_row(acc, weights + 2 * kernel, rows[2] + c, channels, step, kernel);
-        if (kernel == 5) {
-            bs_dw_tap_row(acc, weights + 3 * kernel, rows[3] + c, channels, step, kernel);
-            bs_dw_tap_row(acc, weights + 4 * kernel, rows[4] + c, channels, step, kernel);
+    const uint32_t taps = bs_tap_count(line->planes.layer->kernel);
+    bool quick = true;
+    for (uint32_t c = 0; c < line->planes.channels; c++) {
+        const uint32_t up = bs_weights_up(line->tables.shift[c], line->planes.layer->weight_bits);
+        for (uint32_t tap = 0; tap < taps && up != 0; tap++) {
+            weights[tap] = (int16_t)(weights[tap] * (1 << up));
         }
-        bs_write_channel(writer, c, (uint32_t)acc[0], (uint32_t)acc[1]);
-        weights += bs_dw_taps(kernel);
+        weights += taps;
+        quick = quick && bs_is_quick(bs_start_of(line, c).shift);
     }
-    bs_write_rest(writer);
+    return quick;
 }
 
-/* Writes the block's channels of one output row, whose first pixel's share stands at `out`. */
-BS_INLINE void bs_dw_row(const bs_dw_block *block, const bs_ring *ring, bs_writer *writer, uint8_t *out,
-                         uint32_t kernel)
+BS_COLD size_t bs_scratch_depthwise(const bs_conv *layer)
 {
-    const bs_conv *const layer = block->layer;
-    const uint32_t out_bytes = bs_bytes(layer->out_c, layer->out_bits);
-    const uint32_t step = layer->stride * block->channels;
-    const uint8_t *rows[5];
-    for (uint32_t ky = 0; ky < kernel; ky++) {
-        rows[ky] = bs_ring_row(ring, ky);
-    }
-    for (uint32_t left = layer->out_w; left > 0;) {
-        const uint32_t count = bs_min(left, 2);
-        const uint32_t second = count - 1; /* 0: the first pixel once more */
-        bs_write_to(writer, out, out + second * out_bytes);
-        bs_dw_pixels(block, rows, second * step, writer, kernel);
-        for (uint32_t ky = 0; ky < kernel; ky++) {
-            rows[ky] += count * step;
-        }
-        out += count * out_bytes;
-        left -= count;
-    }
+    return bs_rows_bytes(layer, layer->block) + 2 * (uint32_t)layer->block * bs_tap_count(layer->kernel);
 }
 
-size_t bs_scratch_depthwise(const bs_conv *layer)
-{
-    return bs_ring_bytes(layer, layer->block) + 2 * (uint32_t)layer->block * bs_dw_taps(layer->kernel);
-}
-
-bs_status bs_depthwise(const bs_conv *layer, const uint8_t *in, uint8_t *out, void *scratch)
+BS_COLD bs_status bs_depthwise(const bs_conv *layer, const uint8_t *in, uint8_t *out, void *scratch)
 {
     BS_REQUIRE(bs_check_depthwise(layer, in, out, scratch));
-    const uint32_t row_bytes = layer->out_w * bs_bytes(layer->out_c, layer->out_bits);
-    int16_t *const weights = scratch;
-    uint8_t *const rows = (uint8_t *)scratch + 2 * (uint32_t)layer->block * bs_dw_taps(layer->kernel);
+    int16_t *const weights = (int16_t *)(void *)((uint8_t *)scratch + bs_rows_bytes(layer, layer->block));
 
     for (uint32_t first = 0; first < layer->in_c; first += layer->block) {
-        const uint32_t channels = bs_min(layer->in_c - first, layer->block);
-        const bs_dw_block block = {layer, channels, weights};
-        bs_dw_widen(layer, first, channels, weights);
+        bs_line line = {
+            .planes = {layer, bs_min(layer->in_c - first, layer->block), bs_padded_width(layer)},
+            .weights = weights,
+            .tables = bs_channels_from(layer, first),
+        };
+        bs_rows rows;
+        bs_rows_start(&rows, layer, line.planes.channels, scratch);
+        bs_dw_widen(layer, first, line.planes.channels, weights);
+        const bool dense = bs_dw_shift(&line, weights) && layer->stride == 1;
         /* Blocks are multiples of 16 channels and so start on a byte. */
-        bs_ring ring = bs_ring_start(layer, in + bs_bytes(first, layer->in_bits), channels, rows);
-        bs_writer writer = bs_writer_start(layer, first);
+        const uint8_t *const in_block = in + bs_bytes(first, layer->in_bits);
         uint8_t *out_row = out + bs_bytes(first, layer->out_bits);
         for (uint32_t y = 0; y < layer->out_h; y++) {
-            bs_ring_advance(&ring, y);
-            if (layer->kernel == 5) {
-                bs_dw_row(&block, &ring, &writer, out_row, 5);
-            } else {
-                bs_dw_row(&block, &ring, &writer, out_row, 3);
+            for (uint8_t *slot; (slot = bs_rows_next(&rows, y)) != NULL;) {
+                bs_planes_load(&line.planes, in_block, rows.loaded - 1, slot);
             }
-            out_row += row_bytes;
+            for (uint32_t ky = 0; ky < layer->kernel; ky++) {
+                line.rows[ky] = bs_rows_at(&rows, ky);
+            }
+            bs_run_line(&line, dense);
+            bs_planes_pack(&line.planes, line.rows[0], out_row);
+            out_row += layer->out_w * bs_bytes(layer->out_c, layer->out_bits);
         }
     }
     return BS_OK;

@@ -16,11 +16,25 @@
 #define BS_CHECK 0
 #endif
 
+/* 1 where the DSP extension is used: Cortex-M4, -M7, -M33. BS_PORTABLE=1 forces the portable build. */
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(BS_PORTABLE)
+#define BS_DSP 1
+#else
+#define BS_DSP 0
+#endif
+
 /* Functions whose constant arguments must reach their inner loops. */
 #if defined(__GNUC__)
 #define BS_INLINE static inline __attribute__((always_inline))
 #else
 #define BS_INLINE static inline
+#endif
+
+/* Functions that take little of the time: rather small than fast. */
+#if defined(__GNUC__)
+#define BS_COLD __attribute__((cold, noinline))
+#else
+#define BS_COLD
 #endif
 
 /* Makes the compiler finish two sums here. GCC otherwise gathers the products of an unrolled loop, runs out
@@ -88,21 +102,43 @@ BS_INLINE uint32_t bs_spread(uint32_t packed, uint32_t bits)
     return packed;
 }
 
-/* Four codes, one byte each, of which only `count` (1 to 4) exist; the others are zero and not touched. */
-BS_INLINE uint32_t bs_load_codes(const uint8_t *codes, uint32_t bits, uint32_t count)
+/* A row of packed codes that is read four at a time. */
+typedef struct {
+    const uint8_t *codes;
+    uint32_t bits;
+    uint32_t left;
+} bs_reader;
+
+/* The next four codes, one byte each; zeros behind the last. Behind it the reader stands at the end of the row. */
+uint32_t bs_read_four(bs_reader *reader);
+
+/* A word at any address. */
+BS_INLINE uint32_t bs_load_word(const uint8_t *from)
 {
-    if (count == 4) {
-        return bs_spread(bs_load_packed(codes, bits), bits);
-    }
-    uint32_t packed = 0;
-    for (uint32_t i = bs_bytes(count, bits); i > 0; i--) {
-        packed = packed << 8 | codes[i - 1];
-    }
-    return bs_spread(packed, bits) & UINT32_C(0xFFFFFFFF) >> (32 - 8 * count);
+    uint32_t word;
+    memcpy(&word, from, 4);
+    return word;
 }
 
-/* Packs and writes `count` (1 to 4) codes, given one byte each; the bytes from `count` on must be zero. */
-BS_INLINE void bs_store_codes(uint8_t *out, uint32_t bits, uint32_t count, uint32_t codes)
+/* Writes a word to any address. */
+BS_INLINE void bs_store_word(uint8_t *to, uint32_t word)
+{
+    memcpy(to, &word, 4);
+}
+
+/* Writes the low half of a word to any address. */
+BS_INLINE void bs_store_half(uint8_t *to, uint32_t word)
+{
+    const uint16_t half = (uint16_t)word;
+    memcpy(to, &half, 2);
+}
+
+/* Copies bytes, and fills bytes with a code, by words: small C libraries do so byte by byte. */
+void bs_copy(uint8_t *to, const uint8_t *from, uint32_t bytes);
+void bs_fill(uint8_t *to, uint32_t bytes, uint32_t code);
+
+/* Packs four codes, given one byte each, to the low bits of a word. */
+BS_INLINE uint32_t bs_pack(uint32_t codes, uint32_t bits)
 {
     if (bits == 2) {
         codes |= codes >> 6;
@@ -111,11 +147,24 @@ BS_INLINE void bs_store_codes(uint8_t *out, uint32_t bits, uint32_t count, uint3
         codes |= codes >> 4;
         codes = (codes & 0xFF) | (codes >> 8 & 0xFF00);
     }
-    for (uint32_t i = bs_bytes(count, bits); i > 0; i--) {
-        *out++ = (uint8_t)codes;
-        codes >>= 8;
+    return codes;
+}
+
+/* Packs and writes four codes, given one byte each. */
+BS_INLINE void bs_store_four(uint8_t *out, uint32_t bits, uint32_t codes)
+{
+    const uint32_t packed = bs_pack(codes, bits);
+    if (bits == 2) {
+        *out = (uint8_t)packed;
+    } else if (bits == 4) {
+        bs_store_half(out, packed);
+    } else {
+        bs_store_word(out, packed);
     }
 }
+
+/* Packs and writes the first `count` (1 to 4) of four codes. */
+void bs_store_codes(uint8_t *out, uint32_t bits, uint32_t count, uint32_t codes);
 
 /* Largest code of a width. */
 BS_INLINE uint32_t bs_highest(uint32_t bits)
@@ -140,37 +189,38 @@ typedef struct {
     const uint8_t *weight_zero;
 } bs_channels;
 
-/* Finds the tables of a layer. */
-BS_INLINE bs_channels bs_channels_of(const bs_conv *layer)
+/* The tables of a layer from a channel on. */
+BS_INLINE bs_channels bs_channels_from(const bs_conv *layer, uint32_t first)
 {
     const uint32_t n = layer->out_c;
-    const uint8_t *bytes = (const uint8_t *)(layer->params + 2 * n);
-    const bs_channels channels = {layer->params, layer->params + n, bytes, bytes + n};
+    const uint8_t *bytes = (const uint8_t *)(layer->params + 2 * n) + first;
+    const bs_channels channels = {layer->params + first, layer->params + n + first, bytes, bytes + n};
     return channels;
 }
 
-/* floor(product / 2^shift) for shifts from 1 to 31, saturated to int32. */
-int32_t bs_shift_saturated(int64_t product, uint32_t shift);
-
-/* floor(acc * multiplier / 2^shift) for shifts from 1 to 62, saturated to int32. Shifts below 32, which only
-   factors above a half have, leave the straight path. */
-BS_INLINE int32_t bs_scale(uint32_t acc, int32_t multiplier, uint32_t shift)
+/* The tables of a layer. */
+BS_INLINE bs_channels bs_channels_of(const bs_conv *layer)
 {
-    const int64_t product = (int64_t)(int32_t)acc * multiplier;
-    return shift >= 32 ? (int32_t)(product >> 32) >> (shift - 32) : bs_shift_saturated(product, shift);
+    return bs_channels_from(layer, 0);
 }
 
-/* Code of an accumulator in an output with a zero point and a highest code. */
-BS_INLINE uint32_t bs_requantize(uint32_t acc, int32_t multiplier, uint32_t shift, uint32_t zero,
-                                 uint32_t highest)
+/* floor(acc * multiplier / 2^shift) for shifts from 1 to 62, saturated to int32. */
+int32_t bs_scale(uint32_t acc, int32_t multiplier, uint32_t shift);
+
+/* Zero point and highest code of an output. */
+typedef struct {
+    uint32_t zero, highest;
+} bs_output;
+
+/* The output of a layer. */
+BS_INLINE bs_output bs_output_of(const bs_conv *layer)
 {
-    const int32_t value = bs_scale(acc, multiplier, shift);
-    const uint32_t code = (uint32_t)value + zero;
-    if (code <= highest) {
-        return code;
-    }
-    return value < 0 ? 0 : highest;
+    const bs_output output = {layer->out_zero, bs_highest(layer->out_bits)};
+    return output;
 }
+
+/* Code of an accumulator for any shift from 1 to 62. */
+uint32_t bs_requantize(const bs_output *output, uint32_t acc, int32_t multiplier, uint32_t shift);
 
 /* ---- checks, see bs_check.c ---- */
 

@@ -1,9 +1,10 @@
 //! Exported packages, compiled and run: on the host with two compilers and their sanitizers, and on the emulated
-//! Cortex-M4 and -M7 within the memory that the device model says. No logit may differ from Rust's.
+//! boards, on the Cortex-M4 and -M7 within the memory that the device model says. No logit may differ from Rust's.
 //!
-//! With BITSMITH_FULL=1 the networks of the shared data folder run under all policies on 64 images each, on every
-//! target: `BITSMITH_FULL=1 cargo test --release --test c_package shared -- --nocapture` (three hours of
-//! one core).
+//! With BITSMITH_FULL=1 the networks of the shared data folder run under all policies on 64 images each, by gcc on this
+//! machine and on the Cortex-M4 and -M7; on the other targets on two:
+//! `BITSMITH_FULL=1 cargo test --release --test c_package shared -- --nocapture`. BITSMITH_ONLY=TEXT keeps to the
+//! networks and policies whose name, as `imagenette10_mnasnet_0.5_128-w4a4`, has the text.
 
 #[path = "common/infer.rs"]
 mod cases;
@@ -37,7 +38,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use subject::Subject;
 use toolchain::{Program, TARGETS, Target};
-use trained::{Source, Trained};
+use trained::{POLICIES, Source, Trained};
 use unpacked::Unpacked;
 
 const BOARDS: [Target; 2] = [Target::CortexM4, Target::CortexM7];
@@ -88,20 +89,41 @@ fn full() -> bool {
     std::env::var_os("BITSMITH_FULL").is_some()
 }
 
-/// Runs trained networks under `policies` policies on `images` images each; with BITSMITH_FULL under all on 64, on
-/// every target.
+/// Targets that run all images of the full matrix.
+const FULL_TARGETS: [Target; 3] = [Target::Gcc, Target::CortexM4, Target::CortexM7];
+
+/// Whether a network under a policy is to be run.
+fn chosen(name: &str) -> bool {
+    std::env::var("BITSMITH_ONLY").map_or(true, |text| name.contains(&text))
+}
+
+/// Runs trained networks under `policies` policies on `images` images each; with BITSMITH_FULL as the head of this file
+/// says.
 fn run_trained(test: &str, sources: &[Source], policies: usize, images: usize, targets: &[Target]) {
-    let (policies, images, targets) =
-        if full() { (usize::MAX, 64, &TARGETS[..]) } else { (policies, images, targets) };
+    let (policies, images) = if full() { (usize::MAX, 64) } else { (policies, images) };
     for source in sources {
+        let chosen = |policy: &str| chosen(&source.named(policy));
+        if !POLICIES.iter().take(policies).any(|policy| chosen(policy)) {
+            continue;
+        }
         let trained = Trained::load(source, images);
-        let policies: Vec<_> = trained.policies().into_iter().take(policies).collect();
+        let mut policies: Vec<_> = trained.policies().into_iter().take(policies).collect();
+        policies.retain(|(policy, _)| chosen(policy));
         let subjects = Mutex::new(Vec::new());
         in_parallel(&policies, |policy| {
             let subject = trained.quantize(policy);
             subjects.lock().expect("no worker panics with the lock").push(subject);
         });
-        run_everywhere(test, &subjects.into_inner().expect("no worker panicked"), targets);
+        let mut subjects = subjects.into_inner().expect("no worker panicked");
+        if full() {
+            let others: Vec<_> =
+                TARGETS.into_iter().filter(|target| !FULL_TARGETS.contains(target)).collect();
+            run_everywhere(test, &subjects, &FULL_TARGETS);
+            subjects.iter_mut().for_each(|subject| subject.truncate(2));
+            run_everywhere(test, &subjects, &others);
+        } else {
+            run_everywhere(test, &subjects, targets);
+        }
     }
 }
 

@@ -1,8 +1,14 @@
-//! The C runtime against a plain reference: on the host with two compilers and their sanitizers, and on the
-//! emulated Cortex-M4 and -M7. Every kernel, all widths, separate and overlapping buffers; no byte may differ.
+//! The C runtime against a plain reference: on the host with two compilers and their sanitizers, and on the emulated
+//! boards. Every kernel, all widths, separate and overlapping buffers; no byte may differ. And what it takes: code,
+//! and instructions on the emulated Cortex-M7.
+//!
+//! With BITSMITH_FULL=1 every layer shape of the three families runs in all 27 combinations of widths on every target:
+//! `BITSMITH_FULL=1 cargo test --test kernels equals`.
 
 #[path = "kernels/cases.rs"]
 mod cases;
+#[path = "kernels/costs.rs"]
+mod costs;
 #[path = "kernels/layers.rs"]
 mod layers;
 #[path = "common/parallel.rs"]
@@ -13,13 +19,17 @@ mod reference;
 mod toolchain;
 
 use cases::{Case, Layout, case_file};
-use layers::{Kernel, Layer, Rng};
+use costs::{Meter, counted, total};
+use layers::{Kernel, Layer, Rng, Widths};
 use parallel::in_parallel;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use toolchain::{Program, TARGETS, Target};
 
 const SEED: u64 = 20_260_101;
+
+/// Most bytes of stack, those of the driver included.
+const MOST_STACK: usize = 1023;
 
 /// Most bytes of code for the kernels of one network at -O2.
 const MOST_CODE: u64 = 8192;
@@ -104,6 +114,9 @@ fn run_driver(target: Target, file: &Path, cases: &[Case], flags: &[&str]) {
         with_descriptions(&text, cases),
         String::from_utf8_lossy(&output.stderr)
     );
+    let stack = text.trim_end().strip_suffix(" bytes of stack").and_then(|text| text.rsplit(' ').next());
+    let stack: usize = stack.map_or(0, |stack| stack.parse().expect("a number"));
+    assert!(stack <= MOST_STACK, "{target:?}: {stack} bytes of stack, expected at most {MOST_STACK}");
 }
 
 /// The driver's output with a description behind each number of a case, cut to a readable length.
@@ -127,6 +140,89 @@ fn every_kernel_equals_the_reference() {
     let file = workspace("kernels").join("cases.bin");
     std::fs::write(&file, case_file(&cases)).expect("space for the cases");
     in_parallel(TARGETS, |target| run_driver(target, &file, &cases, &[]));
+}
+
+/// All distinct layers of the zoo, in all widths. As many at a time as a file of cases should hold.
+#[test]
+fn every_layer_in_all_widths_equals_the_reference() {
+    if std::env::var_os("BITSMITH_FULL").is_none() {
+        println!("skipped: set BITSMITH_FULL=1 to run every layer in all widths on every target");
+        return;
+    }
+    let mut rng = Rng(SEED);
+    let mut layers = layers::zoo();
+    layers.sort_by_key(|layer| format!("{layer:?}"));
+    layers.dedup();
+    for (number, chunk) in layers.chunks(16).enumerate() {
+        let mut cases = Vec::new();
+        for layer in chunk {
+            for widths in layers::all_widths() {
+                cases.extend(Case::random(layer, widths, Layout::Separate, &mut rng));
+            }
+        }
+        println!("layers {} to {} of {}", 16 * number + 1, 16 * number + chunk.len(), layers.len());
+        let file = workspace("kernels").join("full.bin");
+        std::fs::write(&file, case_file(&cases)).expect("space for the cases");
+        in_parallel(TARGETS, |target| run_driver(target, &file, &cases, &[]));
+    }
+}
+
+/// Most instructions per multiply-accumulate for some widths.
+struct Limits {
+    /// All layers but the first.
+    network: f64,
+    depthwise: f64,
+}
+
+impl Limits {
+    fn of([input, weight, _]: Widths) -> Self {
+        let network = if input == 8 && weight >= 4 { 2.3 } else { 2.45 };
+        Self { network, depthwise: if input == 8 { 4.6 } else { 5.5 } }
+    }
+}
+
+/// Most instructions per multiply-accumulate of single layers.
+fn limit_of(layer: &Layer, [_, weight, _]: Widths) -> Option<f64> {
+    match (layer.kernel, layer.input[2]) {
+        (Kernel::Conv, _) => Some(4.5),
+        (Kernel::Linear, _) => Some(2.0),
+        (Kernel::Pointwise, 128..) => Some(1.5),
+        (Kernel::Pointwise, ..=16) if weight == 2 => Some(5.0),
+        _ => None,
+    }
+}
+
+/// Emulated Cortex-M7, MobileNetV1 0.25 at 128 x 128 pixels, all 27 combinations of widths.
+#[test]
+fn instructions_stay_within_limits() {
+    let layers = counted(layers::of_network(&"mobilenet-v1-0.25-128".parse().expect("a network of the zoo")));
+    let folder = workspace("costs");
+    let meter = Meter::new(Target::CortexM7, &folder, &[]);
+    in_parallel(layers::all_widths(), |widths| {
+        let costs = meter.measure(&layers, widths);
+        for ((layer, _), cost) in layers.iter().zip(&costs) {
+            if let Some(limit) = limit_of(layer, widths) {
+                let found = cost.per_mac();
+                assert!(found <= limit, "{widths:?} {layer:?}: {found:.3}, expected at most {limit}");
+            }
+        }
+        let limits = Limits::of(widths);
+        let network = total(&layers, &costs, |layer| layer.kernel != Kernel::Conv).per_mac();
+        let depthwise = total(&layers, &costs, |layer| layer.kernel == Kernel::Depthwise).per_mac();
+        assert!(network <= limits.network, "{widths:?}: {network:.3}, expected at most {}", limits.network);
+        assert!(
+            depthwise <= limits.depthwise,
+            "{widths:?}: depthwise {depthwise:.3}, expected at most {}",
+            limits.depthwise
+        );
+        println!("{widths:?}: {network:.3}, depthwise {depthwise:.3}");
+    });
+    let portable = Meter::new(Target::CortexM7, &folder, &["-DBS_PORTABLE=1"]);
+    in_parallel([[8, 8, 8], [8, 4, 8], [4, 4, 4], [2, 2, 8]], |widths| {
+        let costs = portable.measure(&layers, widths);
+        let network = total(&layers, &costs, |layer| layer.kernel != Kernel::Conv).per_mac();
+        assert!(network <= 4.0, "{widths:?}: {network:.3} in portable C, expected at most 4.0");
+    });
 }
 
 #[test]

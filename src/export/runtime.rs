@@ -21,29 +21,40 @@ macro_rules! sources {
 }
 
 /// All sources in alphabetical order.
-const SOURCES: [Source; 18] = sources![
+const SOURCES: [Source; 29] = sources![
     "bitsmith.h"
     "bs_add.c"
+    "bs_bytes.c"
     "bs_check.c"
+    "bs_code.h"
     "bs_conv.c"
     "bs_depthwise.c"
     "bs_dot.c"
     "bs_dot.h"
+    "bs_dot_c.h"
+    "bs_dot_dsp.h"
+    "bs_dsp.h"
     "bs_internal.h"
+    "bs_line.c"
+    "bs_line.h"
+    "bs_line_c.h"
+    "bs_line_dsp.h"
     "bs_linear.c"
     "bs_pixels.c"
     "bs_pixels.h"
+    "bs_planes.c"
+    "bs_planes.h"
     "bs_pointwise.c"
     "bs_pool.c"
     "bs_requantize.c"
-    "bs_ring.c"
-    "bs_ring.h"
-    "bs_writer.c"
-    "bs_writer.h"
+    "bs_rows.c"
+    "bs_rows.h"
+    "bs_widen.c"
+    "bs_widen.h"
 ];
 
 /// Sources behind `bs_internal.h`, which every kernel includes.
-const COMMON: [&str; 2] = ["bs_check.c", "bs_requantize.c"];
+const COMMON: [&str; 3] = ["bs_bytes.c", "bs_check.c", "bs_requantize.c"];
 
 /// The source of a routine's function.
 fn source_of(routine: Routine) -> &'static str {

@@ -58,8 +58,8 @@ impl Plan {
         for (id, layer) in graph.layers.iter().enumerate() {
             let output = Span::new(plan.tensors[layer.output], demands.sizes[layer.output]);
             let fit = Surroundings::of(&demands, id, &plan.tensors, arena).fit(output);
-            let block = largest_block(graph, policy, id, fit);
-            let bytes = scratch_bytes(graph, layer, policy.weight(id), block);
+            let block = largest_block(graph, layer, fit);
+            let bytes = scratch_bytes(graph, layer, block);
             plan.blocks.push(block);
             plan.scratch.push(Scratch { offset: fit.free.start, bytes });
         }
@@ -110,8 +110,7 @@ impl Plan {
 
 /// Channels that a depthwise convolution takes at once: all of them if its output may lie where it does and the scratch
 /// fits, else the largest block whose scratch fits; 0 for other layers.
-fn largest_block(graph: &Graph, policy: &Policy, id: LayerId, fit: Fit) -> usize {
-    let layer = &graph.layers[id];
+fn largest_block(graph: &Graph, layer: &Layer, fit: Fit) -> usize {
     if Routine::of(layer) != Routine::Depthwise {
         return 0;
     }
@@ -119,8 +118,7 @@ fn largest_block(graph: &Graph, policy: &Policy, id: LayerId, fit: Fit) -> usize
     if fit.streams {
         return channels;
     }
-    let fits =
-        |block: &usize| align(scratch_bytes(graph, layer, policy.weight(id), *block)) <= fit.free.bytes();
+    let fits = |block: &usize| align(scratch_bytes(graph, layer, *block)) <= fit.free.bytes();
     let blocks = (BLOCK_STEP..channels).step_by(BLOCK_STEP);
     blocks.take_while(fits).last().unwrap_or(BLOCK_STEP)
 }

@@ -61,10 +61,8 @@ impl Problem {
         let Some(wider) = bits.wider() else { return };
         policy.set(slot, wider);
         let fits = match slot {
-            Slot::Weight(layer) => {
-                self.fits_flash(policy)
-                    && (!self.changes_scratch(layer, [bits, wider]) || self.fits_ram(policy))
-            }
+            // No scratch depends on the width of the weights.
+            Slot::Weight(_) => self.fits_flash(policy),
             Slot::Activation(_) => self.fits_ram(policy),
         };
         if !fits {

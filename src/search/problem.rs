@@ -2,7 +2,7 @@
 
 use super::SearchError;
 use crate::{
-    memory::{Budget, Lifetimes, Memory, MemoryModel, Routine, Usage, scratch_bytes},
+    memory::{Budget, Lifetimes, Memory, MemoryModel, Usage},
     net::{Graph, LayerId},
     quant::{Bits, Policy, Slot},
 };
@@ -116,17 +116,6 @@ impl Problem {
             Slot::Weight(layer) => self.model.weight_bytes(&self.graph, &self.graph.layers[layer], bits),
             Slot::Activation(tensor) => bits.bytes(self.graph.tensors[tensor].shape.elements()),
         }
-    }
-
-    /// Whether RAM may depend on which of two widths a layer's weights have.
-    pub(super) fn changes_scratch(&self, layer: LayerId, widths: [Bits; 2]) -> bool {
-        let layer = &self.graph.layers[layer];
-        let channels = match Routine::of(layer) {
-            Routine::Depthwise => self.graph.input_shape(layer).channels,
-            _ => 0,
-        };
-        let [a, b] = widths.map(|bits| scratch_bytes(&self.graph, layer, bits, channels));
-        self.model == MemoryModel::Device && a != b
     }
 
     /// The layer to blame if the RAM does not suffice: one that does not fit by itself, one for whose output there is

@@ -5,9 +5,18 @@
 
 #include <string.h>
 
+/* The boards with a CMSDK timer at 0x40000000 and the MPU of Armv7-M. */
+#if defined(__arm__) && !defined(__ARM_ARCH_8M_MAIN__)
+#define BOARD_COUNTS_AND_PROTECTS 1
+#else
+#define BOARD_COUNTS_AND_PROTECTS 0
+#endif
+
 /* Set by mps2.ld; only the addresses mean something. */
 extern uint32_t _stack_bottom, _stack_top;
+#if BOARD_COUNTS_AND_PROTECTS
 extern uint8_t _flash_start, _flash_length, _ram_start, _ram_length, _test_start, _test_length;
+#endif
 
 /* ---- semihosting: Arm's "Semihosting for AArch32 and AArch64" ---- */
 
@@ -25,10 +34,22 @@ enum { APPLICATION_EXIT = 0x20026 };
 /* Asks the host for an operation on a block of arguments. */
 static int32_t semihost(int32_t operation, const void *arguments)
 {
+#if defined(__riscv)
+    register int32_t a0 __asm("a0") = operation;
+    register const void *a1 __asm("a1") = arguments;
+    /* Known by the instructions around the break, which must not be compressed. */
+    __asm volatile(".balign 16\n\t.option push\n\t.option norvc\n\t"
+                   "slli x0, x0, 0x1f\n\tebreak\n\tsrai x0, x0, 7\n\t.option pop"
+                   : "+r"(a0)
+                   : "r"(a1)
+                   : "memory");
+    return a0;
+#else
     register int32_t r0 __asm("r0") = operation;
     register const void *r1 __asm("r1") = arguments;
     __asm volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
     return r0;
+#endif
 }
 
 static int32_t open_file(const char *path, uint32_t mode)
@@ -100,6 +121,29 @@ void board_print_number(uint32_t value)
     board_print(p);
 }
 
+/* ---- stack: painted at the start, scanned for what is left ---- */
+
+enum { PAINT = 0x5AC4BEEF };
+
+uint32_t board_stack_used(void)
+{
+    const uint32_t *lowest = &_stack_bottom;
+    while (lowest < &_stack_top && *lowest == PAINT) {
+        lowest++;
+    }
+    return (uint32_t)((uintptr_t)&_stack_top - (uintptr_t)lowest);
+}
+
+static void paint_stack(void)
+{
+    const uint32_t *const here = __builtin_frame_address(0);
+    for (volatile uint32_t *p = &_stack_bottom; p < here - 32; p++) {
+        *p = PAINT;
+    }
+}
+
+#if BOARD_COUNTS_AND_PROTECTS
+
 /* ---- instruction counter: CMSDK timer 0, 25 MHz, counts down ---- */
 
 #define TIMER_CTRL (*(volatile uint32_t *)0x40000000u)
@@ -123,28 +167,6 @@ static void start_timer(void)
     TIMER_RELOAD = UINT32_MAX;
     TIMER_VALUE = UINT32_MAX;
     TIMER_CTRL = 1;
-}
-
-/* ---- stack: painted at the start, scanned for what is left ---- */
-
-enum { PAINT = 0x5AC4BEEF };
-
-uint32_t board_stack_used(void)
-{
-    const uint32_t *lowest = &_stack_bottom;
-    while (lowest < &_stack_top && *lowest == PAINT) {
-        lowest++;
-    }
-    return (uint32_t)((uintptr_t)&_stack_top - (uintptr_t)lowest);
-}
-
-static void paint_stack(void)
-{
-    uint32_t *here;
-    __asm volatile("mov %0, sp" : "=r"(here));
-    for (volatile uint32_t *p = &_stack_bottom; p < here - 16; p++) {
-        *p = PAINT;
-    }
 }
 
 /* ---- memory protection: ARMv7-M MPU ---- */
@@ -202,6 +224,23 @@ static void close_memory(void)
     SHCSR |= SHCSR_FAULTS;
     __asm volatile("dsb\n\tisb");
 }
+
+#else
+
+uint32_t board_instructions(void)
+{
+    return 0;
+}
+
+static void close_memory(void)
+{
+}
+
+static void start_timer(void)
+{
+}
+
+#endif
 
 void board_prepare(void)
 {

@@ -1,5 +1,5 @@
 /*
- * startup.c - vector table, reset and fault handlers of the test programs.
+ * startup.c - vector table, reset and fault handlers of the test programs on Cortex-M.
  */
 #include "board.h"
 
@@ -19,6 +19,10 @@ void reset_handler(void);
 /* Coprocessor access control: full access to CP10 and CP11, the FPU. */
 #define CPACR (*(volatile uint32_t *)0xE000ED88u)
 
+/* Configuration and control: trap unaligned accesses. */
+#define CCR (*(volatile uint32_t *)0xE000ED14u)
+#define CCR_UNALIGN_TRP (1u << 3)
+
 static void fault_handler(void)
 {
     const uint32_t status = CFSR;
@@ -35,6 +39,9 @@ static void fault_handler(void)
 void reset_handler(void)
 {
     CPACR |= 0xFu << 20;
+#if !defined(__ARM_FEATURE_UNALIGNED)
+    CCR |= CCR_UNALIGN_TRP;
+#endif
     __asm volatile("dsb\n\tisb");
     const uint32_t *from = &_data_load;
     for (uint32_t *to = &_data_start; to < &_data_end;) {

@@ -21,25 +21,49 @@ pub enum Target {
     GccSanitized,
     /// clang with the address and undefined-behaviour sanitizers.
     ClangSanitized,
+    /// arm-none-eabi-gcc for Armv6-M. QEMU has no Cortex-M0+ with enough memory; its mps2-an385 runs the code on a
+    /// Cortex-M3, with unaligned accesses trapped as a Cortex-M0+ does.
+    CortexM0Plus,
     /// arm-none-eabi-gcc, QEMU's mps2-an386.
     CortexM4,
     /// arm-none-eabi-gcc, QEMU's mps2-an500.
     CortexM7,
+    /// arm-none-eabi-gcc, QEMU's mps2-an505.
+    CortexM33,
+    /// riscv64-unknown-elf-gcc for RV32IMAC, QEMU's virt.
+    RiscV32,
 }
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 9] = [
     Target::Gcc,
     Target::Clang,
     Target::GccSanitized,
     Target::ClangSanitized,
+    Target::CortexM0Plus,
     Target::CortexM4,
     Target::CortexM7,
+    Target::CortexM33,
+    Target::RiscV32,
 ];
+
+/// An emulated board: what is linked, and what runs it.
+struct Board {
+    emulator: &'static str,
+    machine: &'static str,
+    startup: &'static str,
+    link: &'static [&'static str],
+}
+
+/// Flags for the linker on Cortex-M.
+const ARM: &[&str] = &["-specs=nano.specs"];
 
 /// Flags under which the runtime and all that is generated must compile without a warning.
 pub const STRICT: [&str; 8] =
     ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow", "-fno-common"];
+
+/// Headers for compilers without a C library.
+const FREESTANDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/board/freestanding");
 
 const SANITIZE: [&str; 3] = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
@@ -57,39 +81,71 @@ pub struct Program<'a> {
 impl Target {
     /// Whether programs run on an emulated board.
     pub fn is_board(self) -> bool {
-        matches!(self, Target::CortexM4 | Target::CortexM7)
+        self.board().is_some()
     }
 
     /// Name of the compiler.
     pub fn compiler(self) -> &'static str {
         match self {
-            Target::Gcc | Target::GccSanitized => "gcc",
-            Target::Clang | Target::ClangSanitized => "clang",
-            Target::CortexM4 | Target::CortexM7 => "arm-none-eabi-gcc",
+            Self::Gcc | Self::GccSanitized => "gcc",
+            Self::Clang | Self::ClangSanitized => "clang",
+            Self::CortexM0Plus | Self::CortexM4 | Self::CortexM7 | Self::CortexM33 => "arm-none-eabi-gcc",
+            Self::RiscV32 => "riscv64-unknown-elf-gcc",
         }
     }
 
     /// Flags that choose the core, optimization and checks.
     pub fn flags(self) -> Vec<&'static str> {
         match self {
-            Target::Gcc | Target::Clang => vec!["-O2"],
-            Target::GccSanitized | Target::ClangSanitized => [&["-O1"], &SANITIZE[..]].concat(),
-            Target::CortexM4 => {
+            Self::Gcc | Self::Clang => vec!["-O2"],
+            Self::GccSanitized | Self::ClangSanitized => [&["-O1"], &SANITIZE[..]].concat(),
+            Self::CortexM0Plus => vec!["-O2", "-mcpu=cortex-m0plus", "-mthumb", "-mfloat-abi=soft"],
+            Self::CortexM4 => {
                 vec!["-O2", "-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
             }
-            Target::CortexM7 => {
-                vec!["-O2", "-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"]
+            Self::CortexM7 => vec!["-O2", "-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"],
+            Self::CortexM33 => {
+                vec!["-O2", "-mcpu=cortex-m33", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"]
+            }
+            Self::RiscV32 => {
+                // With a newer version of the base the linker takes the 64-bit libgcc.
+                let core =
+                    ["-O2", "-march=rv32imac", "-mabi=ilp32", "-misa-spec=2.2", "-msmall-data-limit=0"];
+                [&core[..], &["-ffreestanding", "-isystem", FREESTANDING]].concat()
             }
         }
     }
 
-    /// QEMU's name of the board.
-    fn machine(self) -> Option<&'static str> {
-        match self {
-            Target::CortexM4 => Some("mps2-an386"),
-            Target::CortexM7 => Some("mps2-an500"),
-            _ => None,
-        }
+    /// The board that it runs on; `None` for the host.
+    fn board(self) -> Option<Board> {
+        let cortex =
+            |machine| Board { emulator: "qemu-system-arm", machine, startup: "startup.c", link: ARM };
+        Some(match self {
+            Self::Gcc | Self::Clang | Self::GccSanitized | Self::ClangSanitized => return None,
+            Self::CortexM0Plus => cortex("mps2-an385"),
+            Self::CortexM4 => cortex("mps2-an386"),
+            Self::CortexM7 => cortex("mps2-an500"),
+            Self::CortexM33 => Board {
+                link: &[
+                    "-specs=nano.specs",
+                    "-Wl,--defsym=FLASH_START=0x10000000",
+                    "-Wl,--defsym=RAM_START=0x38000000",
+                ],
+                ..cortex("mps2-an505")
+            },
+            Self::RiscV32 => Board {
+                emulator: "qemu-system-riscv32",
+                machine: "virt",
+                startup: "startup_riscv.c",
+                link: &[
+                    "-nostdlib",
+                    "-lgcc",
+                    "-Wl,--no-relax",
+                    "-Wl,--defsym=FLASH_START=0x80000000",
+                    "-Wl,--defsym=RAM_START=0x80800000",
+                ],
+            },
+        })
     }
 
     /// Compiles and links a program under [`STRICT`] flags.
@@ -99,16 +155,18 @@ impl Target {
     pub fn compile(self, program: &Program, output: &Path) {
         let mut command = Command::new(self.compiler());
         command.args(STRICT).args(self.flags()).args(["-ffunction-sections", "-fdata-sections"]);
-        if self.is_board() {
-            let board = folder();
-            command.arg("-DBOARD").arg("-I").arg(&board);
-            command.args(["-nostartfiles", "-specs=nano.specs", "-Wl,--gc-sections", "-T"]);
-            command.args(["mps2.ld", "startup.c", "board.c"].map(|file| board.join(file)));
+        let board = self.board();
+        if let Some(board) = &board {
+            let folder = folder();
+            command.arg("-I").arg(&folder).args(["-nostartfiles", "-Wl,--gc-sections", "-T"]);
+            command.args(["mps2.ld", board.startup, "board.c"].map(|file| folder.join(file)));
         }
         for folder in program.includes {
             command.arg("-I").arg(folder);
         }
-        checked(command.args(program.flags).args(program.sources).arg("-o").arg(output));
+        command.args(program.flags).args(program.sources);
+        command.args(board.iter().flat_map(|board| board.link));
+        checked(command.arg("-o").arg(output));
     }
 
     /// Compiles one source to an object under [`STRICT`] flags.
@@ -129,18 +187,46 @@ impl Target {
     /// # Panics
     /// If the emulator is missing.
     pub fn run(self, program: &Path, arguments: &[&str]) -> Output {
-        let Some(machine) = self.machine() else {
+        self.run_with(program, arguments, &[])
+    }
+
+    /// Runs a program with arguments so that `board_instructions` counts exactly, which takes longer.
+    ///
+    /// # Panics
+    /// If the emulator is missing.
+    pub fn run_counted(self, program: &Path, arguments: &[&str]) -> Output {
+        self.run_with(program, arguments, &["-icount", "shift=6,sleep=off"])
+    }
+
+    /// Runs a program with arguments and further flags of the emulator.
+    ///
+    /// # Panics
+    /// If the emulator is missing.
+    pub fn run_with(self, program: &Path, arguments: &[&str], flags: &[&str]) -> Output {
+        let Some(board) = self.board() else {
             return output(Command::new(program).args(arguments));
         };
         let mut semihosting = String::from("enable=on,target=native");
         for argument in arguments {
             semihosting += &format!(",arg={argument}");
         }
-        let mut command = Command::new("qemu-system-arm");
-        command.args(["-machine", machine, "-display", "none", "-monitor", "none", "-serial", "none"]);
-        command.args(["-icount", "shift=6,sleep=off", "-semihosting-config", &semihosting, "-kernel"]);
+        let mut command = Command::new(board.emulator);
+        command.args(["-machine", board.machine, "-display", "none", "-monitor", "none", "-serial", "none"]);
+        if self == Self::RiscV32 {
+            command.args(["-bios", "none"]);
+        }
+        command.args(flags).args(["-semihosting-config", &semihosting, "-kernel"]);
         output(command.arg(program))
     }
+}
+
+/// Compiles a plugin for the emulator.
+///
+/// # Panics
+/// If the compiler is missing or refuses the source.
+pub fn compile_plugin(source: &Path, output: &Path) {
+    let mut command = Command::new(Target::Gcc.compiler());
+    checked(command.args(STRICT).args(["-O2", "-shared", "-fPIC"]).arg(source).arg("-o").arg(output));
 }
 
 /// Folder of the board's sources.
@@ -194,6 +280,8 @@ fn package(tool: &str) -> Option<&'static str> {
         "cmake" => "cmake",
         "nm" | "size" => "binutils",
         "qemu-system-arm" => "qemu-system-arm",
+        "qemu-system-riscv32" => "qemu-system-misc",
+        "riscv64-unknown-elf-gcc" => "gcc-riscv64-unknown-elf",
         _ if tool.starts_with("arm-none-eabi-") => "gcc-arm-none-eabi libnewlib-arm-none-eabi",
         _ => return None,
     })

@@ -32,6 +32,12 @@ impl Subject {
         Self { name, network, images, logits }
     }
 
+    /// Keeps the first images only.
+    pub fn truncate(&mut self, images: usize) {
+        self.images.truncate(images);
+        self.logits.truncate(images);
+    }
+
     /// A network with random integers and images of noise.
     pub fn random(network: &str, classes: u64, seed: u64, images: usize) -> Self {
         let quantized = exportable_network(network, classes, seed);

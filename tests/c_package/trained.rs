@@ -15,10 +15,22 @@ use std::path::{Path, PathBuf};
 /// Images to calibrate with.
 const CALIBRATION: usize = 64;
 
+/// Names of the policies, those first that a short run should have.
+pub const POLICIES: [&str; 6] = ["mixed1", "w8a8", "w4a4", "w2a2", "mixed2", "mixed3"];
+
 /// Weights with the images they were trained for.
+#[derive(Clone)]
 pub struct Source {
     pub weights: PathBuf,
     pub images: PathBuf,
+}
+
+impl Source {
+    /// Name of the network under a policy.
+    pub fn named(&self, policy: &str) -> String {
+        let stem = self.weights.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        format!("{stem}-{policy}")
+    }
 }
 
 /// The demo's networks.
@@ -56,7 +68,7 @@ fn sources(folder: &Path, prefix: &str, images: &Path) -> Vec<Source> {
 
 /// A network with what quantization needs, and images to run.
 pub struct Trained {
-    name: String,
+    source: Source,
     model: Model,
     calibration: Calibration,
     calibration_images: Vec<Vec<u8>>,
@@ -84,9 +96,7 @@ impl Trained {
         let mut observer = Observer::new(&model, Settings::default()).expect("a sound network");
         observer.add(&calibration_images).expect("images of the right size");
         let calibration = observer.finish().expect("images were seen");
-        let name =
-            source.weights.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        Self { name, model, calibration, calibration_images, images }
+        Self { source: source.clone(), model, calibration, calibration_images, images }
     }
 
     /// The network under a policy.
@@ -94,21 +104,21 @@ impl Trained {
         let quantization =
             Quantization::new(&self.model, &self.calibration, policy, &self.calibration_images);
         let network = quantization.and_then(Quantization::finish).expect("integers");
-        Subject::new(format!("{}-{name}", self.name), network, self.images.clone())
+        Subject::new(self.source.named(name), network, self.images.clone())
     }
 
-    /// Six policies, those first that a short run should have.
+    /// Six policies, by [`POLICIES`].
     pub fn policies(&self) -> [(&'static str, Policy); 6] {
         let graph = &self.model.graph;
-        let uniform = |bits| Policy::uniform(graph, bits, bits);
-        [
-            ("mixed1", mixed(graph, 1)),
-            ("w8a8", uniform(Bits::B8)),
-            ("w4a4", uniform(Bits::B4)),
-            ("w2a2", uniform(Bits::B2)),
-            ("mixed2", mixed(graph, 2)),
-            ("mixed3", mixed(graph, 3)),
-        ]
+        let policy = |name| match name {
+            "w8a8" => Policy::uniform(graph, Bits::B8, Bits::B8),
+            "w4a4" => Policy::uniform(graph, Bits::B4, Bits::B4),
+            "w2a2" => Policy::uniform(graph, Bits::B2, Bits::B2),
+            "mixed2" => mixed(graph, 2),
+            "mixed3" => mixed(graph, 3),
+            _ => mixed(graph, 1),
+        };
+        POLICIES.map(|name| (name, policy(name)))
     }
 }
 

@@ -36,13 +36,23 @@ const READ_AHEAD: usize = 3;
 const END: u32 = 6;
 
 impl Case {
-    /// A random case, if the kernel supports the layout.
+    /// A random case, if the kernel supports the layout. One in four has requantizers that no network has.
     pub fn random(layer: &Layer, widths: Widths, layout: Layout, rng: &mut Rng) -> Option<Self> {
+        let wild = rng.range(0, 3) == 0;
+        Self::of(layer, widths, layout, wild, rng)
+    }
+
+    /// A case as networks have it, in buffers of its own.
+    pub fn usual(layer: &Layer, widths: Widths, rng: &mut Rng) -> Self {
+        Self::of(layer, widths, Layout::Separate, false, rng).expect("separate buffers are always possible")
+    }
+
+    fn of(layer: &Layer, widths: Widths, layout: Layout, wild: bool, rng: &mut Rng) -> Option<Self> {
         let distance = match layout {
             Layout::Separate => 0,
             Layout::Overlap(input) => distance(layer, widths, input)?.next_multiple_of(4),
         };
-        let integers = Integers::random(layer, widths, rng);
+        let integers = Integers::random(layer, widths, wild, rng);
         let (in_bits, out_bits) = (input_bits(layer, widths), widths[2]);
         let inputs: Vec<Vec<u8>> = integers
             .inputs
@@ -63,7 +73,7 @@ impl Case {
         let mut words = vec![layer.kernel as u32, 0];
         words.extend(fields(layer, &integers));
         words.resize(AFTER_FIELDS, 0);
-        words.push(scratch(layer, widths) as u32);
+        words.push(scratch(layer) as u32);
         let in_bytes = |i: usize| inputs.get(i).map_or(0, Vec::len);
         let lengths = [in_bytes(0), in_bytes(1), weights.len(), params.len(), output.len()];
         words.extend(lengths.map(|length| length as u32));
@@ -194,17 +204,14 @@ fn ring(layer: &Layer, channels: usize) -> usize {
 }
 
 /// Bytes of scratch.
-fn scratch(layer: &Layer, widths: Widths) -> usize {
-    let (c_in, c_out) = (layer.input[2], layer.output[2]);
+fn scratch(layer: &Layer) -> usize {
+    let c_in = layer.input[2];
     let taps = layer.window * layer.window;
     match layer.kernel {
-        Kernel::Pointwise => {
-            let widened = if c_in <= 16 && widths[1] < 8 { 2 * c_out * c_in.next_multiple_of(2) } else { 0 };
-            4 * c_in.next_multiple_of(16) + widened
-        }
+        Kernel::Pointwise => 4 * c_in.next_multiple_of(16),
         Kernel::Conv => {
             let codes = taps * c_in;
-            ring(layer, c_in) + 4 * codes.next_multiple_of(16) + 2 * c_out * codes.next_multiple_of(2)
+            4 * codes.next_multiple_of(16) + 2 * codes.next_multiple_of(4) + ring(layer, c_in)
         }
         Kernel::Depthwise => ring(layer, layer.block) + 2 * layer.block * taps.next_multiple_of(2),
         Kernel::Linear => 2 * c_in.next_multiple_of(16),

@@ -18,7 +18,7 @@ pub enum Kernel {
 }
 
 /// Shape of a layer; maps are `[height, width, channels]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layer {
     pub kernel: Kernel,
     pub input: [usize; 3],
@@ -221,8 +221,9 @@ impl Rng {
 }
 
 impl Integers {
-    /// Random integers whose outputs use the whole range of codes.
-    pub fn random(layer: &Layer, widths: Widths, rng: &mut Rng) -> Self {
+    /// Random integers whose outputs use the whole range of codes. If `wild`, some requantizers are anything that is
+    /// allowed.
+    pub fn random(layer: &Layer, widths: Widths, wild: bool, rng: &mut Rng) -> Self {
         let [in_bits, weight_bits, out_bits] = widths;
         let elements = layer.input.iter().product();
         let input_bits = if layer.kernel == Kernel::Add { vec![in_bits, weight_bits] } else { vec![in_bits] };
@@ -257,7 +258,7 @@ impl Integers {
                     let (low, high) = of_table.fold((i64::MAX, i64::MIN), |(l, h), &s| (l.min(s), h.max(s)));
                     // Logits have no width; twenty digits are plenty.
                     let bits = if layer.kernel == Kernel::Linear { 20 } else { out_bits };
-                    random_requantizer(low, high, bits, rng)
+                    random_requantizer(low, high, bits, wild, rng)
                 })
                 .collect();
         }
@@ -265,10 +266,10 @@ impl Integers {
     }
 }
 
-/// Mostly one that spreads sums from `low` to `high` over the codes, sometimes anything that is allowed.
-fn random_requantizer(low: i64, high: i64, bits: u32, rng: &mut Rng) -> Requantizer {
+/// One that spreads sums from `low` to `high` over the codes; if `wild`, sometimes anything that is allowed.
+fn random_requantizer(low: i64, high: i64, bits: u32, wild: bool, rng: &mut Rng) -> Requantizer {
     let multiplier = rng.range(1 << 30, (1 << 31) - 1) * rng.pick(&[1, 1, -1]);
-    let (bias, shift) = if rng.range(0, 7) == 0 {
+    let (bias, shift) = if wild && rng.range(0, 7) == 0 {
         (rng.range(i64::from(i32::MIN) - low, i64::from(i32::MAX) - high), rng.range(1, 62))
     } else {
         // multiplier / 2^shift is about 2^bits / (high - low).

@@ -72,7 +72,7 @@ impl Demands {
                 input,
                 output: layer.output,
                 present: first..demands.present.len(),
-                scratch: align(scratch_bytes(graph, layer, policy.weight(id), channels)),
+                scratch: align(scratch_bytes(graph, layer, channels)),
                 blocked: Blocked::of(graph, policy, id, lifetimes.is_last_reader(id, input)),
             });
         }
@@ -130,7 +130,7 @@ impl Blocked {
         let same_map = window.stride == 1 && input == graph.output_shape(layer);
         let same_width = policy.activation(layer.inputs[0]) == policy.activation(layer.output);
         Some(Self {
-            scratch: align(scratch_bytes(graph, layer, policy.weight(id), BLOCK_STEP)),
+            scratch: align(scratch_bytes(graph, layer, BLOCK_STEP)),
             in_place: last && same_map && same_width,
         })
     }
