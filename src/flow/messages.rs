@@ -1,6 +1,6 @@
 //! Messages between the page and its worker.
 
-use super::Tally;
+use super::{Artefact, Tally};
 use crate::net::Spec;
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
@@ -35,8 +35,10 @@ pub enum Command {
         /// At most this many evaluation images; all if `None`.
         limit: Option<usize>,
     },
-    /// Build the firmware package of the policy that was measured last.
+    /// Build the firmware package of the policy that was measured last, or a part of it.
     Package {
+        /// What to hand over.
+        artefact: Artefact,
         /// The link to it, for the report.
         link: String,
         /// Name of the microcontroller, if one was chosen.

@@ -4,7 +4,8 @@ use super::{
     browser,
     components::{Header, Help, Patterns, help},
     sections::{
-        Controls, DeviceSection, ImagesSection, NetworkSection, PolicySection, ResultSection, ShareSection,
+        Controls, DeviceSection, ImagesSection, NetworkSection, PolicySection, ResultSection, SearchSection,
+        ShareSection,
     },
     state::{Action, Allocator, Area, DEMOS, State},
 };
@@ -38,6 +39,7 @@ pub fn App() -> Html {
     let link = use_link(&state, &act);
     use_demo(&ask);
     use_float(&state, &ask);
+    use_stored_search(&state, &ask);
 
     let measure = {
         let (state, ask) = (state.clone(), ask.clone());
@@ -67,7 +69,8 @@ pub fn App() -> Html {
                 <DeviceSection design={design.clone()} controls={controls.clone()} />
                 <ImagesSection classes={design.network.spec.classes} work={state.work.clone()} controls={controls.clone()} />
                 <PolicySection design={design.clone()} notice={state.notice.clone()} can_undo={state.can_undo()}
-                    can_redo={state.can_redo()} controls={controls.clone()} />
+                    can_redo={state.can_redo()} pins={state.search.pins.clone()} controls={controls.clone()} />
+                <SearchSection state={(*state).clone()} controls={controls.clone()} />
                 <ResultSection state={(*state).clone()} on_measure={measure.reform(|_| ())} controls={controls.clone()} />
                 <ShareSection state={(*state).clone()} {link} package={(*package).clone()} {controls} />
             </div>
@@ -97,7 +100,8 @@ fn use_worker(
                         if let Some(url) = last.take() {
                             browser::revoke(&url);
                         }
-                        if let Some(url) = browser::object_url(bytes, "application/zip").map(AttrValue::from)
+                        if let Some(url) =
+                            browser::object_url(bytes, browser::mime(name)).map(AttrValue::from)
                         {
                             browser::save(&url, name);
                             act.emit(Action::Saved(name.clone(), bytes.byte_length() as usize));
@@ -181,6 +185,17 @@ fn use_float(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>
     use_effect_with((state.trials.len(), state.load()), move |_| {
         if wanted {
             ask.emit((Command::MeasureFloat { limit }, Vec::new()));
+        }
+    });
+}
+
+/// Asks once, as soon as the worker listens, whether a search was left unfinished.
+#[hook]
+fn use_stored_search(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>)>) {
+    let ask = ask.clone();
+    use_effect_with(state.work.workers.is_some(), move |&listens| {
+        if listens {
+            ask.emit((Command::FindSearch, Vec::new()));
         }
     });
 }

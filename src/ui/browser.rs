@@ -71,6 +71,17 @@ pub async fn copy(text: String) -> bool {
     has_clipboard && JsFuture::from(navigator.clipboard().write_text(&text)).await.is_ok()
 }
 
+/// What a file of this name holds.
+pub fn mime(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("zip") => "application/zip",
+        Some("json") => "application/json",
+        Some("html") => "text/html",
+        Some("csv") => "text/csv",
+        _ => "application/octet-stream",
+    }
+}
+
 /// An address of bytes inside this page, for a download link.
 pub fn object_url(bytes: &js_sys::ArrayBuffer, mime: &str) -> Option<String> {
     let options = BlobPropertyBag::new();
@@ -83,6 +94,17 @@ pub fn object_url(bytes: &js_sys::ArrayBuffer, mime: &str) -> Option<String> {
 /// Gives back the memory behind an [`object_url`].
 pub fn revoke(url: &str) {
     let _ = Url::revoke_object_url(url);
+}
+
+/// Saves text as a file.
+pub fn save_text(text: &str, name: &str) {
+    let options = BlobPropertyBag::new();
+    options.set_type(mime(name));
+    let parts = js_sys::Array::of1(&text.into());
+    let Ok(blob) = Blob::new_with_str_sequence_and_options(&parts, &options) else { return };
+    let Ok(url) = Url::create_object_url_with_blob(&blob) else { return };
+    save(&url, name);
+    revoke(&url);
 }
 
 /// Saves what is behind an address as a file.

@@ -1,5 +1,9 @@
 //! Geometry of the charts: scales, ticks and columns, in plain numbers.
 
+mod axis;
+
+pub use axis::Axis;
+
 use crate::memory::Step;
 
 /// A vertical scale from 0 to [`Scale::top`] bytes.

@@ -5,6 +5,7 @@ mod images;
 mod network;
 mod policy;
 mod result;
+mod search;
 mod share;
 
 pub use device::DeviceSection;
@@ -12,6 +13,7 @@ pub use images::ImagesSection;
 pub use network::NetworkSection;
 pub use policy::PolicySection;
 pub use result::ResultSection;
+pub use search::SearchSection;
 pub use share::ShareSection;
 
 use super::{

@@ -2,7 +2,9 @@
 
 mod design;
 mod network;
+mod reasons;
 mod rows;
+mod search;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -10,15 +12,18 @@ mod work;
 
 pub use design::{Allocator, Design, Target, Version};
 pub use network::{Kind, Network};
-pub use rows::{Output, Row};
+pub use rows::{Output, Row, Widths};
+pub use search::{Phase, Run, Search, Wish, pinned};
 pub use trial::{Trial, summary};
 pub use work::{Running, Work};
 
 use crate::{
     flow::{Command, Event, Tally, Task},
     link::{self, LinkError},
+    memory::catalogue::MCUS,
     net::{Family, Padding, Spec, Width},
     quant::{Bits, Slot},
+    search::Episode,
 };
 use std::rc::Rc;
 use trial::Asked;
@@ -84,6 +89,12 @@ pub enum Action {
     Allocate(Allocator),
     /// These tensors shall have this width.
     Set(Vec<Slot>, Bits),
+    /// Searches and rules shall leave these tensors as they are, or not any more.
+    Pin(Vec<Slot>, bool),
+    /// The user wants this of the next search.
+    SetWish(Wish),
+    /// A policy that a search has scored shall be on the screen.
+    Adopt(Box<Episode>),
     /// Back to the policy before the last change.
     Undo,
     /// Forth again.
@@ -121,6 +132,8 @@ pub struct State {
     future: Vec<Version>,
     /// The worker.
     pub work: Work,
+    /// Searches.
+    pub search: Search,
     /// Measured policies, oldest first.
     pub trials: Rc<Vec<Trial>>,
     /// Accuracy of the float network on the loaded images.
@@ -156,7 +169,7 @@ impl Default for State {
     fn default() -> Self {
         let target = Target::default();
         let network = Network::new(DEMOS[0]);
-        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule);
+        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule, &[]);
         Self {
             design: Rc::new(Design::new(network, target, version)),
             notice,
@@ -164,6 +177,7 @@ impl Default for State {
             past: Vec::new(),
             future: Vec::new(),
             work: Work::default(),
+            search: Search::default(),
             trials: Rc::default(),
             float: None,
             saved: None,
@@ -189,6 +203,9 @@ impl State {
             Action::SelectTarget(target) => next.select_target(target),
             Action::Allocate(allocator) => next.allocate(allocator),
             Action::Set(slots, bits) => next.change(self.design.edited(&slots, bits)),
+            Action::Pin(slots, pinned) => next.search.pin(&slots, pinned),
+            Action::SetWish(wish) => next.search.wish = wish,
+            Action::Adopt(episode) => next.adopt(&episode),
             Action::Undo => {
                 if let Some(version) = next.past.pop() {
                     next.future.push(self.design.version.clone());
@@ -246,54 +263,14 @@ impl State {
         self.with_float && self.float.is_none() && comparable
     }
 
-    /// Why nothing can be measured now; `None` if it can.
-    pub fn why_not_measure(&self) -> Option<String> {
-        let spec = self.design.network.spec;
-        if let Some(message) = &self.work.crashed {
-            return Some(message.clone());
-        }
-        if self.work.running(Area::Network).is_some() {
-            return Some("The weights are being loaded.".into());
-        }
-        if self.work.running(Area::Images).is_some() {
-            return Some("The images are being loaded.".into());
-        }
-        if self.work.running(Area::Share).is_some() {
-            return Some("The package is being built.".into());
-        }
-        if !self.has_weights() {
-            return Some(format!("No weights of {spec} with {} classes are loaded.", spec.classes));
-        }
-        if self.work.images.is_none() {
-            return Some("No images are loaded.".into());
-        }
-        None
-    }
-
-    /// Why no package can be built now; `None` if it can.
-    pub fn why_not_package(&self) -> Option<String> {
-        if let Some(reason) = self.why_not_measure() {
-            return Some(reason);
-        }
-        if self.work.running(Area::Result).is_some() {
-            return Some("A measurement is running.".into());
-        }
-        let Some(trial) = self.trial() else {
-            return Some("Measure this policy first: the package holds what was measured.".into());
-        };
-        if self.trials.last() != Some(trial) {
-            return Some("Another policy was measured since: measure this one again.".into());
-        }
-        None
-    }
-
     fn select_network(&mut self, spec: Spec) {
         if spec == self.design.network.spec {
             return;
         }
         let network = Network::new(spec);
         let target = self.design.target;
-        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule);
+        self.search.pins = Rc::default();
+        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule, &[]);
         self.replace(Design::new(network, target, version));
         self.notice = notice;
     }
@@ -309,9 +286,29 @@ impl State {
     }
 
     fn allocate(&mut self, allocator: Allocator) {
-        let (version, notice) = Version::allocate(&self.design.network, &self.design.target, allocator);
+        let pins = pinned(&self.design, &self.search.pins);
+        let Design { network, target, .. } = &*self.design;
+        let (version, notice) = Version::allocate(network, target, allocator, &pins);
         self.change(version);
         self.notice = notice;
+    }
+
+    /// Shows a policy that the search has scored, with the network and the budgets that it was scored for.
+    fn adopt(&mut self, episode: &Episode) {
+        let Some(run) = &self.search.run else { return };
+        let settings = &run.request.settings;
+        let (network, budget, model) = (run.network.clone(), settings.budget, settings.memory);
+        let seed = settings.seed;
+        if network != self.design.network {
+            self.select_network(network.spec);
+        }
+        if (budget, model) != (self.design.target.budget, self.design.target.model) {
+            let device = MCUS.iter().find(|mcu| mcu.budget() == Some(budget));
+            let version = self.design.version.clone();
+            self.design = Rc::new(Design::new(network, Target { device, budget, model }, version));
+        }
+        let (policy, allocator) = (Rc::new(episode.policy.clone()), episode.allocator.into());
+        self.change(Version { policy, allocator, seed });
     }
 
     /// Shows another design; its changes begin anew.
@@ -346,7 +343,10 @@ impl State {
                 self.change(design.version.clone());
                 self.design = Rc::new(design);
             }
-            Ok(design) => self.replace(design),
+            Ok(design) => {
+                self.search.pins = Rc::default();
+                self.replace(design);
+            }
             Err::<_, LinkError>(error) => {
                 self.link_error = Some(format!("This link cannot be opened: {error}."))
             }
@@ -384,6 +384,20 @@ impl State {
                 if let Some(asked) = self.asked.take() {
                     Rc::make_mut(&mut self.trials).push(asked.answered(measurement));
                 }
+            }
+            Event::SearchStarted(start) => {
+                let spec = self.work.network.as_ref().map_or(self.design.network.spec, |loaded| loaded.spec);
+                self.search.started(Network::new(spec), start);
+            }
+            Event::Episode(episode) => self.search.scored(episode),
+            Event::SearchPaused => self.search.set_phase(Phase::Paused),
+            Event::SearchResumed => self.search.set_phase(Phase::Running),
+            Event::SearchEnded(end) => self.search.ended(end),
+            Event::SearchFound(found) => self.search.found = Some((**found).clone()),
+            Event::Stopped(Task::Search)
+            | Event::Failed { task: Task::Search, .. }
+            | Event::Crashed { .. } => {
+                self.search.broke();
             }
             Event::MeasuredFloat { tally, stopped } => {
                 self.float = Some(FloatResult { tally: *tally, stopped: *stopped });

@@ -9,7 +9,7 @@ use super::wire;
 use crate::calibrate::{Calibration, Observer, Quantization, Settings};
 use crate::data::{Archive, Files};
 use crate::flow::{
-    Command, Event, Item, Listing, Measurement, NetworkSummary, Package, Sources, Tally, Task,
+    Artefact, Command, Event, Item, Listing, Measurement, NetworkSummary, Package, Sources, Tally, Task,
 };
 use crate::import::{ImportOptions, import};
 use crate::link::Link;
@@ -118,7 +118,7 @@ impl Runner {
             Command::OpenImages { paths } => self.open_images(picked, &paths),
             Command::Measure { policy, limit } => self.measure(policy, limit).await,
             Command::MeasureFloat { limit } => self.measure_float(limit).await,
-            Command::Package { link, device } => self.package(&link, device.as_deref()),
+            Command::Package { artefact, link, device } => self.package(artefact, &link, device.as_deref()),
             Command::Search(request) => self.search(request).await,
             Command::FindSearch => self.find_search().await,
             Command::ContinueSearch => self.continue_search().await,
@@ -314,7 +314,7 @@ impl Runner {
         if tally.images == 0 { Err(End::Stopped) } else { Ok((tally, stopped)) }
     }
 
-    fn package(&self, link: &str, device: Option<&str>) -> Result<(), End> {
+    fn package(&self, artefact: Artefact, link: &str, device: Option<&str>) -> Result<(), End> {
         let link: Link = link.parse()?;
         let unmeasured =
             || End::Failed("this policy was not measured with these weights; measure it first".into());
@@ -335,9 +335,9 @@ impl Runner {
             calibration: &prepared.calibration,
             targets: &prepared.targets,
         };
-        let zip = package.zip(network)?;
-        let name = format!("{}.zip", package.name());
-        self.send(&Event::Packaged { name }, &Array::of1(&wire::buffer(&zip).into()));
+        let bytes = package.artefact(network, artefact)?;
+        let name = artefact.file_name(&package.name());
+        self.send(&Event::Packaged { name }, &Array::of1(&wire::buffer(&bytes).into()));
         Ok(())
     }
 }

@@ -37,8 +37,8 @@ async function browser(t) {
   await page.getByRole("button", { name: "Measure", exact: true }).click();
   await page.locator(".accuracies > div", { hasText: "Integer against float" }).waitFor(MEASURED);
   const counts = async (title) => {
-    const text = await page.locator(".accuracies > div", { hasText: title }).textContent();
-    const [, right, of] = /([\d,]+) of ([\d,]+) images right/.exec(text);
+    const text = await page.locator(".accuracies > div", { hasText: title }).locator(".hint").textContent();
+    const [, right, of] = /^([\d,]+) of ([\d,]+) images right/.exec(text);
     return [right, of].map((number) => Number(number.replaceAll(",", "")));
   };
   assert.deepEqual(problems, []);

@@ -12,11 +12,12 @@ use web_sys::{HtmlSelectElement, ScrollLogicalPosition};
 use yew::prelude::*;
 
 /// Sections with the ids of their headings.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("network", "Network"),
     ("device", "Device"),
     ("images", "Images"),
     ("policy", "Policy"),
+    ("search", "Search"),
     ("result", "Result"),
     ("share", "Download"),
 ];

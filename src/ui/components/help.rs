@@ -15,8 +15,9 @@ const ANYWHERE: [(&str, &str); 6] = [
 ];
 
 /// Keys that work where they say.
-const LOCAL: [(&str, &str); 5] = [
+const LOCAL: [(&str, &str); 6] = [
     ("2 4 8", "On a width in the table: set it"),
+    ("p", "On a width in the table: pin it, so that searches and rules keep it"),
     ("← →", "On a width in the table: narrower, wider"),
     ("↑ ↓", "On a width in the table: same column of the row above, below"),
     ("← → Home End", "On the charts: move the cursor; Enter goes to the layer's row"),

@@ -107,7 +107,7 @@ pub fn LayerChart(props: &LayerChartProps) -> Html {
                 aria-valuetext={shown.map_or("none".into(), |layer| readout(&rows[layer], step))}
                 {onkeydown} {onfocus}>
                 <div class="canvas" style={format!("--layers: {count}")} {onpointermove} {onclick}>
-                    <BitsBars rows={rows.clone()} />
+                    <BitsBars widths={rows.iter().map(Row::widths).collect::<Rc<[_]>>()} />
                     <p class="lane-title">{ "RAM while each layer runs" }</p>
                     <Skyline footprint={footprint.clone()} layers={count} {budget} />
                     if let Some(layer) = shown {

@@ -1,6 +1,6 @@
 //! One row of the table of layers.
 
-use super::bits_control::BitsControl;
+use super::{bits_control::BitsControl, pin::Pin};
 use crate::{
     memory::Bytes,
     net::LayerId,
@@ -19,6 +19,8 @@ const NONE: &str = "–";
 pub struct LayerRowProps {
     pub row: Row,
     pub selected: bool,
+    /// Whether its weights are pinned, and its output.
+    pub pinned: [bool; 2],
     pub act: Callback<Action>,
     /// Called with the layer, whether it shall be selected, and whether all up to it shall be (Shift).
     pub on_select: Callback<(LayerId, bool, bool)>,
@@ -27,7 +29,7 @@ pub struct LayerRowProps {
 /// Name, figures, and a width for weights and output.
 #[component]
 pub fn LayerRow(props: &LayerRowProps) -> Html {
-    let LayerRowProps { row, selected, act, on_select } = props;
+    let LayerRowProps { row, selected, pinned, act, on_select } = props;
     let onclick = {
         let (on_select, layer) = (on_select.clone(), row.layer);
         move |event: MouseEvent| {
@@ -47,6 +49,7 @@ pub fn LayerRow(props: &LayerRowProps) -> Html {
             <td>
                 if let (Some(slot), Some((bits, _))) = (row.weight_slot(), row.weights) {
                     <BitsControl {slot} {bits} label={format!("Bits of the weights of {}", row.name)} act={act.clone()} />
+                    <Pin {slot} pinned={pinned[0]} label={format!("Pin the weights of {}", row.name)} act={act.clone()} />
                 } else {
                     { NONE }
                 }
@@ -54,7 +57,10 @@ pub fn LayerRow(props: &LayerRowProps) -> Html {
             <td>
                 { match row.output {
                     Output::Choice(slot, bits) => html! {
-                        <BitsControl {slot} {bits} label={format!("Bits of the output of {}", row.name)} act={act.clone()} />
+                        <>
+                            <BitsControl {slot} {bits} label={format!("Bits of the output of {}", row.name)} act={act.clone()} />
+                            <Pin {slot} pinned={pinned[1]} label={format!("Pin the output of {}", row.name)} act={act.clone()} />
+                        </>
                     },
                     Output::Eight => html! { <span title="The pool's output is always 8 bits wide">{ "8, fixed" }</span> },
                     Output::Logits => html! { <span title="Logits are not quantized">{ "32, fixed" }</span> },

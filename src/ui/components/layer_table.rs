@@ -17,13 +17,15 @@ use yew::prelude::*;
 #[derive(Properties, PartialEq)]
 pub struct LayerTableProps {
     pub rows: Rc<[Row]>,
+    /// Tensors that searches and rules leave as they are.
+    pub pins: Rc<BTreeSet<Slot>>,
     pub act: Callback<Action>,
 }
 
 /// The table with its tools for many rows.
 #[component]
 pub fn LayerTable(props: &LayerTableProps) -> Html {
-    let LayerTableProps { rows, act } = props;
+    let LayerTableProps { rows, pins, act } = props;
     let selection = use_state(BTreeSet::<LayerId>::new);
     let last = use_mut_ref(|| None::<LayerId>);
     let names: Rc<[Rc<str>]> = rows.iter().map(|row| row.name.clone()).collect();
@@ -57,7 +59,8 @@ pub fn LayerTable(props: &LayerTableProps) -> Html {
         .iter()
         .map(|row| {
             let selected = selection.contains(&row.layer);
-            html! { <LayerRow key={row.layer} row={row.clone()} {selected} act={act.clone()} on_select={on_select.clone()} /> }
+            let pinned = [row.weight_slot(), row.output_slot()].map(|slot| slot.is_some_and(|slot| pins.contains(&slot)));
+            html! { <LayerRow key={row.layer} row={row.clone()} {selected} {pinned} act={act.clone()} on_select={on_select.clone()} /> }
         })
         .collect();
     html! {
@@ -125,6 +128,18 @@ fn Bulk(props: &BulkProps) -> Html {
         });
         html! { <span class="tools">{ title }{ for buttons }</span> }
     };
+    let chosen: Vec<Slot> = rows
+        .iter()
+        .filter(|row| selection.contains(&row.layer))
+        .flat_map(|row| [row.weight_slot(), row.output_slot()].into_iter().flatten())
+        .collect();
+    let pin = |title: &'static str, pinned: bool, what: &'static str| {
+        let (slots, disabled) = (chosen.clone(), chosen.is_empty());
+        let onclick = act.reform(move |_| Action::Pin(slots.clone(), pinned));
+        html! {
+            <button type="button" {disabled} {onclick} title={if disabled { "Select layers first" } else { what }}>{ title }</button>
+        }
+    };
     html! {
         <div class="bulk" role="group" aria-label="Set many layers at once">
             <span class="tools">
@@ -135,6 +150,10 @@ fn Bulk(props: &BulkProps) -> Html {
             </span>
             { set("weight bits", Row::weight_slot) }
             { set("output bits", Row::output_slot) }
+            <span class="tools">
+                { pin("pin", true, "Searches and rules keep the widths of the selected layers") }
+                { pin("free", false, "Searches and rules may change the widths of the selected layers") }
+            </span>
             <span class="hint" aria-live="polite">
                 if selection.is_empty() {
                     { "Nothing selected. Shift-click selects a range." }
@@ -150,7 +169,7 @@ fn has_choice(row: &Row) -> bool {
     row.weights.is_some() || row.output_slot().is_some()
 }
 
-/// Keys on a width in the table: 2, 4 and 8 set it, up and down go to the same column of the next row.
+/// Keys on a width in the table: 2, 4 and 8 set it, p pins it, up and down go to the same column of the next row.
 fn on_key(event: KeyboardEvent) {
     if event.ctrl_key() || event.meta_key() || event.alt_key() {
         return;
@@ -159,6 +178,7 @@ fn on_key(event: KeyboardEvent) {
     let Ok(Some(group)) = target.closest("[role=radiogroup]") else { return };
     match event.key().as_str() {
         key @ ("2" | "4" | "8") => click(&group, &format!("input[value='{key}']")),
+        "p" => press(group.next_element_sibling()),
         "ArrowDown" => step(&group, Element::next_element_sibling),
         "ArrowUp" => step(&group, Element::previous_element_sibling),
         _ => return,
@@ -173,6 +193,13 @@ fn click(group: &Element, selector: &str) {
     {
         let _ = input.focus();
         input.click();
+    }
+}
+
+/// Clicks a button and leaves the focus where it is.
+fn press(button: Option<Element>) {
+    if let Some(button) = button.and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
+        button.click();
     }
 }
 

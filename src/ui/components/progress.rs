@@ -30,14 +30,14 @@ pub fn Progress(props: &ProgressProps) -> Html {
                 format::grouped(running.total as u64),
                 match task {
                     Some(Task::Quantize) => "layers",
-                    Some(Task::Search) => "episodes",
+                    Some(Task::Search) => "policies",
                     _ => "images",
                 }
             ),
         });
     }
-    if running.task.is_some_and(counts_images) {
-        figures.extend(running.rate().map(|rate| format!("{} images per second", format::rate(rate))));
+    if let Some(unit) = running.task.and_then(unit) {
+        figures.extend(running.rate().map(|rate| format!("{} {unit} per second", format::rate(rate))));
     }
     figures.extend(running.remaining().map(|seconds| format!("{} left", format::duration(seconds))));
     figures.extend(running.tally.filter(|t| t.images > 0).map(|t| format!("so far {}", format::accuracy(t))));
@@ -58,8 +58,13 @@ pub fn Progress(props: &ProgressProps) -> Html {
     }
 }
 
-const fn counts_images(task: Task) -> bool {
-    matches!(task, Task::Images | Task::Calibrate | Task::Evaluate | Task::EvaluateFloat)
+/// What a task's rate counts.
+const fn unit(task: Task) -> Option<&'static str> {
+    match task {
+        Task::Images | Task::Calibrate | Task::Evaluate | Task::EvaluateFloat => Some("images"),
+        Task::Search => Some("policies"),
+        Task::Weights | Task::Quantize | Task::Package => None,
+    }
 }
 
 const fn title(task: Task) -> &'static str {

@@ -7,7 +7,7 @@ use crate::{
     quant::Bits,
     ui::{
         chart::{Scale, Use, column},
-        state::{Output, Row},
+        state::Widths,
     },
 };
 use std::rc::Rc;
@@ -15,29 +15,24 @@ use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct BitsBarsProps {
-    pub rows: Rc<[Row]>,
+    /// Width of each layer's weights and of its output.
+    pub widths: Rc<[Widths]>,
 }
 
 /// Two lanes of bars as high as the tensors are wide: weights above, activations below.
 #[component]
 pub fn BitsBars(props: &BitsBarsProps) -> Html {
-    let count = props.rows.len();
-    let lane = |bits: &dyn Fn(&Row) -> Option<Bits>| -> Html {
-        let bars = props.rows.iter().enumerate().filter_map(|(i, row)| Some(bar(i, count, bits(row)?)));
-        bars.collect()
+    let count = props.widths.len();
+    let lane = |bits: &dyn Fn(&Widths) -> Option<Bits>| -> Html {
+        let bars = props.widths.iter().enumerate();
+        bars.filter_map(|(i, widths)| Some(bar(i, count, bits(widths)?))).collect()
     };
     html! {
         <>
             <p class="lane-title">{ "Bits of weights" }</p>
-            <svg class="lane" aria-hidden="true">{ lane(&|row| row.weights.map(|(bits, _)| bits)) }</svg>
+            <svg class="lane" aria-hidden="true">{ lane(&|widths| widths.weights) }</svg>
             <p class="lane-title">{ "Bits of outputs" }</p>
-            <svg class="lane" aria-hidden="true">
-                { lane(&|row| match row.output {
-                    Output::Choice(_, bits) => Some(bits),
-                    Output::Eight => Some(Bits::B8),
-                    Output::Logits => None,
-                }) }
-            </svg>
+            <svg class="lane" aria-hidden="true">{ lane(&|widths| widths.output) }</svg>
         </>
     }
 }

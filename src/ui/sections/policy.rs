@@ -4,7 +4,7 @@ use super::{Controls, Section};
 use crate::{
     memory::{Bytes, Excess, Memory},
     net::LayerId,
-    quant::Bits,
+    quant::{Bits, Slot},
     ui::{
         browser,
         chart::Use,
@@ -12,7 +12,7 @@ use crate::{
         state::{Action, Allocator, Design, Row, summary},
     },
 };
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, ScrollLogicalPosition};
 use yew::prelude::*;
@@ -23,13 +23,15 @@ pub struct PolicySectionProps {
     pub notice: Option<String>,
     pub can_undo: bool,
     pub can_redo: bool,
+    /// Tensors that searches and rules leave as they are.
+    pub pins: Rc<BTreeSet<Slot>>,
     pub controls: Controls,
 }
 
 /// Allocators, memory, charts, table.
 #[component]
 pub fn PolicySection(props: &PolicySectionProps) -> Html {
-    let PolicySectionProps { design, notice, can_undo, can_redo, controls } = props;
+    let PolicySectionProps { design, notice, can_undo, can_redo, pins, controls } = props;
     let rows = use_memo(design.clone(), |design| Row::all(design));
     let act = &controls.act;
     let step = |title: &'static str, action: Action, possible: bool, why: &'static str| {
@@ -57,7 +59,7 @@ pub fn PolicySection(props: &PolicySectionProps) -> Html {
             <Bars design={design.clone()} />
             <LayerChart rows={(*rows).clone()} footprint={design.footprint.clone()} budget={design.target.budget.ram}
                 on_pick={Callback::from(focus_row)} />
-            <LayerTable rows={(*rows).clone()} act={act.clone()} />
+            <LayerTable rows={(*rows).clone()} pins={pins.clone()} act={act.clone()} />
         </Section>
     }
 }

@@ -40,7 +40,7 @@ pub fn ResultSection(props: &ResultSectionProps) -> Html {
         Action::SetFloat(event.target_dyn_into::<HtmlInputElement>().is_some_and(|input| input.checked()))
     });
     html! {
-        <Section id="result" number={5} title="Result">
+        <Section id="result" number={6} title="Result">
             <div class="toolbar">
                 <button type="button" class="primary" onclick={on_measure.clone()} disabled={why_not.is_some()}
                     title={why_not.clone().unwrap_or("Quantize, calibrate and measure the integer network".into())}>

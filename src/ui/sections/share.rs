@@ -2,7 +2,7 @@
 
 use super::{Controls, Section, failure};
 use crate::{
-    flow::Command,
+    flow::{Artefact, Command},
     memory::Bytes,
     ui::{
         browser,
@@ -22,6 +22,16 @@ pub struct ShareSectionProps {
     pub controls: Controls,
 }
 
+/// Files of the package that are handed over by themselves too.
+const PARTS: [(Artefact, &str, &str); 6] = [
+    (Artefact::Model, "model.bin", "Packed weights and all parameters in one file"),
+    (Artefact::Onnx, "ONNX", "The same integers for ONNX Runtime, bit for bit"),
+    (Artefact::Report, "Report", "What it takes, what it reaches and where it came from, as a page"),
+    (Artefact::ReportJson, "Report, JSON", "The same for programs"),
+    (Artefact::Policy, "Policy, JSON", "The width of every tensor by name; the command line reads it"),
+    (Artefact::Haq, "Policy, HAQ list", "The same as a list in HAQ's form"),
+];
+
 /// Download and link.
 #[component]
 pub fn ShareSection(props: &ShareSectionProps) -> Html {
@@ -30,18 +40,27 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
     let why_not = state
         .why_not_package()
         .or(state.work.running(Area::Share).map(|_| "The package is being built.".into()));
-    let on_package = {
-        let (ask, link) = (controls.ask.clone(), address.clone());
+    let ask_for = |artefact: Artefact| {
+        let (ask, link) = (controls.ask.clone(), address.to_string());
         let device = state.design.target.device.map(|mcu| mcu.name.to_owned());
-        move |_| ask.emit((Command::Package { link: link.clone(), device: device.clone() }, Vec::new()))
+        move |_| {
+            ask.emit((Command::Package { artefact, link: link.clone(), device: device.clone() }, Vec::new()))
+        }
     };
+    let parts = PARTS.map(|(artefact, title, what)| {
+        html! {
+            <button type="button" onclick={ask_for(artefact)} disabled={why_not.is_some()}
+                title={why_not.clone().unwrap_or(what.into())}>{ title }</button>
+        }
+    });
     html! {
-        <Section id="share" number={6} title="Download and share">
+        <Section id="share" number={7} title="Download and share">
             <div class="toolbar">
-                <button type="button" class="primary" onclick={on_package} disabled={why_not.is_some()}
+                <button type="button" class="primary" onclick={ask_for(Artefact::Package)} disabled={why_not.is_some()}
                     title={why_not.clone().unwrap_or("Weights, C code, golden vectors and a self-test as one zip".into())}>
                     { "Download package" }</button>
             </div>
+            <p class="tools" role="group" aria-label="Parts of the package">{ "Or a part of it:" }{ for parts }</p>
             if let Some(reason) = &why_not { <p class="reason">{ reason }</p> }
             if why_not.is_none() && !state.design.fits() {
                 <p class="warning">{ "This policy does not fit the device." }</p>
@@ -55,7 +74,7 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
                 }
             </div>
             { failure(state.work.failure(Area::Share)) }
-            <p class="hint">{ "The package holds packed weights (model.bin), the network and its runtime as C11 source, golden vectors, a self-test and a README." }</p>
+            <p class="hint">{ "The package holds packed weights, the network and its runtime as C11 source, golden vectors, a self-test, a report and a README; it builds with CMake, PlatformIO, Arduino, Zephyr and as a CMSIS pack." }</p>
             <LinkField {address} />
         </Section>
     }

@@ -57,19 +57,27 @@ pub struct Version {
 }
 
 impl Version {
-    /// The policy that an allocator finds, and what the user should know of it.
-    pub fn allocate(network: &Network, target: &Target, allocator: Allocator) -> (Self, Option<String>) {
+    /// The policy that an allocator finds, and what the user should know of it. `pins` are widths that stay as they are.
+    pub fn allocate(
+        network: &Network,
+        target: &Target,
+        allocator: Allocator,
+        pins: &[(Slot, Bits)],
+    ) -> (Self, Option<String>) {
         let graph = &network.graph;
+        let uniform = |weights, activations| {
+            let mut policy = Policy::uniform(graph, weights, activations);
+            pins.iter().for_each(|&(slot, bits)| policy.set(slot, bits));
+            policy
+        };
         let (policy, allocator, notice) = match allocator {
             Allocator::Uniform(weights, activations) => {
-                (Policy::uniform(graph, weights, activations), link::Allocator::Uniform, None)
+                (uniform(weights, activations), link::Allocator::Uniform, None)
             }
             Allocator::Rule => {
-                let (policy, notice) = match Problem::new(graph, target.budget, target.model, &[]) {
+                let (policy, notice) = match Problem::new(graph, target.budget, target.model, pins) {
                     Ok(problem) => (problem.rule(), None),
-                    Err(error) => {
-                        (Policy::uniform(graph, Bits::B2, Bits::B2), Some(format!("The rule found {error}.")))
-                    }
+                    Err(error) => (uniform(Bits::B2, Bits::B2), Some(format!("The rule found {error}."))),
                 };
                 (policy, link::Allocator::Rule, notice)
             }

@@ -3,8 +3,8 @@
 use super::{Design, Kind, network::describe};
 use crate::{
     memory::layout,
-    net::{LayerId, Op, Shape},
-    quant::{Bits, Slot},
+    net::{Graph, Layer, LayerId, Op, Shape},
+    quant::{Bits, Policy, Slot},
 };
 use std::rc::Rc;
 
@@ -33,6 +33,26 @@ pub struct Row {
     pub excess: usize,
 }
 
+/// How wide the tensors of a layer are, as far as they are of 2, 4 or 8 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Widths {
+    /// Its weights, if it has any.
+    pub weights: Option<Bits>,
+    /// Its output, unless that is the logits.
+    pub output: Option<Bits>,
+}
+
+impl Widths {
+    /// The widths of all layers, in order.
+    pub fn all(graph: &Graph, policy: &Policy) -> Rc<[Widths]> {
+        let widths = |(id, layer): (LayerId, &Layer)| Widths {
+            weights: layer.has_weights().then(|| policy.weight(id)),
+            output: (layer.output != graph.logits()).then(|| policy.activation(layer.output)),
+        };
+        graph.layers.iter().enumerate().map(widths).collect()
+    }
+}
+
 /// The output of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -52,7 +72,7 @@ impl Row {
         for step in &design.footprint.steps {
             ram[step.layer] = Some(step.live());
         }
-        let row = |(id, layer): (LayerId, &crate::net::Layer)| Row {
+        let row = |(id, layer): (LayerId, &Layer)| Row {
             layer: id,
             name: layer.name.as_str().into(),
             kind: Kind::of(layer.op),
@@ -73,6 +93,16 @@ impl Row {
             excess: ram[id].unwrap_or(0).saturating_sub(design.target.budget.ram),
         };
         graph.layers.iter().enumerate().map(row).collect()
+    }
+
+    /// Its widths.
+    pub fn widths(&self) -> Widths {
+        let output = match self.output {
+            Output::Choice(_, bits) => Some(bits),
+            Output::Eight => Some(Bits::B8),
+            Output::Logits => None,
+        };
+        Widths { weights: self.weights.map(|(bits, _)| bits), output }
     }
 
     /// The choice of its weights' width.

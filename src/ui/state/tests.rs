@@ -1,3 +1,5 @@
+mod search;
+
 use super::*;
 use crate::flow::{ClassSummary, ImagesSummary, Measurement, NetworkSummary};
 use crate::memory::{Budget, Mcu};

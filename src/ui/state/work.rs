@@ -73,9 +73,15 @@ impl Work {
         self.failures[area as usize].as_deref()
     }
 
-    /// Whether images are read because a measurement needs them, not because others were opened.
+    /// Where images are read because a measurement or a search needs them, not because others were opened.
+    fn preparing(&self) -> Option<Area> {
+        let areas = [Area::Search, Area::Result];
+        areas.into_iter().find(|&area| self.running(area).is_some() && self.running(Area::Images).is_none())
+    }
+
+    /// Whether a report on images is about those that were opened before.
     pub(super) fn is_preparing(&self) -> bool {
-        self.running(Area::Result).is_some() && self.running(Area::Images).is_none()
+        self.preparing().is_some()
     }
 
     /// Notes that a command was sent.
@@ -102,8 +108,12 @@ impl Work {
                 self.ended(Area::Images);
             }
             Event::Progress { task, done, total, tally } => {
-                let preparing = *task == Task::Images && self.is_preparing();
-                let area = if preparing { Area::Result } else { Area::of_task(*task) };
+                // A search reads images and measures, too.
+                let area = match (self.preparing(), task) {
+                    (Some(Area::Search), _) => Area::Search,
+                    (Some(area), Task::Images) => area,
+                    _ => Area::of_task(*task),
+                };
                 self.running[area as usize]
                     .get_or_insert_with(|| Running::new(now))
                     .report(*task, *done, *total, *tally, now);

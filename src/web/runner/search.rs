@@ -21,6 +21,9 @@ use web_time::Instant;
 const STORE: &str = "search";
 /// Milliseconds between two looks at whether a search that is held goes on.
 const LOOK: u32 = 50;
+/// How often a store that is in use is tried again, and after how many milliseconds each time.
+const TRIES: u32 = 20;
+const AGAIN: u32 = 250;
 /// Seconds between two stored states.
 const PERIOD: f64 = 5.0;
 /// Memory for what policies have in common, in bytes, over all workers.
@@ -51,7 +54,16 @@ impl Runner {
     pub(super) async fn find_search(&mut self) -> Result<(), End> {
         // Without a file system there is nothing to find.
         let Ok(mut store) = Store::open(&self.scope, STORE).await else { return Ok(()) };
-        if let Ok(Some(bytes)) = store.read().await
+        // The worker of the page before a reload can hold the store a little longer.
+        let mut read = store.read().await;
+        for _ in 0..TRIES {
+            if read.is_ok() {
+                break;
+            }
+            TimeoutFuture::new(AGAIN).await;
+            read = store.read().await;
+        }
+        if let Ok(Some(bytes)) = read
             && let Ok(stored) = postcard::from_bytes::<Stored>(&bytes)
         {
             self.report(&Event::SearchFound(Box::new(stored.found)));

@@ -1,0 +1,115 @@
+//! The search for the best policy: what it may do, how far it is, and what it has found.
+
+mod compare;
+mod course;
+mod wish;
+
+use super::{Controls, Section, failure};
+use crate::{
+    flow::Command,
+    search::Problem,
+    ui::{
+        components::Progress,
+        format,
+        state::{Area, Phase, State, pinned},
+    },
+};
+use compare::Compare;
+use course::Course;
+use wish::WishFields;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct SearchSectionProps {
+    pub state: State,
+    pub controls: Controls,
+}
+
+/// Settings, Start to Stop, course, comparison.
+#[component]
+pub fn SearchSection(props: &SearchSectionProps) -> Html {
+    let SearchSectionProps { state, controls } = props;
+    let (search, design) = (&state.search, &state.design);
+    // What keeps any search from finding anything, before one is begun.
+    let infeasible = use_memo(
+        (design.network.clone(), design.target, pinned(design, &search.pins)),
+        |(network, target, pins)| {
+            let problem = Problem::new(&network.graph, target.budget, target.model, pins);
+            problem.err().map(|error| format!("{error}."))
+        },
+    );
+    let why_not = state.why_not_search().or_else(|| (*infeasible).clone());
+    let start = {
+        let (ask, request) = (controls.ask.clone(), search.wish.request(design, &search.pins));
+        move |_| ask.emit((Command::Search(request.clone()), Vec::new()))
+    };
+    let send = |command: Command| controls.ask.reform(move |_| (command.clone(), Vec::new()));
+    let phase = search.run.as_ref().map(|run| &run.phase);
+    let running = state.work.running(Area::Search);
+    html! {
+        <Section id="search" number={5} title="Search">
+            <WishFields wish={search.wish.clone()} pins={search.pins.len()}
+                images={state.work.images.as_ref().map(|images| (images.reward, images.test))} act={controls.act.clone()} />
+            <div class="toolbar">
+                <span class="tools">
+                    <button type="button" class="primary" onclick={start} disabled={why_not.is_some()}
+                        title={why_not.clone().unwrap_or("Score policies on the reward images and keep the best".into())}>
+                        { "Start search" }</button>
+                    if phase == Some(&Phase::Paused) {
+                        <button type="button" onclick={send(Command::ResumeSearch)} title="Go on where it was held">{ "Resume" }</button>
+                    } else {
+                        <button type="button" onclick={send(Command::PauseSearch)} disabled={phase != Some(&Phase::Running)}
+                            title={if phase == Some(&Phase::Running) { "Hold after the policy that is being scored" } else { "No search is running." }}>
+                            { "Pause" }</button>
+                    }
+                </span>
+                <span class="hint">{ budgets(state) }</span>
+            </div>
+            if let (Some(reason), false) = (&why_not, search.is_active()) {
+                <p class="reason">{ reason }</p>
+            }
+            { found(state, controls) }
+            if let Some(running) = running {
+                <Progress running={running.clone()} on_stop={Some(send(Command::Stop))} />
+            }
+            { failure(state.work.failure(Area::Search)) }
+            if let Some(run) = &search.run {
+                <Course run={run.clone()} act={controls.act.clone()} />
+                <Compare run={run.clone()} act={controls.act.clone()} />
+            }
+        </Section>
+    }
+}
+
+/// What the search keeps to.
+fn budgets(state: &State) -> String {
+    use crate::memory::{Bytes, MemoryModel};
+    let target = state.design.target;
+    let place = target.device.map_or("own budgets", |device| device.name);
+    let model = match target.model {
+        MemoryModel::Device => "device",
+        MemoryModel::Paper => "paper",
+    };
+    format!(
+        "Within {} FLASH and {} RAM ({place}, {model} model).",
+        Bytes(target.budget.flash),
+        Bytes(target.budget.ram)
+    )
+}
+
+/// The way back to a search that was not finished.
+fn found(state: &State, controls: &Controls) -> Html {
+    let Some(found) = &state.search.found else { return html! {} };
+    let why_not = state.why_not_continue();
+    let go_on = controls.ask.reform(|_| (Command::ContinueSearch, Vec::new()));
+    let spec = found.network.spec;
+    html! {
+        <div class="notice">
+            <p>{ "A search was not finished: " }<b>{ spec.to_string() }</b>
+                { format!(" on {}, {} done. ", found.images, format::count(found.episodes, "episode", "episodes")) }
+                <button type="button" onclick={go_on} disabled={why_not.is_some()}
+                    title={why_not.clone().unwrap_or("Go on where it was left".into())}>{ "Continue it" }</button></p>
+            if let Some(reason) = why_not { <p class="reason">{ reason }</p> }
+        </div>
+    }
+}

@@ -1,0 +1,131 @@
+//! Searches on the page.
+
+use super::*;
+use crate::{
+    flow::{SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart},
+    search::{Allocator as Searcher, Episode, Purpose, Score},
+};
+
+fn ready() -> State {
+    state([network(DEMOS[0]), images()])
+}
+
+fn request(state: &State) -> SearchRequest {
+    state.search.wish.request(&state.design, &state.search.pins)
+}
+
+fn started(state: &State) -> State {
+    let request = request(state);
+    let float = Tally { correct: 90, images: 100 };
+    let start = SearchStart { request: request.clone(), float, episodes: Vec::new() };
+    state
+        .after(Action::Asked(Command::Search(request), 0.0))
+        .after(reported(Event::SearchStarted(Box::new(start))))
+}
+
+fn episode(state: &State, number: usize, correct: usize) -> Episode {
+    let policy = crate::quant::Policy::uniform(&state.design.network.graph, Bits::B4, Bits::B8);
+    let usage = state.design.target.model.usage(&state.design.network.graph, &policy);
+    let score = Score { correct, images: 100, loss: 0 };
+    let reward = 0.1 * (score.percent() - 90.0);
+    Episode { allocator: Searcher::Agent, number, purpose: Purpose::Candidate, policy, usage, score, reward }
+}
+
+fn scored(state: &State, number: usize, correct: usize) -> State {
+    state.after(reported(Event::Episode(Box::new(episode(state, number, correct)))))
+}
+
+#[test]
+fn episodes_come_into_the_log_of_their_search() {
+    let first = scored(&scored(&started(&ready()), 1, 70), 2, 60);
+    let run = first.search.run.as_ref().expect("runs");
+    assert_eq!((run.log().episodes().len(), run.log().best(None).map(|e| e.number)), (2, Some(1)));
+    assert_ne!(first, scored(&first, 3, 50), "an episode is a change");
+    let second = started(&first);
+    assert_eq!(second.search.run.as_ref().map(|run| run.log().episodes().len()), Some(0));
+}
+
+#[test]
+fn nothing_else_is_computed_while_a_search_runs() {
+    let running = started(&ready());
+    for reason in [running.why_not_measure(), running.why_not_search(), running.why_not_package()] {
+        assert!(reason.is_some_and(|reason| reason.contains("search is running")));
+    }
+    let held = running.after(reported(Event::SearchPaused));
+    assert_eq!(held.search.run.as_ref().map(|run| &run.phase), Some(&Phase::Paused));
+    assert!(held.why_not_measure().is_some());
+    let best = episode(&held, 1, 80);
+    let result = SearchResult { allocator: Searcher::Agent, best, episodes: 1, test: None };
+    let ended = held.after(reported(Event::SearchEnded(SearchEnd { results: vec![result], stopped: true })));
+    assert_eq!((ended.why_not_measure(), ended.why_not_search()), (None, None));
+    let again = ended.after(reported(Event::SearchResumed));
+    assert!(!again.search.is_active(), "what has ended does not go on");
+}
+
+#[test]
+fn a_failed_search_keeps_its_episodes() {
+    let message = "no policy fits".to_owned();
+    let failed =
+        scored(&started(&ready()), 1, 70).after(reported(Event::Failed { task: Task::Search, message }));
+    let run = failed.search.run.as_ref().expect("is kept");
+    assert!(!run.is_active() && run.log().best(None).is_some());
+    assert_eq!(failed.work.failure(Area::Search), Some("no policy fits"));
+}
+
+#[test]
+fn a_found_policy_comes_to_the_screen_with_its_budgets() {
+    let found = scored(&started(&ready()), 1, 70);
+    let budget = Budget { flash: 1 << 20, ram: 1 << 18 };
+    let elsewhere = found.after(Action::SelectNetwork(DEMOS[1])).after(Action::SelectTarget(Target {
+        device: None,
+        budget,
+        ..Target::default()
+    }));
+    let shown = elsewhere.after(Action::Adopt(Box::new(episode(&found, 1, 70))));
+    assert_eq!(shown.design.network.spec, DEMOS[0]);
+    assert_eq!(shown.design.target.budget, Target::default().budget);
+    assert_eq!(**shown.design.policy(), episode(&found, 1, 70).policy);
+    assert_eq!(shown.design.version.allocator, Searcher::Agent.into());
+}
+
+#[test]
+fn pins_hold_against_rule_and_uniform_and_go_with_the_network() {
+    let slot = Slot::Weight(2);
+    let pinned = state([Action::Set(vec![slot], Bits::B2), Action::Pin(vec![slot], true)]);
+    for allocator in [Allocator::Rule, Allocator::Uniform(Bits::B8, Bits::B8)] {
+        assert_eq!(pinned.after(Action::Allocate(allocator)).design.policy().get(slot), Bits::B2);
+    }
+    assert_eq!(request(&pinned).settings.pins, [(slot, Bits::B2)]);
+    let free = pinned.after(Action::Pin(vec![slot], false)).after(Action::Allocate(Allocator::Rule));
+    assert_eq!(free.design.policy(), State::default().design.policy());
+    assert!(pinned.after(Action::SelectNetwork(DEMOS[1])).search.pins.is_empty());
+}
+
+#[test]
+fn a_stored_search_waits_for_its_weights_and_images() {
+    let ready = ready();
+    let mut summary = ready.work.network.clone().expect("loaded");
+    let found =
+        |network| SearchFound { request: request(&ready), network, images: "demo".into(), episodes: 57 };
+    let offered = ready.after(reported(Event::SearchFound(Box::new(found(summary.clone())))));
+    assert_eq!(offered.why_not_continue(), None);
+    assert_eq!(started(&offered).search.found, None, "another search takes its place");
+    summary.sha256 = "1".repeat(64);
+    summary.source = "other.safetensors".into();
+    let other = ready.after(reported(Event::SearchFound(Box::new(found(summary)))));
+    assert!(other.why_not_continue().is_some_and(|why| why.contains("other.safetensors")));
+}
+
+#[test]
+fn what_a_search_reads_and_measures_shows_in_its_own_place() {
+    let asked = ready().after(Action::Asked(Command::Search(request(&ready())), 0.0));
+    let tasks = [Task::Images, Task::Calibrate, Task::EvaluateFloat, Task::Search];
+    let seen = tasks.into_iter().fold(asked, |state, task| {
+        let next = state.after(reported(Event::Progress { task, done: 1, total: 2, tally: None }));
+        assert_eq!(next.work.running(Area::Search).and_then(|running| running.task), Some(task));
+        next
+    });
+    assert!(seen.work.running(Area::Images).is_none() && seen.work.running(Area::Result).is_none());
+    let updated = seen.after(images());
+    assert_eq!(updated.load(), seen.load(), "the same images, some of them unread");
+}
