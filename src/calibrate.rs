@@ -16,6 +16,7 @@ mod moments;
 mod observe;
 mod quantize;
 mod sums;
+mod trained;
 mod walk;
 
 pub use coding::Codings;
@@ -24,6 +25,7 @@ pub use moments::Moments;
 pub use observe::{Calibration, Observer};
 pub use quantize::Quantization;
 pub use sums::SumMoments;
+pub use trained::trained;
 pub use walk::Walk;
 
 use crate::float::FloatError;

@@ -2,11 +2,17 @@
 
 mod arguments;
 mod eval;
+#[cfg(feature = "train")]
+mod finetune;
 mod inspect;
 mod link;
 mod policy;
 mod search;
 mod session;
+#[cfg(feature = "train")]
+mod train;
+#[cfg(feature = "train")]
+mod training;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -24,6 +30,10 @@ pub fn main() -> ExitCode {
         Command::Search(search) => search::run(search),
         Command::Eval(eval) => eval::run(eval),
         Command::Export(export) => eval::export(export),
+        #[cfg(feature = "train")]
+        Command::Finetune(finetune) => finetune::run(finetune),
+        #[cfg(feature = "train")]
+        Command::Train(arguments) => train::run(arguments),
         Command::Link(link) => link::run(link),
     };
     let report = match result {

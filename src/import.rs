@@ -21,14 +21,18 @@ mod file;
 mod layout;
 mod metadata;
 mod naming;
+mod quantizers;
 mod recognize;
+mod save;
 mod weights;
 
 pub use error::{FileError, ImportError, Problem, Problems};
 pub use metadata::Note;
 pub use naming::{Naming, names};
+pub use save::{SaveError, save};
 
 use crate::net::{Model, Normalization, Padding, Spec, SpecError};
+use crate::quant::Grids;
 use file::File;
 use metadata::Metadata;
 use recognize::{Recognized, recognize};
@@ -59,6 +63,8 @@ pub struct ImportOptions {
 pub struct Imported {
     /// The network.
     pub model: Model,
+    /// Quantizers that were trained with it, if the file is one that [`save`] wrote with them.
+    pub grids: Option<Grids>,
     /// The convention in which the file names its tensors.
     pub naming: Naming,
     /// Settings that neither caller nor file gave, and metadata that was not used.
@@ -108,10 +114,11 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportE
     }
     let graph = spec.build();
     let weights = weights::read(&file, &spec, &graph, &found, epsilon)?;
+    let grids = quantizers::read(&file, &graph, &normalization)?;
     let labels = metadata.labels(usize::from(spec.classes));
     metadata.compare(&spec);
     let model = Model { spec, graph, weights, normalization, labels };
-    Ok(Imported { model, naming, notes: metadata.notes })
+    Ok(Imported { model, grids, naming, notes: metadata.notes })
 }
 
 fn specify(found: &Recognized, side: u16) -> Result<Spec, SpecError> {

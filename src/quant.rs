@@ -21,6 +21,7 @@
 //! A [`QuantizedNetwork`] is a network in these terms; [`Policy`] says which width each tensor has.
 
 mod bits;
+mod grids;
 mod histogram;
 mod network;
 mod policy;
@@ -30,6 +31,7 @@ mod requantizer;
 mod weights;
 
 pub use bits::{Bits, UnknownWidth};
+pub use grids::Grids;
 pub use histogram::Histogram;
 pub use network::{Kernel, QuantizedLayer, QuantizedNetwork};
 pub use policy::{Policy, Slot};

@@ -276,3 +276,21 @@ fn wrong_arguments_are_explained() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A file that `finetune` wrote is measured with the integers that were trained.
+#[cfg(feature = "train")]
+#[test]
+fn what_was_trained_is_what_eval_measures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("trained.safetensors");
+    let out = out.to_str().expect("a path");
+    let arguments = ["--bits", "4/4", "--stored", "32", "--overhang", "2", "--epochs", "3", "--rate", "2e-4"];
+    let trained = json(&[&["finetune"], &DEMO[..], &arguments, &["--out", out]].concat());
+    assert_eq!(trained["curve"].as_array().map(Vec::len), Some(3));
+    let arguments = ["eval", "--weights", out, "--images", DEMO[3], "--bits", "4/4", "--calibration", "2"];
+    let measured = json(&[&arguments[..], &["--no-float"]].concat());
+    let correct = |key: &str| trained[key].as_u64().expect("a count");
+    assert_eq!(measured["correct"].as_u64(), Some(correct("reward_correct") + correct("test_correct")));
+    // A tenth of them by guessing.
+    assert!(measured["top1"].as_f64().expect("a percentage") > 75.0, "{measured}");
+}

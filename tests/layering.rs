@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What the application is made of.
-const CORE: [&str; 13] = [
+const CORE: [&str; 14] = [
     "net",
     "data",
     "quant",
@@ -19,10 +19,11 @@ const CORE: [&str; 13] = [
     "calibrate",
     "score",
     "export",
+    "train",
 ];
 
 /// The same with the application itself, for those who drive it.
-const APPLICATION: [&str; 14] = [
+const APPLICATION: [&str; 15] = [
     "net",
     "data",
     "quant",
@@ -36,17 +37,18 @@ const APPLICATION: [&str; 14] = [
     "calibrate",
     "score",
     "export",
+    "train",
     "flow",
 ];
 
 /// A module and the modules of ours that it may use.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("net", &[]),
     ("data", &[]),
     ("parallel", &[]),
     ("quant", &["net"]),
     ("float", &["net"]),
-    ("import", &["net"]),
+    ("import", &["net", "quant"]),
     ("infer", &["net", "quant"]),
     ("memory", &["net", "quant"]),
     ("speed", &["net", "memory"]),
@@ -55,6 +57,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("link", &["net", "quant", "memory"]),
     ("calibrate", &["net", "quant", "float", "infer", "parallel"]),
     ("export", &["net", "quant", "memory", "speed", "infer"]),
+    ("train", &["net", "quant", "infer", "parallel"]),
     ("flow", &CORE),
     ("cli", &APPLICATION),
     ("web", &APPLICATION),

@@ -56,6 +56,9 @@ impl Codings {
         bits: Bits,
     ) -> Quantizer {
         *self.tensors[id][bits as usize].get_or_init(|| {
+            if let Some(grids) = &calibration.trained {
+                return grids.tensors[id].at(bits);
+            }
             if id == 0 {
                 let Normalization { mean, deviation } = model.normalization;
                 let zero_point = nearest_code(f64::from(mean[0]));
@@ -111,7 +114,13 @@ impl CodedWeights {
             (weight, vec![1.0])
         };
         let channels = model.graph.output_shape(layer).channels;
-        let mut weights = WeightCodes::new(weight, channels, bits, settings.granularity, settings.weights);
+        let trained = calibration.trained.as_ref().and_then(|grids| grids.weights[id].as_ref());
+        let mut weights = match trained {
+            Some(quantizers) if quantizers.iter().all(|q| q.bits == bits) => {
+                WeightCodes::with(weight, quantizers.clone())
+            }
+            _ => WeightCodes::new(weight, channels, bits, settings.granularity, settings.weights),
+        };
         let per_channel = weights.codes.len() / channels;
         let zero_term = |(codes, q): (&[u8], &Quantizer)| {
             let steps = codes.iter().map(|&w| f64::from(w) - f64::from(q.zero_point));
@@ -132,6 +141,11 @@ impl CodedWeights {
         }
         let kernel = Arc::new(prepared(model, id, &weights));
         Self { weights, bits: self.bits, kernel, zero_terms: self.zero_terms.clone(), widest: self.widest }
+    }
+
+    /// One for each output channel.
+    pub(super) fn quantizers(&self) -> Vec<Quantizer> {
+        self.weights.quantizers.clone()
     }
 
     pub(super) fn zero_points(&self) -> Vec<u8> {

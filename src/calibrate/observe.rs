@@ -4,7 +4,7 @@ use super::{CalibrateError, Moments, Settings};
 use crate::float::FloatNetwork;
 use crate::net::Model;
 use crate::parallel;
-use crate::quant::Histogram;
+use crate::quant::{Grids, Histogram};
 use serde::{Deserialize, Serialize};
 
 /// A float network's behaviour on the calibration images: all that quantization needs to know of it.
@@ -18,6 +18,8 @@ pub struct Calibration {
     pub sums: Vec<Option<Moments>>,
     /// Images seen.
     pub images: usize,
+    /// Quantizers that training learned, in the place of all else.
+    pub trained: Option<Grids>,
 }
 
 /// Collects a [`Calibration`], some images at a time.
@@ -71,7 +73,7 @@ impl<'a> Observer<'a> {
 }
 
 impl Calibration {
-    fn nothing(model: &Model, settings: Settings) -> Self {
+    pub(super) fn nothing(model: &Model, settings: Settings) -> Self {
         let graph = &model.graph;
         let moments = |layer| Moments::new(graph.output_shape(layer).channels);
         Self {
@@ -79,6 +81,7 @@ impl Calibration {
             values: vec![Histogram::default(); graph.tensors.len()],
             sums: graph.layers.iter().map(|l| l.has_weights().then(|| moments(l))).collect(),
             images: 0,
+            trained: None,
         }
     }
 

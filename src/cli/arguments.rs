@@ -33,6 +33,12 @@ pub enum Command {
     Eval(Eval),
     /// Measure a policy and write its firmware package.
     Export(Box<Export>),
+    /// Train a quantized network from its float weights.
+    #[cfg(feature = "train")]
+    Finetune(Box<super::finetune::Finetune>),
+    /// Train a float network from random weights.
+    #[cfg(feature = "train")]
+    Train(Box<super::train::Train>),
     /// Say what a link holds.
     Link(LinkText),
 }

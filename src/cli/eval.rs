@@ -75,7 +75,7 @@ fn policies(arguments: &Eval, model: &Model) -> anyhow::Result<Vec<(String, Poli
 }
 
 /// The policy that one part of `--bits` means.
-fn policy_of(bits: &BitsArgument, model: &Model) -> anyhow::Result<Policy> {
+pub fn policy_of(bits: &BitsArgument, model: &Model) -> anyhow::Result<Policy> {
     match bits {
         BitsArgument::Widths(widths) => Ok(Policy::uniform(&model.graph, widths.weights, widths.activations)),
         BitsArgument::File(path) => {

@@ -1,13 +1,13 @@
 //! Weights and images from disk, and what is computed from them, with progress bars.
 
-use crate::calibrate::{Calibration, Observer, Quantization, Settings};
-use crate::data::{Archive, Files, Folder, Preprocess, PureRust};
+use crate::calibrate::{Calibration, Observer, Quantization, Settings, trained};
+use crate::data::{Archive, Crop, Files, Folder, Preprocess, PureRust};
 use crate::float::FloatNetwork;
 use crate::flow::{Item, Listing, Sources, Tally};
 use crate::import::{ImportOptions, import};
 use crate::infer::{Engine, Workspace};
 use crate::net::{Model, Spec};
-use crate::quant::{Policy, QuantizedNetwork};
+use crate::quant::{Grids, Policy, QuantizedNetwork};
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
@@ -28,6 +28,8 @@ pub struct Session {
     pub model: Model,
     /// SHA-256 of the weights file in hexadecimal.
     pub sha256: String,
+    /// Quantizers that were trained with the weights, if the file has them.
+    grids: Option<Grids>,
     listing: Listing,
     sources: Sources,
 }
@@ -54,13 +56,24 @@ impl Session {
             return Err(anyhow!("{} holds {}, not {expected}", weights.display(), model.spec));
         }
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { grids: imported.grids, ..Self::new(model, sha256, images, calibration)? })
+    }
+
+    /// Lists images for a model; `sha256` is that of its file.
+    pub fn new(model: Model, sha256: String, images: &[PathBuf], calibration: usize) -> anyhow::Result<Self> {
         let sources = images.iter().map(|path| open_images(path)).collect::<Result<_, _>>()?;
         let sources = Sources::new(sources);
         let name =
             |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let source = images.iter().map(name).collect::<Vec<_>>().join(", ");
         let listing = Listing::new(source, sources.files(), calibration)?;
-        Ok(Self { model, sha256, listing, sources })
+        Ok(Self { model, sha256, grids: None, listing, sources })
+    }
+
+    /// Names of the images' classes.
+    #[cfg(feature = "train")]
+    pub fn class_names(&self) -> Vec<String> {
+        self.listing.dataset.classes.iter().map(|class| class.folder.clone()).collect()
     }
 
     /// Where the images came from.
@@ -92,10 +105,25 @@ impl Session {
         self.decode("test images", &items)
     }
 
-    /// Images that cannot be read are named and left out.
+    /// Decodes the training images: centre squares of `side` pixels.
+    #[cfg(feature = "train")]
+    pub fn training_images(&mut self, side: usize) -> anyhow::Result<Vec<Labelled>> {
+        let items = self.listing.train.clone();
+        self.decode_as("training images", &items, Preprocess { side, crop: Crop::Square })
+    }
+
     fn decode(&mut self, what: &'static str, items: &[Item]) -> anyhow::Result<Vec<Labelled>> {
+        self.decode_as(what, items, Preprocess::new(usize::from(self.model.spec.side)))
+    }
+
+    /// Images that cannot be read are named and left out.
+    fn decode_as(
+        &mut self,
+        what: &'static str,
+        items: &[Item],
+        preprocess: Preprocess,
+    ) -> anyhow::Result<Vec<Labelled>> {
         let map = self.listing.class_map(&self.model)?;
-        let preprocess = Preprocess::new(usize::from(self.model.spec.side));
         let bar = progress(what, items.len());
         let mut images = Vec::with_capacity(items.len());
         for batch in items.chunks(BATCH) {
@@ -133,13 +161,22 @@ impl Session {
         Ok(observer.finish()?)
     }
 
-    /// Turns the network into integers.
+    /// Turns the network into integers: those that were trained, if the file has quantizers of these very widths.
     pub fn quantize(
         &self,
         calibration: &Calibration,
         policy: &Policy,
         images: &[Vec<u8>],
     ) -> anyhow::Result<QuantizedNetwork> {
+        match &self.grids {
+            Some(grids) if grids.policy(&self.model.graph) == *policy => {
+                return Ok(trained(&self.model, grids)?);
+            }
+            Some(_) => {
+                eprintln!("note: the weights were trained at other widths; their quantizers are not used")
+            }
+            None => {}
+        }
         let bar = progress("quantizing", self.model.graph.layers.len());
         let mut quantization = Quantization::new(&self.model, calibration, policy, images)?;
         loop {

@@ -11,6 +11,8 @@ pub enum Crop {
     /// the middle square is cut out. This is how ImageNet networks are evaluated.
     #[default]
     Centre,
+    /// The largest square in the centre.
+    Square,
     /// All of it, stretched to a square.
     Whole,
 }
@@ -42,7 +44,8 @@ impl Preprocess {
             return image.pixels().to_vec();
         }
         let size = match self.crop {
-            Crop::Centre => size_before_crop(image.width(), image.height(), side),
+            Crop::Centre => size_before_crop(image.width(), image.height(), side * 256 / 224),
+            Crop::Square => size_before_crop(image.width(), image.height(), side),
             Crop::Whole => (side, side),
         };
         let (left, top) = (margin(size.0, side), margin(size.1, side));
@@ -58,10 +61,8 @@ impl Preprocess {
     }
 }
 
-/// (width, height) with the shorter side at 256/224 of the crop's and the longer in proportion, both
-/// rounded down as torchvision does.
-fn size_before_crop(width: usize, height: usize, side: usize) -> (usize, usize) {
-    let short = side * 256 / 224;
+/// (width, height) with the shorter side `short` and the longer in proportion, rounded down as torchvision does.
+fn size_before_crop(width: usize, height: usize, short: usize) -> (usize, usize) {
     if width <= height { (short, short * height / width) } else { (short * width / height, short) }
 }
 
@@ -91,7 +92,7 @@ mod tests {
             ((640, 480, 32), (48, 36)),
             ((1, 1000, 32), (36, 36_000)),
         ] {
-            assert_eq!(size_before_crop(width, height, side), expected);
+            assert_eq!(size_before_crop(width, height, side * 256 / 224), expected);
         }
     }
 
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn an_image_of_the_right_size_is_untouched() {
         let image = image(32, 32, |x, y| [x as u8, y as u8, (x ^ y) as u8]);
-        for crop in [Crop::Centre, Crop::Whole] {
+        for crop in [Crop::Centre, Crop::Square, Crop::Whole] {
             assert_eq!(Preprocess { side: 32, crop }.apply(&image), image.pixels());
         }
     }
@@ -117,6 +118,9 @@ mod tests {
         assert!(Preprocess::new(128).apply(&image).iter().all(|&level| level == 255));
         let whole = Preprocess { side: 96, crop: Crop::Whole }.apply(&image);
         assert_eq!((whole[0], whole[3 * 48], whole[3 * 95]), (0, 255, 0));
+        let square = Preprocess { side: 64, crop: Crop::Square }.apply(&image);
+        // The outermost columns take a little of what is cut off.
+        assert!(square.chunks(3 * 64).all(|row| row[3..3 * 63].iter().all(|&level| level == 255)));
     }
 
     proptest! {

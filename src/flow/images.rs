@@ -32,6 +32,8 @@ pub struct Listing {
     pub calibration: Vec<Item>,
     /// Images to measure with, sorted by path.
     pub evaluation: Vec<Item>,
+    /// Images to train with.
+    pub train: Vec<Item>,
     /// The part of `evaluation` that may steer a search.
     pub reward: Vec<Item>,
     /// The part of `evaluation` that nothing but the last measurement sees.
@@ -51,8 +53,8 @@ impl Listing {
             images.map(|i| Item { file: i.file, path: i.path.clone(), class: i.class }).collect()
         };
         let (calibration, evaluation) = (items(&splits.calibration), items(&splits.evaluation));
-        let (reward, test) = (items(&splits.reward), items(&splits.test));
-        Ok(Self { source, dataset, calibration, evaluation, reward, test })
+        let [train, reward, test] = [&splits.train, &splits.reward, &splits.test].map(|part| items(part));
+        Ok(Self { source, dataset, calibration, evaluation, train, reward, test })
     }
 
     /// The evaluation images of a limited run: as many of each class as possible, sorted by path.

@@ -7,6 +7,16 @@ use std::fmt;
 /// Why a file gives no network.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ImportError {
+    /// A quantizer that was trained with the weights is missing or damaged.
+    #[error(
+        "{name} is missing or damaged: expected {expected}; write the file again with `bitsmith finetune`"
+    )]
+    Quantizers {
+        /// Name of the tensor.
+        name: String,
+        /// What it must hold.
+        expected: String,
+    },
     /// The bytes are no intact safetensors file.
     #[error(transparent)]
     File(#[from] FileError),

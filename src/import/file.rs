@@ -1,6 +1,6 @@
 //! The container: named tensors and metadata in a safetensors file.
 
-use super::FileError;
+use super::{FileError, quantizers};
 use safetensors::{
     SafeTensorError, SafeTensors,
     tensor::{Metadata, TensorView},
@@ -17,6 +17,8 @@ const WRAPPERS: [&str; 5] = ["module.", "_orig_mod.", "model.", "state_dict.", "
 /// The tensors of a file by name, with the names as the network itself gives them.
 pub(super) struct File<'a> {
     pub tensors: BTreeMap<String, TensorView<'a>>,
+    /// Quantizers that were trained with the network.
+    pub quantizers: BTreeMap<String, TensorView<'a>>,
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -28,7 +30,9 @@ impl<'a> File<'a> {
             return Err(FileError::NoTensors);
         }
         let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-        Ok(Self { tensors: unwrap_names(tensors.tensors().into_iter().collect()), metadata })
+        let (quantizers, tensors): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            tensors.tensors().into_iter().partition(|(name, _)| name.starts_with(quantizers::PREFIX));
+        Ok(Self { tensors: unwrap_names(tensors), quantizers, metadata })
     }
 
     pub fn contains(&self, name: &str) -> bool {

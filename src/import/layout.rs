@@ -34,7 +34,7 @@ pub(super) fn ours(stored: [usize; 4], axes: [usize; 4]) -> [usize; 4] {
 }
 
 /// Brings elements into our order. `values` holds as many as `shape`, ours, has.
-pub(super) fn reorder(values: &[f32], shape: [usize; 4], axes: [usize; 4]) -> Vec<f32> {
+pub(super) fn reorder<T: Copy>(values: &[T], shape: [usize; 4], axes: [usize; 4]) -> Vec<T> {
     let mut stride = [0; 4];
     let mut step = 1;
     for axis in axes.into_iter().rev() {
@@ -51,6 +51,17 @@ pub(super) fn reorder(values: &[f32], shape: [usize; 4], axes: [usize; 4]) -> Ve
         }
     }
     reordered
+}
+
+/// Brings elements from our order into that of a file: the inverse of [`reorder`].
+pub(super) fn store(values: &[f32], shape: [usize; 4], axes: [usize; 4]) -> Vec<f32> {
+    // Where each element of ours goes: reordering the file's places tells.
+    let places: Vec<usize> = (0..values.len()).collect();
+    let mut stored = vec![0.0; values.len()];
+    for (value, place) in values.iter().zip(reorder(&places, shape, axes)) {
+        stored[place] = *value;
+    }
+    stored
 }
 
 #[cfg(test)]
@@ -81,6 +92,7 @@ mod tests {
                 })
                 .collect();
             assert_eq!(reorder(&values, shape, axes), expected, "{axes:?}");
+            assert_eq!(store(&expected, shape, axes), values, "{axes:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Logits to classes.
 
 /// The class with the largest logit; the lowest among equals, 0 if there is none.
-pub fn argmax(logits: &[i32]) -> usize {
+pub fn argmax<T: PartialOrd>(logits: &[T]) -> usize {
     let mut best = 0;
     for (class, logit) in logits.iter().enumerate() {
         if *logit > logits[best] {
@@ -29,6 +29,6 @@ mod tests {
         assert_eq!(argmax(&logits), 1);
         assert_eq!(top(&logits, 5), [1, 3, 6, 0, 4]);
         assert_eq!(top(&logits, 9).len(), logits.len());
-        assert_eq!((argmax(&[]), top(&[], 5)), (0, vec![]));
+        assert_eq!((argmax::<i32>(&[]), top(&[], 5)), (0, vec![]));
     }
 }

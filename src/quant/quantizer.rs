@@ -28,6 +28,14 @@ impl Quantizer {
         Self { scale, zero_point: (-low / scale).round() as u8, bits }
     }
 
+    /// A quantizer of another width for the same range; of the same width, the same.
+    pub fn at(&self, bits: Bits) -> Self {
+        if bits == self.bits {
+            return *self;
+        }
+        Self::from_range(self.dequantize(0), self.dequantize(self.bits.max_code()), bits)
+    }
+
     /// Code of a real number: nearest, then clamped.
     pub fn quantize(&self, real: f64) -> u8 {
         let code = (real / self.scale).round() + f64::from(self.zero_point);

@@ -47,6 +47,12 @@ impl WeightCodes {
             }
             Granularity::PerLayer => vec![quantizer(weights, bits, range); channels],
         };
+        Self::with(weights, quantizers)
+    }
+
+    /// Quantizes weights of `[c_out, ..]` to the nearest codes of given quantizers, one per output channel.
+    pub fn with(weights: &[f32], quantizers: Vec<Quantizer>) -> Self {
+        let per_channel = weights.len() / quantizers.len();
         let quantize =
             |(w, q): (&[f32], &Quantizer)| w.iter().map(|&w| q.quantize(f64::from(w))).collect::<Vec<_>>();
         let codes = weights.chunks_exact(per_channel).zip(&quantizers).flat_map(quantize).collect();

@@ -4,7 +4,7 @@
 
 use crate::cases::Random;
 use bitsmith::calibrate::{Observer, Quantization, Settings};
-use bitsmith::net::{Affine, BatchNorm, LayerWeights, Model, Normalization, Spec};
+use bitsmith::net::{Affine, BatchNorm, Graph, LayerWeights, Model, Normalization, Spec};
 use bitsmith::quant::{Bits, Policy, QuantizedNetwork, Slot};
 use sha2::{Digest, Sha256};
 
@@ -18,8 +18,13 @@ pub const DIGESTS: [(&str, &str); 3] = [
 
 /// A network of the zoo with made-up weights.
 pub fn model(name: &str) -> Model {
+    let spec = name.parse::<Spec>().expect(name);
+    filled(name, spec.with_classes(10).expect("in range").build())
+}
+
+/// A graph with made-up weights, under the name of a network of the zoo.
+pub fn filled(name: &str, graph: Graph) -> Model {
     let spec = name.parse::<Spec>().expect(name).with_classes(10).expect("in range");
-    let graph = spec.build();
     let mut random = Random(7);
     let mut uniform = move |low: f32, high: f32| {
         let code = f32::from(random.codes(1, Bits::B8)[0]) + f32::from(random.codes(1, Bits::B8)[0]) / 256.0;
@@ -48,6 +53,20 @@ pub fn model(name: &str) -> Model {
         })
         .collect();
     Model { spec, graph, weights, normalization: Normalization::IMAGENET, labels: None }
+}
+
+/// A network of the zoo whose activations seldom reach their bounds, where losses have kinks, and that does not amplify
+/// noise.
+pub fn smooth(name: &str) -> Model {
+    let mut model = model(name);
+    model.normalization = Normalization::SIGNED;
+    for weights in model.weights.iter_mut().flatten() {
+        if let Affine::BatchNorm(bn) = &mut weights.affine {
+            bn.gamma.iter_mut().for_each(|gamma| *gamma *= 0.4);
+            bn.beta.iter_mut().for_each(|beta| *beta = 2.0 + 0.5 * *beta);
+        }
+    }
+    model
 }
 
 /// Images of noise.

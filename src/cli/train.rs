@@ -1,0 +1,31 @@
+//! `bitsmith train`: training of a float network from random weights.
+
+use super::Report;
+use super::arguments::Network;
+use super::session::Session;
+use super::training::{RecipeArguments, train};
+use crate::net::Normalization;
+use crate::train::{Recipe, fresh};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Arguments of `train`.
+#[derive(Args)]
+pub struct Train {
+    #[command(flatten)]
+    network: Network,
+    /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times.
+    #[arg(long, value_name = "PATH", required = true)]
+    images: Vec<PathBuf>,
+    #[command(flatten)]
+    recipe: RecipeArguments,
+}
+
+/// Trains a network from random weights.
+pub fn run(arguments: &Train) -> anyhow::Result<Report> {
+    let usual = Recipe::from_scratch();
+    let model = fresh(arguments.network.spec()?, Normalization::SIGNED, arguments.recipe.seed(&usual));
+    let mut session = Session::new(model, String::new(), &arguments.images, 0)?;
+    session.model.labels = Some(session.class_names());
+    train(&mut session, None, usual, &arguments.recipe)
+}

@@ -1,0 +1,42 @@
+//! Training: float networks, and networks quantized as any [`Policy`](crate::quant::Policy) says.
+//!
+//! Fake quantization rounds as the integers do, so that what is trained is what is shipped:
+//!
+//! - Weights are rounded to the grid of their output channel before every product; gradients pass straight through
+//!   where nothing was clamped. Scales are learned (LSQ, arXiv 1902.08153) or follow the extremes of the weights.
+//! - Activations are clipped and rounded down after half a step was added, as the integer requantizer does. Clips are
+//!   learned (PACT, arXiv 1805.06085), with LSQ's share of the rounding error in their gradient.
+//! - Batch normalization stays between sums and rounding. In the last epochs its statistics stand still; slope and
+//!   offset are then those of the requantizer, and biases whole numbers of accumulator steps.
+//!
+//! A [`Plan`] lays the network out once; a [`Stepper`] takes optimization steps on a device; all numbers that change are
+//! one [`State`], the same on every device, so that a checkpoint moves between them.
+
+mod batch;
+mod cpu;
+mod error;
+mod fresh;
+mod images;
+mod plan;
+mod random;
+mod recipe;
+mod result;
+mod state;
+mod stepper;
+mod trainer;
+mod tune;
+
+pub use batch::{Augment, Batch};
+pub use cpu::CpuStepper;
+pub use error::TrainError;
+pub use fresh::fresh;
+pub use images::Images;
+pub use plan::{
+    AffinePlan, Geometry, ImagePlan, KernelPlan, Plan, TensorGrid, Unit, UnitOp, WeightGrid, WeightScales,
+};
+pub use recipe::{Augmentation, Distillation, Optimizer, Recipe, Schedule};
+pub use result::Trained;
+pub use state::State;
+pub use stepper::{Control, Metrics, Norm, Stepper};
+pub use trainer::{Checkpoint, Point, Progress, Report, Trainer};
+pub use tune::tune;

@@ -1,0 +1,72 @@
+//! The seam between the training loop and a device.
+
+use super::batch::Batch;
+use super::error::TrainError;
+use super::state::State;
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+
+/// Where the statistics of batch normalization come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Norm {
+    /// From the batch; they also enter the running statistics with this part.
+    Batch {
+        /// Part of the batch's statistics in the running statistics.
+        momentum: f32,
+    },
+    /// The running statistics, which stand still. Biases are integers then, as on the device.
+    Frozen,
+}
+
+/// What changes from step to step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Control {
+    /// Learning rate.
+    pub rate: f32,
+    /// Batch normalization.
+    pub norm: Norm,
+}
+
+/// Sums over the images of some steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Sum of the losses of all images.
+    pub loss: f64,
+    /// Images whose highest logit was that of their class.
+    pub correct: u64,
+    /// Images seen.
+    pub images: u64,
+}
+
+/// A network on a device, one optimization step at a time.
+///
+/// The semantics are those of the processor's implementation, [`CpuStepper`](super::CpuStepper); others are tested
+/// against it. Steps are put on their way without waiting; what is read back is read by futures.
+pub trait Stepper {
+    /// Forward, backward and optimizer for one batch.
+    ///
+    /// # Errors
+    /// If the batch does not fit the network or the device fails.
+    fn step(&mut self, batch: &Batch, control: Control) -> Result<(), TrainError>;
+
+    /// Forward only, with the statistics of the batch, which enter the running statistics with `momentum`.
+    ///
+    /// # Errors
+    /// As [`Stepper::step`].
+    fn observe(&mut self, batch: &Batch, momentum: f32) -> Result<(), TrainError>;
+
+    /// Sums over the steps since the last call.
+    fn metrics(&mut self) -> impl Future<Output = Result<Metrics, TrainError>>;
+
+    /// Logits `[n, classes]` with the running statistics.
+    fn logits(&mut self, batch: &Batch) -> impl Future<Output = Result<Vec<f32>, TrainError>>;
+
+    /// All numbers that training changes.
+    fn state(&mut self) -> impl Future<Output = Result<State, TrainError>>;
+
+    /// Goes on from other numbers.
+    ///
+    /// # Errors
+    /// If they are of another network or the device fails.
+    fn load(&mut self, state: &State) -> Result<(), TrainError>;
+}
