@@ -1,32 +1,12 @@
 // The package that the page hands over is the one that the command line writes, byte for byte.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { openApp } from "./support/app.mjs";
+import { IMAGES, WEIGHTS, bitsmith, folder } from "./support/command.mjs";
 
-const DEMO = fileURLToPath(new URL("../../www/demo/", import.meta.url));
-const WEIGHTS = join(DEMO, "mobilenet-v1-0.25-32.safetensors");
-const IMAGES = join(DEMO, "fashion-mnist.tgz");
 const MEASURED = { timeout: 300_000 };
-
-/** Runs the command line; `make test-browser` has built it. */
-async function bitsmith(...words) {
-  const program = join(process.env.CARGO_TARGET_DIR, "debug", "bitsmith");
-  const { stdout } = await promisify(execFile)(program, [...words, "--json"]);
-  return JSON.parse(stdout);
-}
-
-/** A folder for files, gone with the test. */
-async function folder(t) {
-  const path = await mkdtemp(join(tmpdir(), "bitsmith-"));
-  t.after(() => rm(path, { recursive: true }));
-  return path;
-}
 
 test("page and command line make the same package", async (t) => {
   const { page, problems } = await openApp(t);
