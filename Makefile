@@ -26,7 +26,7 @@ PORT ?= 8080
 START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
-.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c bench bench-c docs clean
+.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c bench bench-c accuracy docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,17 @@ bench: ## benchmarks
 bench-c: ## what the C runtime takes on emulated boards, beside other libraries
 	@.ci/tools rust c
 	$(STEP) "C benchmarks" cargo bench --bench kernels
+
+DATA ?= ../shared/data
+NETWORKS := mobilenet_v1_0.25_128 mobilenet_v1_0.5_128 mobilenet_v2_0.35_128 mnasnet_0.5_128
+GRID := 8/8,8/4,8/2,4/8,4/4,4/2,2/8,2/4,2/2
+
+accuracy: ## the table of docs/accuracy.md, from the networks and images in DATA
+	@.ci/tools rust
+	@cargo build --release --quiet
+	@for network in $(NETWORKS); do "$(CARGO_TARGET_DIR)/release/bitsmith" eval \
+	  --weights $(DATA)/weights/imagenette10_$$network.safetensors --bits $(GRID) \
+	  --images $(DATA)/images/imagenette-train-160.tar --images $(DATA)/images/imagenette-val-224.tar; done
 
 docs: ## the crate's documentation
 	@.ci/tools rust

@@ -51,7 +51,7 @@ impl Default for Settings {
         Self {
             granularity: Granularity::PerChannel,
             weights: WeightRange::Mse,
-            activations: RangeMethod::Mse,
+            activations: RangeMethod::Robust,
             reestimate: true,
         }
     }

@@ -1,6 +1,7 @@
 //! `bitsmith` on the command line: the same flow as in the browser, without a screen.
 
 mod arguments;
+mod calibration;
 mod eval;
 #[cfg(feature = "train")]
 mod finetune;
@@ -16,6 +17,7 @@ mod training;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// Something the user asked for is wrong or impossible.
@@ -43,12 +45,16 @@ pub fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    if arguments.json {
-        println!("{:#}", report.json);
-    } else {
-        print!("{}", report.text);
+    let text = if arguments.json { format!("{:#}\n", report.json) } else { report.text };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough, like `head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: standard output: {error}");
+            ExitCode::from(FAILED)
+        }
     }
-    ExitCode::SUCCESS
 }
 
 /// What a command found out, for people and for programs.

@@ -2,7 +2,7 @@
 
 use bitsmith::data::{Archive, Files};
 use serde_json::{Value, json};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bitsmith"))
@@ -177,6 +177,33 @@ fn search_runs_every_budget_and_goes_on_where_it_was() {
     assert_eq!(found(&again), found(&json(&arguments)));
 }
 
+/// As with `bitsmith inspect NET | head -1`.
+#[test]
+fn nobody_need_read_to_the_end() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_bitsmith"));
+    let program = program.args(["inspect", "mobilenet-v1-1.0-224", "--json"]);
+    let mut program =
+        program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    drop(program.stdout.take());
+    let output = program.wait_with_output().expect("the program ends");
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn ways_to_clip_differ() {
+    let correct = |method: &str| {
+        let arguments =
+            ["eval", "--bits", "4/4", "--limit", "300", "--no-float", "--clip-activations", method];
+        json(&[&arguments[..], &DEMO].concat())["correct"].as_u64().expect("a count")
+    };
+    let [robust, minmax] = ["robust", "minmax"].map(correct);
+    assert!(robust > minmax, "{robust} {minmax}");
+}
+
 #[test]
 fn wrong_arguments_are_explained() {
     struct Case {
@@ -210,6 +237,16 @@ fn wrong_arguments_are_explained() {
             arguments: &["policy", "mnasnet-1.0-224", "--flash", "2x", "--ram", "1"],
             code: 2,
             says: "unit 'x' in '2x'",
+        },
+        Case {
+            arguments: &["eval", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--clip-activations", "percentile=30"],
+            code: 2,
+            says: "\"30\" is no percentage from 50 to 100",
+        },
+        Case {
+            arguments: &["eval", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--clip-activations", "tightly"],
+            code: 2,
+            says: "expected robust, mse, minmax or percentile=P",
         },
         Case {
             arguments: &["search", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--flash", "50KiB", "--ram", "8KiB"],

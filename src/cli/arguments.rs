@@ -1,5 +1,6 @@
 //! The command line's words.
 
+use super::calibration::CalibrationArguments;
 use crate::flow::Artefact;
 use crate::link::Link;
 use crate::memory::{Bytes, MemoryModel};
@@ -165,9 +166,8 @@ pub struct Search {
     /// Score with at most this many reward images.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Calibrate with at most this many images.
-    #[arg(long, value_name = "N", default_value_t = crate::flow::CALIBRATION)]
-    pub calibration: usize,
+    #[command(flatten)]
+    pub calibration: CalibrationArguments,
     /// Memory for what policies have in common.
     #[arg(long, value_name = "BYTES", default_value = "256MiB")]
     pub cache: Bytes,
@@ -244,9 +244,8 @@ pub struct Eval {
     /// Measure at most this many images.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Calibrate with at most this many images.
-    #[arg(long, value_name = "N", default_value_t = crate::flow::CALIBRATION)]
-    pub calibration: usize,
+    #[command(flatten)]
+    pub calibration: CalibrationArguments,
     /// Leave out the float network's accuracy.
     #[arg(long)]
     pub no_float: bool,

@@ -2,6 +2,7 @@
 
 use super::Report;
 use super::arguments::BitsArgument;
+use super::calibration::CalibrationArguments;
 use super::eval::policy_of;
 use super::session::Session;
 use super::training::{RecipeArguments, train};
@@ -38,9 +39,8 @@ pub struct Finetune {
     /// Train in real numbers.
     #[arg(long)]
     pub float: bool,
-    /// Calibrate with at most this many images.
-    #[arg(long, value_name = "N", default_value_t = crate::flow::CALIBRATION)]
-    pub calibration: usize,
+    #[command(flatten)]
+    pub calibration: CalibrationArguments,
     #[command(flatten)]
     pub recipe: RecipeArguments,
 }
@@ -48,7 +48,8 @@ pub struct Finetune {
 /// Trains a network from its weights.
 pub fn run(arguments: &Finetune) -> anyhow::Result<Report> {
     let network = arguments.network.or(arguments.link.as_ref().map(|link| link.spec));
-    let mut session = Session::open(&arguments.weights, network, &arguments.images, arguments.calibration)?;
+    let mut session =
+        Session::open(&arguments.weights, network, &arguments.images, arguments.calibration.images)?;
     let initial = initial_grids(arguments, &mut session)?;
     let usual = Recipe::finetune();
     // A float network has nobody to learn from.
@@ -62,7 +63,7 @@ fn initial_grids(arguments: &Finetune, session: &mut Session) -> anyhow::Result<
         return Ok(None);
     }
     let (images, _) = session.calibration_images()?;
-    let calibration = session.calibrate(&images)?;
+    let calibration = session.calibrate(&images, arguments.calibration.settings())?;
     let graph = &session.model.graph;
     let policy = match &arguments.link {
         Some(link) => {

@@ -47,15 +47,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         (0.0..=1.0).contains(&arguments.restart) && arguments.updates >= 0.0 && arguments.hidden > 0,
         "--restart must be from 0 to 1, --updates not negative, --hidden at least 1"
     );
-    let mut session =
-        Session::open(&arguments.weights, arguments.network, &arguments.images, arguments.calibration)?;
+    let mut session = Session::open(
+        &arguments.weights,
+        arguments.network,
+        &arguments.images,
+        arguments.calibration.images,
+    )?;
     let settings = settings(arguments, &session.model.graph)?;
     // Impossible budgets are named before anything takes time.
     for settings in &settings {
         settings.problem(&session.model.graph)?;
     }
     let (calibrating, _) = session.calibration_images()?;
-    let calibration = Arc::new(session.calibrate(&calibrating)?);
+    let calibration = Arc::new(session.calibrate(&calibrating, arguments.calibration.settings())?);
     let reward = session.reward_images(arguments.limit)?;
     ensure!(!reward.is_empty(), "no reward image could be read");
     let test = if arguments.no_test { Vec::new() } else { session.test_images()? };

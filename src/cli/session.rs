@@ -150,9 +150,9 @@ impl Session {
     }
 
     /// Runs the float network over the calibration images.
-    pub fn calibrate(&self, images: &[Vec<u8>]) -> anyhow::Result<Calibration> {
+    pub fn calibrate(&self, images: &[Vec<u8>], settings: Settings) -> anyhow::Result<Calibration> {
         let bar = progress("calibrating", images.len());
-        let mut observer = Observer::new(&self.model, Settings::default())?;
+        let mut observer = Observer::new(&self.model, settings)?;
         for batch in images.chunks(8) {
             observer.add(batch)?;
             bar.inc(batch.len() as u64);

@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 /// Networks and the SHA-256 of their integers in hexadecimal. A change of these changes every result that anybody
 /// has shared.
 pub const DIGESTS: [(&str, &str); 3] = [
-    ("mobilenet-v1-0.25-32", "9c1e3c284a66e77ec04cc1fc7c803e7a4584acacb579dba5ad39c847704a94eb"),
-    ("mobilenet-v2-0.35-32", "eed106afc2be5b9a89f4ff1d5b477b57496404b0a7164c3fcc336640c3d980c4"),
-    ("mnasnet-0.35-32", "32f973e59b94c68041e7ed850ef3395d7a614f24e11dec0780cb7f5f9e9725ef"),
+    ("mobilenet-v1-0.25-32", "343cef14d817d2c9da7c5c424f3fdc1730598793bd1251ef1e403364bd363b47"),
+    ("mobilenet-v2-0.35-32", "76a086535d783e0cf38883d104086e7c9ab7ba46b55027a22d4bbc10ddb9cb2c"),
+    ("mnasnet-0.35-32", "c09358d58cd04cf0c1cf3bf5a410b7d846248825db208e90253472e2ffdfcf74"),
 ];
 
 /// A network of the zoo with made-up weights.

@@ -1,0 +1,61 @@
+//! How the command line calibrates and quantizes.
+
+use crate::calibrate::Settings;
+use crate::quant::{Granularity, RangeMethod, WeightRange};
+use clap::{Args, ValueEnum};
+
+/// Calibration images, and what is made of them.
+#[derive(Args)]
+pub struct CalibrationArguments {
+    /// Calibrate with at most this many images.
+    #[arg(id = "calibration", long, value_name = "N", default_value_t = crate::flow::CALIBRATION)]
+    pub images: usize,
+    /// Where activations are clipped: robust, mse, minmax, or percentile=P, which keeps P percent of the values.
+    #[arg(long, value_name = "METHOD", default_value = "robust", value_parser = range_method)]
+    clip_activations: RangeMethod,
+    /// Where weights are clipped.
+    #[arg(long, default_value = "mse")]
+    clip_weights: WeightRangeName,
+    /// Give all output channels of a layer the same weight scale.
+    #[arg(long)]
+    per_layer: bool,
+}
+
+impl CalibrationArguments {
+    /// As the quantizer takes them.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            granularity: if self.per_layer { Granularity::PerLayer } else { Granularity::PerChannel },
+            weights: match self.clip_weights {
+                WeightRangeName::Minmax => WeightRange::MinMax,
+                WeightRangeName::Mse => WeightRange::Mse,
+            },
+            activations: self.clip_activations,
+            ..Settings::default()
+        }
+    }
+}
+
+/// Names of the ways to clip weights.
+#[derive(Clone, Copy, ValueEnum)]
+enum WeightRangeName {
+    /// Not at all.
+    Minmax,
+    /// Where the squared error is smallest.
+    Mse,
+}
+
+fn range_method(text: &str) -> Result<RangeMethod, String> {
+    if let Some(percent) = text.strip_prefix("percentile=") {
+        return match percent.parse() {
+            Ok(percent) if (50.0..=100.0).contains(&percent) => Ok(RangeMethod::Percentile(percent)),
+            _ => Err(format!("{percent:?} is no percentage from 50 to 100, e.g. percentile=99.9")),
+        };
+    }
+    match text {
+        "robust" => Ok(RangeMethod::Robust),
+        "mse" => Ok(RangeMethod::Mse),
+        "minmax" => Ok(RangeMethod::MinMax),
+        _ => Err("expected robust, mse, minmax or percentile=P".into()),
+    }
+}
