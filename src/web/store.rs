@@ -4,6 +4,7 @@
 //! leaves the other file as it was.
 
 use super::wire::describe;
+use gloo::timers::future::TimeoutFuture;
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -21,6 +22,9 @@ pub struct Store {
 
 /// Number and checksum before the value, in bytes.
 const HEADER: usize = 12;
+/// How often a file that is in use is tried again, and after how many milliseconds each time.
+const TRIES: u32 = 50;
+const AGAIN: u32 = 100;
 
 impl Store {
     /// The place of a name; only in workers.
@@ -73,8 +77,22 @@ impl Store {
     }
 }
 
+/// Opens a file for this worker alone. Another tab may be reading or writing it, or the worker of the page before a
+/// reload may hold it a little longer.
 async fn access(file: &FileSystemFileHandle) -> Result<FileSystemSyncAccessHandle, JsValue> {
-    JsFuture::from(file.create_sync_access_handle()).await?.dyn_into()
+    let mut opened = JsFuture::from(file.create_sync_access_handle()).await;
+    for _ in 0..TRIES {
+        if !opened.as_ref().is_err_and(is_in_use) {
+            break;
+        }
+        TimeoutFuture::new(AGAIN).await;
+        opened = JsFuture::from(file.create_sync_access_handle()).await;
+    }
+    opened?.dyn_into()
+}
+
+fn is_in_use(error: &JsValue) -> bool {
+    error.dyn_ref::<js_sys::Error>().is_some_and(|error| error.name() == "NoModificationAllowedError")
 }
 
 async fn read(file: &FileSystemFileHandle) -> Result<Vec<u8>, JsValue> {

@@ -36,6 +36,24 @@ async function scored(page) {
   return Number(number.replace(",", ""));
 }
 
+/** Waits until more policies than that were scored. */
+const scoredMoreThan = (page, number) =>
+  page.waitForFunction((number) => {
+    const facts = document.querySelector("#search .course .facts")?.textContent;
+    const [, now] = /([\d,]+) polic/.exec(facts) ?? [, "0"];
+    return Number(now.replace(",", "")) > number;
+  }, number, LOADED);
+
+/** Loads the page again; resolves to the offer to go on, and the episodes that it says are done. */
+async function reload(page) {
+  await page.reload();
+  const notice = page.locator("#search .notice");
+  await notice.waitFor(LOADED);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  const [, done] = /([\d,]+) episodes? done/.exec(await notice.textContent());
+  return { go_on: notice.getByRole("button", { name: "Continue it" }), done: Number(done.replace(",", "")) };
+}
+
 test("a search of 100 episodes on the demo ends within two minutes and the page never freezes", async (t) => {
   const tick = ["rule: largest tensors first", "agent"];
   const { page, address, requests, problems } = await openSearch(t, { episodes: 100, tick, limit: "all", traced: true });
@@ -87,10 +105,7 @@ test("a search is held, goes on, is stopped, and keeps its best", async (t) => {
   await page.waitForTimeout(500);
   assert.equal(await scored(page), held);
   await page.getByRole("button", { name: "Resume" }).click();
-  await page.waitForFunction((held) => {
-    const [, number] = /([\d,]+) polic/.exec(document.querySelector("#search .course .facts").textContent);
-    return Number(number.replace(",", "")) > held + 3;
-  }, held);
+  await scoredMoreThan(page, held + 3);
   const measure = page.getByRole("button", { name: "Measure", exact: true });
   assert.equal(await measure.getAttribute("title"), "A search is running: stop it first.");
   assert.deepEqual(await violations(page), []);
@@ -100,6 +115,43 @@ test("a search is held, goes on, is stopped, and keeps its best", async (t) => {
   assert.ok(await start(page).isEnabled());
   assert.deepEqual(await violations(page), []);
   assert.deepEqual(problems, []);
+});
+
+test("a search that was left is found again after a reload, from its first moment on, and goes on", async (t) => {
+  const { page } = await openSearch(t, { episodes: 2000, tick: ["best of random policies"] });
+  await start(page).click();
+  await phase(page, "Running").waitFor(LOADED);
+  let { go_on, done } = await reload(page);
+  await go_on.click();
+  await scoredMoreThan(page, done + 3);
+
+  // Held, it is stored to its last episode.
+  await page.getByRole("button", { name: "Pause" }).click();
+  await phase(page, "Paused").waitFor(LOADED);
+  const held = await scored(page);
+  ({ go_on, done } = await reload(page));
+  assert.equal(done, held);
+  await go_on.click();
+  await scoredMoreThan(page, held);
+
+  // Left twice without going on, it is still there.
+  await page.getByRole("button", { name: "Pause" }).click();
+  await phase(page, "Paused").waitFor(LOADED);
+  const last = await scored(page);
+  await reload(page);
+  assert.equal((await reload(page)).done, last);
+});
+
+test("a search that ended by itself leaves nothing to go on with", async (t) => {
+  const { page } = await openSearch(t, { episodes: 2, tick: ["best of random policies"] });
+  await start(page).click();
+  await phase(page, "Done").waitFor(SEARCHED);
+  await page.reload();
+  await page.locator("#images .loaded").waitFor(LOADED);
+  // The worker answers in order: by the time it has measured, it has looked for a stored search.
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await page.locator("#result .accuracies b").first().waitFor(LOADED);
+  assert.equal(await page.locator("#search .notice").count(), 0);
 });
 
 test("pinned tensors keep their widths, and what cannot be searched says why", async (t) => {

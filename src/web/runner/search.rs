@@ -21,9 +21,6 @@ use web_time::Instant;
 const STORE: &str = "search";
 /// Milliseconds between two looks at whether a search that is held goes on.
 const LOOK: u32 = 50;
-/// How often a store that is in use is tried again, and after how many milliseconds each time.
-const TRIES: u32 = 20;
-const AGAIN: u32 = 250;
 /// Seconds between two stored states.
 const PERIOD: f64 = 5.0;
 /// Memory for what policies have in common, in bytes, over all workers.
@@ -54,16 +51,7 @@ impl Runner {
     pub(super) async fn find_search(&mut self) -> Result<(), End> {
         // Without a file system there is nothing to find.
         let Ok(mut store) = Store::open(&self.scope, STORE).await else { return Ok(()) };
-        // The worker of the page before a reload can hold the store a little longer.
-        let mut read = store.read().await;
-        for _ in 0..TRIES {
-            if read.is_ok() {
-                break;
-            }
-            TimeoutFuture::new(AGAIN).await;
-            read = store.read().await;
-        }
-        if let Ok(Some(bytes)) = read
+        if let Ok(Some(bytes)) = store.read().await
             && let Ok(stored) = postcard::from_bytes::<Stored>(&bytes)
         {
             self.report(&Event::SearchFound(Box::new(stored.found)));
@@ -146,6 +134,8 @@ impl Runner {
             // For the number of the newest value.
             let _ = store.read().await;
         }
+        // From its first moment on: what the page shows as running is there after a reload.
+        self.save(&mut store, &request, &search).await?;
         self.signals.pause.set(false);
         let float = Tally::from(search.float());
         let episodes = search.log().episodes().to_vec();
