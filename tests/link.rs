@@ -59,8 +59,10 @@ fn golden_links_say_what_they_have_always_said() {
 fn every_network_of_the_zoo_has_a_short_link() {
     let mut longest = 0;
     for family in Family::ALL {
-        for &width in family.named_widths() {
-            let spec = Spec::new(family, Width(width), 320).and_then(|spec| spec.with_classes(10_000));
+        let widths = family.named_widths().iter();
+        for (&width, side) in widths.flat_map(|width| Spec::SIDES.step_by(32).map(move |side| (width, side)))
+        {
+            let spec = Spec::new(family, Width(width), side).and_then(|spec| spec.with_classes(10_000));
             let spec = spec.expect("in range");
             let policy = Policy::uniform(&spec.build(), Bits::B8, Bits::B8);
             let budget = Budget { flash: u32::MAX as usize, ram: u32::MAX as usize };

@@ -81,7 +81,8 @@ pub enum DataError {
     },
     /// A listing without a single image in a class folder.
     #[error(
-        "expected images (jpg, jpeg, png) in one folder per class, such as val/cat/1.jpg, found {files} files, of which {images} are images and none is in a class folder"
+        "expected images (jpg, jpeg, png) in one folder per class, such as val/cat/1.jpg, found none (images elsewhere: {images}, other files: {}); put the images of each class into a folder, and choose the folder around these or pack it as zip or tar.gz",
+        .files - .images
     )]
     NoImages {
         /// Files in the listing.

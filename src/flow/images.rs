@@ -46,8 +46,8 @@ impl Listing {
     /// # Errors
     /// If there are too few images in class folders.
     pub fn new(source: String, files: &[FileInfo], calibration: usize) -> Result<Self, DataError> {
-        let dataset = Dataset::from_files(files)?;
-        let splits = Splits::new(&dataset, calibration, SEED)?;
+        let dataset = Dataset::from_files(files).map_err(|error| error.in_file(&source))?;
+        let splits = Splits::new(&dataset, calibration, SEED).map_err(|error| error.in_file(&source))?;
         let items = |indices: &[usize]| {
             let images = indices.iter().filter_map(|&index| dataset.images.get(index));
             images.map(|i| Item { file: i.file, path: i.path.clone(), class: i.class }).collect()

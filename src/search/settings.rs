@@ -70,6 +70,26 @@ impl Allocator {
         }
     }
 
+    /// How it chooses, in a sentence for screens.
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::Uniform => {
+                "The widest policy that fits with one width for all weights and one for all outputs."
+            }
+            Self::Rule => "Narrows the largest tensors until the budgets hold. Needs no images.",
+            Self::NotchDown => "Narrows the last layers first until the budgets hold. Needs no images.",
+            Self::Random => "Tries policies at random and keeps the best.",
+            Self::Greedy => {
+                "Measures what each tensor costs when it is narrowed, then narrows what costs least for each byte."
+            }
+            Self::Exact => "Measures the same, then solves for the least sum of costs.",
+            Self::Evolution => "Changes widths of the best among recent policies, again and again.",
+            Self::Agent => {
+                "Learns by trial which widths pay (deep deterministic policy gradient), layer by layer."
+            }
+        }
+    }
+
     /// Whether it scores more than one policy.
     pub const fn measures(self) -> bool {
         !matches!(self, Self::Uniform | Self::Rule | Self::NotchDown)

@@ -61,6 +61,11 @@ pub fn App() -> Html {
                 move |_| help::open(&dialog)
             } />
             <div class="sections">
+                <p class="lead">
+                    { "Bitsmith fits a trained image classifier into a microcontroller: it gives the weights and the output of \
+                       every layer 2, 4 or 8 bits, measures the result in the integers that the chip will compute, and hands \
+                       it over as C code. Try it with the demo: press Measure, or start a search." }
+                </p>
                 if let Some(message) = &state.link_error {
                     <p class="error banner" role="alert">{ message }</p>
                 }

@@ -16,6 +16,7 @@ mod plot;
 mod progress;
 mod search_chart;
 mod skyline;
+mod text_field;
 
 pub use budget_bar::{BudgetBar, Part};
 pub use combobox::{Choice, Combobox};
@@ -29,3 +30,4 @@ pub use pattern::Patterns;
 pub use progress::Progress;
 pub use search_chart::search_chart;
 pub use skyline::BitsBars;
+pub use text_field::TextField;

@@ -66,6 +66,16 @@ pub fn count(number: usize, singular: &str, plural: &str) -> String {
     format!("{} {}", grouped(number as u64), if number == 1 { singular } else { plural })
 }
 
+/// A message as a sentence: with a full stop, and a capital letter unless it begins with a name.
+pub fn sentence(message: &str) -> String {
+    let message = message.trim();
+    let first = message.split([' ', ':', ',']).next().unwrap_or_default();
+    let is_word = first.chars().all(|c| c.is_ascii_lowercase());
+    let (head, rest) = message.split_at(usize::from(is_word && !message.is_empty()));
+    let stop = if message.ends_with(['.', '!', '?']) || message.is_empty() { "" } else { "." };
+    format!("{}{rest}{stop}", head.to_ascii_uppercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +102,18 @@ mod tests {
         assert_eq!(accuracy(tally), "91.3 % ± 1.7");
         assert_eq!(counts(tally), "913 of 1,000 images right");
         assert_eq!(accuracy(Tally::default()), "no image yet");
+    }
+    #[test]
+    fn messages_become_sentences() {
+        for (message, expected) in [
+            ("the file is empty", "The file is empty."),
+            ("cut.safetensors: the file is cut off", "cut.safetensors: the file is cut off."),
+            ("'x' is no number", "'x' is no number."),
+            ("Reload the page.", "Reload the page."),
+            ("é is foreign", "é is foreign."),
+            ("", ""),
+        ] {
+            assert_eq!(sentence(message), expected);
+        }
     }
 }

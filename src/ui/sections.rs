@@ -18,6 +18,7 @@ pub use share::ShareSection;
 
 use super::{
     browser::Picked,
+    format,
     state::{Action, Area},
 };
 use crate::{flow::Command, net::Spec};
@@ -59,7 +60,10 @@ impl Controls {
             }
             paths => self.act.emit(Action::Refused(
                 Area::Network,
-                format!("{} files: expected one file with weights ({WEIGHTS}).", paths.len()),
+                format!(
+                    "{} files: expected one file with weights ({WEIGHTS}); choose one of them.",
+                    paths.len()
+                ),
             )),
         }
     }
@@ -67,7 +71,8 @@ impl Controls {
     /// Opens an archive or a folder of images.
     pub fn open_images(&self, Picked { paths, files }: Picked) {
         if files.is_empty() {
-            let message = "No files: expected an archive, or a folder with one folder of images per class.";
+            let message =
+                "No files: expected an archive, or a folder with one folder of images per class; choose one.";
             self.act.emit(Action::Refused(Area::Images, message.into()));
         } else {
             self.ask.emit((Command::OpenImages { paths }, files));
@@ -101,7 +106,7 @@ fn failure(message: Option<&str>) -> Html {
     html! {
         <div role="alert">
             if let Some(message) = message {
-                <p class="error">{ message }</p>
+                <p class="error">{ format::sentence(message) }</p>
             }
         </div>
     }

@@ -14,7 +14,7 @@ pub use design::{Allocator, Design, Target, Version};
 pub use network::{Kind, Network};
 pub use rows::{Output, Row, Widths};
 pub use search::{Phase, Run, Search, Wish, pinned};
-pub use trial::{Trial, summary};
+pub use trial::{Trial, in_words};
 pub use work::{Running, Work};
 
 use crate::{

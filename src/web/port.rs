@@ -29,7 +29,10 @@ impl Port {
     /// A sentence for the user if the page names no worker or the browser starts none.
     pub fn spawn(on_event: Callback<(Event, Option<ArrayBuffer>)>) -> Result<Self, String> {
         let worker = start().map_err(|error| {
-            format!("The browser did not start the worker: {}. Reload the page.", wire::describe(&error))
+            format!(
+                "The browser did not start the part of the page that computes ({}). Reload the page.",
+                wire::describe(&error)
+            )
         })?;
         let waiting: Waiting = Rc::new(RefCell::new(Some(Vec::new())));
         let on_message = Closure::new({
@@ -39,7 +42,7 @@ impl Port {
                     post(&worker, &command, &files);
                 }
                 let (event, bulk) = wire::decode(&message.data()).unwrap_or_else(|| {
-                    let message = "The worker is of another version than the page. Reload the page.".into();
+                    let message = "Two parts of the page are of different versions. Reload the page.".into();
                     (Event::Crashed { message }, Array::new())
                 });
                 on_event.emit((event, bulk.get(0).dyn_into().ok()));
@@ -48,11 +51,11 @@ impl Port {
         worker.set_onmessage(Some(JsCast::unchecked_ref(on_message.as_ref())));
         let on_error = Closure::new(move |error: ErrorEvent| {
             let message = error.message();
-            let cause = if message.is_empty() { "its files did not load" } else { &message };
-            on_event.emit((
-                Event::Crashed { message: format!("The worker stopped: {cause}. Reload the page.") },
-                None,
-            ));
+            // Browsers put this in front of what code threw.
+            let message = message.trim_start_matches("Uncaught ").trim_end_matches('.');
+            let cause = if message.is_empty() { "its files did not load" } else { message };
+            let message = format!("The part of the page that computes stopped ({cause}). Reload the page.");
+            on_event.emit((Event::Crashed { message }, None));
         });
         worker.set_onerror(Some(JsCast::unchecked_ref(on_error.as_ref())));
         Ok(Self { worker, waiting, _on_message: on_message, _on_error: on_error })

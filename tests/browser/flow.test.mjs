@@ -20,7 +20,7 @@ const integer = (page) => page.locator(".accuracies > div", { hasText: "Integer 
 test("the demo is measured and downloaded in two clicks and within a minute", async (t) => {
   const begun = performance.now();
   const { page, address, requests, problems } = await openDemo(t);
-  await page.getByLabel("and the float network, once").uncheck();
+  await page.getByLabel("the network as it was trained").uncheck();
   await page.getByRole("button", { name: "Measure", exact: true }).click();
   await integer(page).getByText(/images right/).waitFor(MEASURED);
   assert.match(await integer(page).textContent(), /\d+\.\d % ± \d+\.\d/);
@@ -66,7 +66,7 @@ test("Stop keeps what was counted, and the float network is measured once", asyn
 
 test("results are told apart by policy, and a policy in the history can be shown again", async (t) => {
   const { page } = await openDemo(t);
-  await page.getByLabel("and the float network, once").uncheck();
+  await page.getByLabel("the network as it was trained").uncheck();
   const measure = async () => {
     await page.getByRole("button", { name: "Measure", exact: true }).click();
     await integer(page).getByText(/images right/).waitFor(MEASURED);

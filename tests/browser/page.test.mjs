@@ -158,6 +158,35 @@ test("widths are set by keys alone", async (t) => {
   assert.ok(await help.isHidden());
 });
 
+/** The element that has the focus: its id or text, the section it is in, and whether an outline shows it; in the page. */
+const focused = () => {
+  const element = document.activeElement;
+  // Inputs that lie invisible over their label show the focus on it.
+  const outlined = [element, element.nextElementSibling].filter(Boolean).map((e) => getComputedStyle(e));
+  return {
+    name: element.id || element.textContent.trim() || element.getAttribute("aria-label"),
+    section: element.closest("section")?.id ?? "",
+    shown: outlined.some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0),
+    end: element === document.body,
+  };
+};
+
+test("the Tab key goes through the whole page in the order of the work, and every stop shows the focus", async (t) => {
+  const { page } = await openApp(t);
+  await page.locator("#images .loaded").waitFor();
+  const stops = [];
+  for (let i = 0; i < 500; i++) {
+    await page.keyboard.press("Tab");
+    const stop = await page.evaluate(focused);
+    if (stop.end) break;
+    stops.push(stop);
+  }
+  assert.ok(stops.length > 100 && stops.length < 500, `${stops.length} stops`);
+  assert.deepEqual(stops.filter((stop) => !stop.shown), []);
+  const sections = stops.map((stop) => stop.section).filter((section, i, all) => section && section !== all[i - 1]);
+  assert.deepEqual(sections, await page.locator("section").evaluateAll((all) => all.map((section) => section.id)));
+});
+
 test("what is disabled says why", async (t) => {
   const { page } = await openApp(t);
   for (const name of ["Measure", "Download package"]) {
@@ -190,7 +219,7 @@ for (const colorScheme of THEMES) {
     await page.getByLabel("RAM budget").fill("1KiB");
     await page.getByLabel("RAM budget").press("Enter");
     assert.deepEqual(await violations(page), []);
-    await page.getByRole("button", { name: "Help and keyboard shortcuts" }).click();
+    await page.getByRole("button", { name: "Help, words and keyboard shortcuts" }).click();
     assert.deepEqual(await violations(page), []);
   });
 }

@@ -35,7 +35,7 @@ test("a dropped tgz of photos is measured and the package downloaded, and the pa
   // Anywhere on the page: the ending says what it is.
   await drop(page, "footer", await file(t, "photos.tgz", tgz(files)));
   await page.locator("#images .loaded", { hasText: "photos.tgz" }).waitFor(LOADED);
-  assert.match(await page.locator("#images .loaded").textContent(), /240 in 10 classes\.60 to calibrate with, 180 to measure on/);
+  assert.match(await page.locator("#images .loaded").textContent(), /240 images in 10 classes\.60 to calibrate with, 180 to measure on/);
 
   await page.getByRole("button", { name: "All weights 8 bits, all activations 8 bits" }).click();
   await page.getByRole("button", { name: "Measure", exact: true }).click();

@@ -47,8 +47,8 @@ pub fn Header(props: &HeaderProps) -> Html {
             <nav aria-label="Sections"><ul>{ for links }</ul></nav>
             <Verdict design={props.design.clone()} trial={props.trial.clone()} />
             <ThemeSelect />
-            <button type="button" class="help" onclick={props.on_help.clone()} aria-label="Help and keyboard shortcuts"
-                title="Help and keyboard shortcuts">{ "?" }</button>
+            <button type="button" class="help" onclick={props.on_help.clone()} aria-label="Help, words and keyboard shortcuts"
+                title="Help, words and keyboard shortcuts">{ "?" }</button>
         </header>
     }
 }

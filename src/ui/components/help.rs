@@ -1,4 +1,4 @@
-//! The help window: what the page does, and its keys.
+//! The help window: what the page does, its words and its keys.
 
 use crate::ui::browser;
 use web_sys::{HtmlDialogElement, HtmlInputElement};
@@ -22,6 +22,32 @@ const LOCAL: [(&str, &str); 6] = [
     ("↑ ↓", "On a width in the table: same column of the row above, below"),
     ("← → Home End", "On the charts: move the cursor; Enter goes to the layer's row"),
     ("Esc", "Close a list or this help"),
+];
+
+/// Words that the page uses, explained.
+const WORDS: [(&str, &str); 13] = [
+    ("Tensor", "The weights of one layer, or the output of one layer. Each has one width."),
+    ("Width, bits", "With b bits a number is one of 2 to the power of b steps: 256, 16 or 4."),
+    ("Policy", "The widths of all tensors. W/A means weights/outputs; outputs are also called activations."),
+    ("FLASH, RAM", "Memory for what never changes (weights, code), and for what does (outputs of layers)."),
+    ("Arena", "The one block of RAM in which all outputs lie, each for as long as it is needed."),
+    ("MACs", "Multiplications with addition that one image takes."),
+    ("Padding", "Which border is added to images and outputs; PyTorch and TensorFlow differ."),
+    (
+        "Calibrate",
+        "To run some images through the network in real numbers, to see how large its outputs get.",
+    ),
+    ("Top-1", "Share of the images for which the class that the network rates highest is the right one."),
+    ("Episode", "One policy that a search tries."),
+    (
+        "Reward images",
+        "Images that a search measures policies on. Test images are kept apart from them until the end.",
+    ),
+    ("Seed", "Where random numbers begin: the same seed gives the same search."),
+    (
+        "Golden vectors",
+        "Images in the package with the exact numbers that the firmware must compute for them.",
+    ),
 ];
 
 /// Key under which it is kept whether single keys are shortcuts.
@@ -72,6 +98,8 @@ pub fn Help(props: &HelpProps) -> Html {
                   integer network on images, and download it as C code with packed weights. Everything runs on this \
                   machine; nothing is uploaded. The link holds the network, \
                   the budgets and the policy: copy it to share them." }</p>
+            <h3>{ "Words" }</h3>
+            <dl>{ for WORDS.map(|(word, what)| html! { <><dt>{ word }</dt><dd>{ what }</dd></> }) }</dl>
             <h3>{ "Keys" }</h3>
             <dl>{ keys(&ANYWHERE) }</dl>
             <label><input type="checkbox" checked={*on} {onchange} />{ " Single keys are shortcuts" }</label>

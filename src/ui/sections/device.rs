@@ -2,14 +2,13 @@
 
 use super::{Controls, Section};
 use crate::{
-    memory::{Budget, Bytes, Mcu, Memory, MemoryModel, catalogue::MCUS},
+    memory::{Budget, Bytes, BytesError, Mcu, Memory, MemoryModel, catalogue::MCUS},
     ui::{
-        components::{Choice, Combobox},
+        components::{Choice, Combobox, TextField},
         state::{Action, Design, Target},
     },
 };
 use std::rc::Rc;
-use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -84,45 +83,23 @@ struct BudgetFieldProps {
 fn BudgetField(props: &BudgetFieldProps) -> Html {
     let BudgetFieldProps { memory, target, act } = props;
     let (memory, target) = (*memory, *target);
-    let error = use_state(|| None::<String>);
     let (id, bytes) = match memory {
         Memory::Flash => ("flash-budget", target.budget.flash),
         Memory::Ram => ("ram-budget", target.budget.ram),
     };
-    use_effect_with(bytes, {
-        let error = error.clone();
-        move |_| error.set(None)
-    });
-    let onchange = {
-        let (act, error) = (act.clone(), error.clone());
-        move |event: Event| {
-            let Some(input) = event.target_dyn_into::<HtmlInputElement>() else { return };
-            match input.value().parse::<Bytes>() {
-                Ok(Bytes(bytes)) => {
-                    error.set(None);
-                    let budget = match memory {
-                        Memory::Flash => Budget { flash: bytes, ..target.budget },
-                        Memory::Ram => Budget { ram: bytes, ..target.budget },
-                    };
-                    // Two spellings of the same size: show the one spelling.
-                    input.set_value(&text(bytes));
-                    act.emit(Action::SelectTarget(Target { device: None, budget, ..target }));
-                }
-                Err(problem) => error.set(Some(problem.to_string())),
-            }
+    let take = {
+        let act = act.clone();
+        move |text: String| {
+            let Bytes(bytes) = text.parse().map_err(|error: BytesError| error.to_string())?;
+            let budget = match memory {
+                Memory::Flash => Budget { flash: bytes, ..target.budget },
+                Memory::Ram => Budget { ram: bytes, ..target.budget },
+            };
+            act.emit(Action::SelectTarget(Target { device: None, budget, ..target }));
+            Ok(())
         }
     };
-    let described = format!("{id}-error");
-    html! {
-        <div>
-            <label for={id}>{ format!("{memory} budget") }</label>
-            <input {id} type="text" size="10" autocomplete="off" spellcheck="false" value={text(bytes)} {onchange}
-                aria-invalid={error.is_some().to_string()} aria-describedby={described.clone()} />
-            <div id={described} role="alert">
-                if let Some(message) = &*error { <p class="error">{ message }</p> }
-            </div>
-        </div>
-    }
+    html! { <TextField {id} label={format!("{memory} budget")} value={text(bytes)} {take} /> }
 }
 
 /// A budget so that nothing is rounded away: with a unit if that is exact, else in bytes.

@@ -58,12 +58,13 @@ fn Summary(props: &SummaryProps) -> Html {
     let all: usize = images.classes.iter().map(|class| class.images).sum();
     html! {
         <div class="loaded">
-            <p>{ "Images: " }<b>{ &images.source }</b>{ format!(", {} in {}.", grouped(all),
+            <p>{ "Images: " }<b>{ &images.source }</b>{ format!(", {} in {}.", format::count(all, "image", "images"),
                 format::count(images.classes.len(), "class", "classes")) }</p>
             <p>{ format!("{} to calibrate with, {} to measure on; no image is in both.",
                 grouped(images.calibration), grouped(images.evaluation)) }</p>
             if images.classes.len() != usize::from(*classes) {
-                <p class="warning">{ format!("The images have {}, the network has {}.",
+                <p class="warning">{ format!("The images have {}, the network has {}: unless their names match, open images with the \
+                    network's classes.",
                     format::count(images.classes.len(), "class", "classes"), grouped(usize::from(*classes))) }</p>
             }
             <details>

@@ -5,7 +5,7 @@ use crate::{
     flow::Command,
     net::{Family, Padding, Spec, Width},
     ui::{
-        components::{DropZone, Progress},
+        components::{DropZone, Progress, TextField},
         format,
         state::{Action, Area, DEMOS, Network, Work},
     },
@@ -52,7 +52,7 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
             <DropZone id="weights" what="a .safetensors file" accept={WEIGHTS} file_title="Choose weights" {on_files} />
             <label class="check">
                 <input type="checkbox" checked={*forced} onchange={on_force} />
-                { " Read it as the network chosen above" }
+                { " Read the file as the network chosen above, whatever it says itself" }
             </label>
             <Loaded {spec} work={work.clone()} act={controls.act.clone()} />
             if let Some(running) = work.running(Area::Network) {
@@ -91,7 +91,7 @@ fn Loaded(props: &LoadedProps) -> Html {
                 <span class="hash" title={format!("SHA-256 {}", loaded.sha256)}>
                     { format!("SHA-256 {}…", loaded.sha256.chars().take(8).collect::<String>()) }</span></p>
             if shown != props.spec {
-                <p class="warning">{ "They are not of the network chosen above. " }
+                <p class="warning">{ "The network chosen above is another one: only its memory can be told. " }
                     <button type="button" onclick={props.act.reform(move |_| Action::SelectNetwork(shown))}>
                         { format!("Show {shown}") }</button></p>
             }
@@ -110,7 +110,6 @@ struct SpecFieldsProps {
 fn SpecFields(props: &SpecFieldsProps) -> Html {
     let SpecFieldsProps { spec, act } = props;
     let spec = *spec;
-    let classes_error = use_state(|| None::<String>);
 
     let families = Family::ALL.map(|family| (family.title().to_owned(), family == spec.family));
     let on_family = choice(act, move |i| {
@@ -137,22 +136,15 @@ fn SpecFields(props: &SpecFieldsProps) -> Html {
     let padding_options = paddings.map(|(padding, title)| (title.to_owned(), padding == spec.padding));
     let on_padding = choice(act, move |i| spec.with_padding(paddings[i].0));
 
-    let on_classes = {
-        let (act, classes_error) = (act.clone(), classes_error.clone());
-        move |event: Event| {
-            let Some(input) = event.target_dyn_into::<HtmlInputElement>() else { return };
-            let text = input.value();
-            let number = text
-                .trim()
-                .parse()
-                .map_err(|_| format!("'{text}' is no number of classes: expected 2 to 10,000"));
-            match number.and_then(|n| spec.with_classes(n).map_err(|e| e.to_string())) {
-                Ok(spec) => {
-                    classes_error.set(None);
-                    act.emit(Action::SelectNetwork(spec));
-                }
-                Err(message) => classes_error.set(Some(message)),
-            }
+    let take_classes = {
+        let act = act.clone();
+        move |text: String| {
+            let number = text.trim().replace(',', "").parse();
+            let number =
+                number.map_err(|_| format!("'{text}' is no number of classes: expected 2 to 10,000"))?;
+            let spec = spec.with_classes(number).map_err(|error| error.to_string())?;
+            act.emit(Action::SelectNetwork(spec));
+            Ok(())
         }
     };
     html! {
@@ -160,15 +152,8 @@ fn SpecFields(props: &SpecFieldsProps) -> Html {
             { select("family", "Family", &families, on_family) }
             { select("width", "Width", &width_options, on_width) }
             { select("side", "Image", &side_options, on_side) }
-            <div>
-                <label for="classes">{ "Classes" }</label>
-                <input id="classes" type="text" inputmode="numeric" size="6" value={spec.classes.to_string()}
-                    onchange={on_classes} aria-invalid={classes_error.is_some().to_string()} aria-describedby="classes-error" />
-            </div>
+            <TextField id="classes" label="Classes" value={spec.classes.to_string()} numeric={true} take={take_classes} />
             { select("padding", "Padding", &padding_options, on_padding) }
-            <div id="classes-error" class="wide" role="alert">
-                if let Some(message) = &*classes_error { <p class="error">{ message }</p> }
-            </div>
         </div>
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         browser,
         chart::Use,
         components::{BudgetBar, LayerChart, LayerTable, Part},
-        state::{Action, Allocator, Design, Row, summary},
+        state::{Action, Allocator, Design, Row, in_words},
     },
 };
 use std::{collections::BTreeSet, rc::Rc};
@@ -51,8 +51,8 @@ pub fn PolicySection(props: &PolicySectionProps) -> Html {
                     { step("Redo", Action::Redo, *can_redo, "Nothing to redo") }
                 </span>
             </div>
-            <p class="facts">{ "Bits×tensors: " }<b>{ summary(design) }</b>
-                { format!(" · {:.2} bits per weight on average", design.policy().mean_weight_bits(&design.network.graph)) }</p>
+            <p class="facts">{ in_words(design) }
+                { format!(" {:.2} bits per weight on average.", design.policy().mean_weight_bits(&design.network.graph)) }</p>
             <div role="status">
                 if let Some(notice) = notice { <p class="warning">{ notice }</p> }
             </div>

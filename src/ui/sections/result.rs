@@ -57,7 +57,7 @@ pub fn ResultSection(props: &ResultSectionProps) -> Html {
                     </select>
                 </span>
                 <label class="check"><input type="checkbox" checked={state.with_float} onchange={on_float} />
-                    { " and the float network, once" }</label>
+                    { " and, once, the network as it was trained (float)" }</label>
             </div>
             if let (Some(reason), None) = (&why_not, running) {
                 <p class="reason">{ reason }</p>
@@ -113,7 +113,7 @@ fn Accuracies(props: &AccuraciesProps) -> Html {
                     </div>
                 }
             </dl>
-            <p class="hint">{ "± is half the width of the 95 % confidence interval." }</p>
+            <p class="hint">{ "Top-1 is the share of images whose class is right; ± is half the width of its 95 % confidence interval." }</p>
         </div>
     }
 }
@@ -158,7 +158,7 @@ fn History(props: &HistoryProps) -> Html {
                 <thead>
                     <tr>
                         <th scope="col" class="number">{ "No." }</th><th scope="col">{ "Network" }</th>
-                        <th scope="col">{ "Bits×tensors" }</th>
+                        <th scope="col"><abbr title="W weights, A outputs: 8×20 are 20 tensors at 8 bits">{ "Bits×tensors" }</abbr></th>
                         <th scope="col" class="number">{ "FLASH" }</th><th scope="col" class="number">{ "RAM" }</th>
                         <th scope="col" class="number">{ "Top-1" }</th><th scope="col">{ "Images" }</th>
                     </tr>

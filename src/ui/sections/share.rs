@@ -63,7 +63,7 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
             <p class="tools" role="group" aria-label="Parts of the package">{ "Or a part of it:" }{ for parts }</p>
             if let Some(reason) = &why_not { <p class="reason">{ reason }</p> }
             if why_not.is_none() && !state.design.fits() {
-                <p class="warning">{ "This policy does not fit the device." }</p>
+                <p class="warning">{ "This policy does not fit the device: narrow some tensors, or choose a larger device." }</p>
             }
             if let Some(running) = state.work.running(Area::Share) {
                 <Progress running={running.clone()} />

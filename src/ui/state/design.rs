@@ -77,7 +77,9 @@ impl Version {
             Allocator::Rule => {
                 let (policy, notice) = match Problem::new(graph, target.budget, target.model, pins) {
                     Ok(problem) => (problem.rule(), None),
-                    Err(error) => (uniform(Bits::B2, Bits::B2), Some(format!("The rule found {error}."))),
+                    Err(error) => {
+                        (uniform(Bits::B2, Bits::B2), Some(format!("The rule found nothing: {error}.")))
+                    }
                 };
                 (policy, link::Allocator::Rule, notice)
             }

@@ -6,6 +6,7 @@ use crate::{
     memory::{MemoryModel, Usage},
     net::Spec,
     quant::{Bits, Policy, Slot},
+    ui::format,
 };
 use std::rc::Rc;
 
@@ -65,17 +66,32 @@ impl Asked {
     }
 }
 
-/// Widths of weights and outputs in few words, with how many tensors have them: `W 8×21 4×5 2×2 / A 8×27`.
-pub fn summary(design: &Design) -> String {
-    let counts = |is_weights: bool| {
-        let slots = Slot::all(&design.network.graph);
-        let slots = slots.iter().filter(|slot| matches!(slot, Slot::Weight(_)) == is_weights);
-        let widths: Vec<Bits> = slots.map(|&slot| design.policy().get(slot)).collect();
-        let parts = Bits::ALL.iter().rev().filter_map(|bits| {
-            let count = widths.iter().filter(|width| *width == bits).count();
-            (count > 0).then(|| format!("{bits}×{count}"))
-        });
+/// How many weight tensors, or outputs, have each width; widest first, without widths that none has.
+fn counts(design: &Design, of_weights: bool) -> Vec<(Bits, usize)> {
+    let slots = Slot::all(&design.network.graph);
+    let slots = slots.iter().filter(|slot| matches!(slot, Slot::Weight(_)) == of_weights);
+    let widths: Vec<Bits> = slots.map(|&slot| design.policy().get(slot)).collect();
+    let count = |bits: Bits| widths.iter().filter(|width| **width == bits).count();
+    Bits::ALL.into_iter().rev().map(|bits| (bits, count(bits))).filter(|(_, count)| *count > 0).collect()
+}
+
+/// Widths of weights and outputs with how many tensors have them: `W 8×21 4×5 2×2 / A 8×27`.
+fn summary(design: &Design) -> String {
+    let part = |of_weights| {
+        let parts = counts(design, of_weights).into_iter().map(|(bits, count)| format!("{bits}×{count}"));
         parts.collect::<Vec<_>>().join(" ")
     };
-    format!("W {} / A {}", counts(true), counts(false))
+    format!("W {} / A {}", part(true), part(false))
+}
+
+/// The same in words: `Weights: 21 tensors at 8 bits, 5 at 4, 2 at 2. Outputs: 27 tensors at 8 bits.`
+pub fn in_words(design: &Design) -> String {
+    let part = |of_weights| {
+        let parts = counts(design, of_weights).into_iter().enumerate().map(|(i, (bits, count))| match i {
+            0 => format!("{} at {bits} bits", format::count(count, "tensor", "tensors")),
+            _ => format!("{count} at {bits}"),
+        });
+        parts.collect::<Vec<_>>().join(", ")
+    };
+    format!("Weights: {}. Outputs: {}.", part(true), part(false))
 }

@@ -83,8 +83,17 @@ fn Allocators(props: &RunProps) -> Html {
         _ => None,
     };
     let rows = run.request.settings.allocators.iter().rev().filter_map(|&allocator| {
-        let best = log.best(Some(allocator))?;
         let episodes = log.episodes().iter().filter(|episode| episode.allocator == allocator).count();
+        let Some(best) = log.best(Some(allocator)) else {
+            // Why it is not compared, if its episodes are over without a policy that may win.
+            return (episodes > 0).then(|| html! {
+                <tr key={allocator.name()}>
+                    <th scope="row">{ allocator.title() }</th>
+                    <td colspan="7">{ format!("{} so far, all to measure single tensors; it proposes policies after that, if it has episodes left",
+                        format::count(episodes, "episode", "episodes")) }</td>
+                </tr>
+            });
+        };
         let mean = best.policy.mean_weight_bits(&run.network.graph);
         Some(html! {
             <tr key={allocator.name()}>
@@ -94,7 +103,7 @@ fn Allocators(props: &RunProps) -> Html {
                 <td class="number">{ Bytes(best.usage.flash).to_string() }</td>
                 <td class="number">{ Bytes(best.usage.ram).to_string() }</td>
                 <td class="number">{ format!("{mean:.2}") }</td>
-                <td class="number">{ format!("{} of {}", best.number, episodes) }</td>
+                <td class="number">{ format!("{} of {}", best.number, format::count(episodes, "episode", "episodes")) }</td>
                 <td>{ show(act, best) }</td>
             </tr>
         })
@@ -108,7 +117,7 @@ fn Allocators(props: &RunProps) -> Html {
                         <th scope="col">{ "Allocator" }</th><th scope="col" class="number">{ "Reward images" }</th>
                         <th scope="col" class="number">{ "Test images" }</th><th scope="col" class="number">{ "FLASH" }</th>
                         <th scope="col" class="number">{ "RAM" }</th><th scope="col" class="number">{ "Bits per weight" }</th>
-                        <th scope="col" class="number">{ "Episode" }</th><th scope="col"><span class="unseen">{ "Use" }</span></th>
+                        <th scope="col" class="number">{ "Found at" }</th><th scope="col"><span class="unseen">{ "Use" }</span></th>
                     </tr>
                 </thead>
                 <tbody>{ for rows }</tbody>

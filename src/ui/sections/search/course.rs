@@ -3,7 +3,7 @@
 use crate::{
     memory::{Bytes, Memory},
     quant::{Bits, Policy, Slot},
-    search::{Episode, Log},
+    search::{Episode, Log, Purpose},
     ui::{
         chart::column,
         components::{BitsBars, search_chart},
@@ -54,8 +54,8 @@ pub fn Course(props: &CourseProps) -> Html {
             </div>
             <div>
                 <dl class="accuracies">
-                    { figure("Best", best) }
-                    { figure("Last", log.episodes().last()) }
+                    { figure(run, "Best", best) }
+                    { figure(run, "Last", log.episodes().last()) }
                 </dl>
                 <div class="toolbar">
                     <button type="button" class="primary" onclick={apply} disabled={best.is_none()}
@@ -73,19 +73,39 @@ pub fn Course(props: &CourseProps) -> Html {
 }
 
 /// Accuracy and allocator of an episode.
-fn figure(title: &'static str, episode: Option<&Episode>) -> Html {
+fn figure(run: &Run, title: &'static str, episode: Option<&Episode>) -> Html {
     html! {
         <div>
             <dt>{ title }</dt>
             { match episode {
                 Some(episode) => html! {
                     <dd><b>{ format::percent(episode.score.percent()) }</b><br />
-                        <span class="hint">{ format!("reward {:.3}, {}, episode {}", episode.reward,
-                            episode.allocator.name(), episode.number) }</span></dd>
+                        <span class="hint">{ format!("reward {:.3}, {}, episode {}{}", episode.reward,
+                            episode.allocator.name(), episode.number, purpose(run, episode)) }</span></dd>
                 },
                 None => html! { <dd class="hint">{ "none yet" }</dd> },
             } }
         </div>
+    }
+}
+
+/// What an episode is for, unless it may simply win.
+fn purpose(run: &Run, episode: &Episode) -> String {
+    match episode.purpose {
+        Purpose::Candidate => String::new(),
+        Purpose::Start(allocator) => format!(", begins with the policy of {}", allocator.name()),
+        Purpose::Widest => ", all at 8 bits, to compare with; no candidate".into(),
+        Purpose::Probe(slot, bits) => {
+            format!(", measures {} at {bits} bits alone; no candidate", tensor(run, slot))
+        }
+    }
+}
+
+fn tensor(run: &Run, slot: Slot) -> String {
+    let graph = &run.network.graph;
+    match slot {
+        Slot::Weight(layer) => format!("weights of {}", graph.layers[layer].name),
+        Slot::Activation(tensor) => format!("output of {}", graph.tensors[tensor].name),
     }
 }
 
@@ -162,10 +182,7 @@ fn Sensitivities(props: &SensitivitiesProps) -> Html {
     };
     let rows = costs.iter().map(|(slot, [two, four])| {
         let text = |nats: &Option<f64>| nats.map_or("–".into(), |nats| format!("{nats:.4}"));
-        let name = match slot {
-            Slot::Weight(layer) => format!("weights of {}", graph.layers[*layer].name),
-            Slot::Activation(tensor) => format!("output of {}", graph.tensors[*tensor].name),
-        };
+        let name = tensor(run, *slot);
         html! { <tr><th scope="row">{ name }</th><td class="number">{ text(four) }</td><td class="number">{ text(two) }</td></tr> }
     });
     html! {

@@ -3,6 +3,7 @@
 use crate::{
     search::Allocator,
     ui::{
+        components::TextField,
         format,
         state::{Action, Wish},
     },
@@ -61,7 +62,7 @@ pub fn WishFields(props: &WishFieldsProps) -> Html {
     };
     let images = images.map_or(String::new(), |(reward, test)| {
         format!(
-            " {} of the loaded images may steer the search; {} others test what it found, once.",
+            " {} of the loaded images steer the search (reward images); {} others test what it found, once.",
             format::grouped(reward as u64),
             format::grouped(test as u64)
         )
@@ -77,6 +78,12 @@ pub fn WishFields(props: &WishFieldsProps) -> Html {
         <>
             <fieldset class="allocators"><legend>{ "Compare, within the same budgets and on the same images" }</legend>
                 { for allocators }</fieldset>
+            <details>
+                <summary>{ "What each of them does" }</summary>
+                <dl class="words">{ for Allocator::ALL.into_iter().rev().map(|allocator| html! {
+                    <><dt>{ allocator.title() }</dt><dd>{ allocator.explanation() }</dd></>
+                }) }</dl>
+            </details>
             <div class="fields">
                 <NumberField id="episodes" label="Episodes each" value={wish.episodes as u64} least={1} most={10_000}
                     on_change={ let wish = wish.clone(); act.reform(move |n| Action::SetWish(Wish { episodes: n as usize, ..wish.clone() })) } />
@@ -121,34 +128,19 @@ struct NumberFieldProps {
 #[component]
 fn NumberField(props: &NumberFieldProps) -> Html {
     let NumberFieldProps { id, label, value, least, most, on_change } = props;
-    let error = use_state(|| None::<String>);
-    let onchange = {
-        let (error, on_change, range) = (error.clone(), on_change.clone(), *least..=*most);
-        move |event: Event| {
-            let Some(input) = event.target_dyn_into::<HtmlInputElement>() else { return };
-            match input.value().trim().replace(',', "").parse() {
-                Ok(number) if range.contains(&number) => {
-                    error.set(None);
-                    on_change.emit(number);
-                }
-                _ => error.set(Some(format!(
-                    "'{}': expected a whole number from {} to {}",
-                    input.value(),
-                    format::grouped(*range.start()),
-                    format::grouped(*range.end())
-                ))),
+    let take = {
+        let (on_change, range) = (on_change.clone(), *least..=*most);
+        move |text: String| match text.trim().replace(',', "").parse() {
+            Ok(number) if range.contains(&number) => {
+                on_change.emit(number);
+                Ok(())
             }
+            _ => Err(format!(
+                "'{text}': expected a whole number from {} to {}",
+                format::grouped(*range.start()),
+                format::grouped(*range.end())
+            )),
         }
     };
-    let described = format!("{id}-error");
-    html! {
-        <div>
-            <label for={*id}>{ *label }</label>
-            <input id={*id} type="text" inputmode="numeric" size="6" value={value.to_string()} {onchange}
-                aria-invalid={error.is_some().to_string()} aria-describedby={described.clone()} />
-            <div id={described} role="alert">
-                if let Some(message) = &*error { <p class="error">{ message }</p> }
-            </div>
-        </div>
-    }
+    html! { <TextField id={*id} label={*label} value={value.to_string()} numeric={true} {take} /> }
 }
