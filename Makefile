@@ -26,7 +26,7 @@ PORT ?= 8080
 START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
-.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c bench bench-c accuracy docs clean
+.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c bench bench-c bench-search accuracy docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -86,6 +86,11 @@ test-peers: ## exports in ONNX Runtime, PlatformIO and other people's build syst
 bench: ## benchmarks
 	@.ci/tools rust c
 	$(STEP) "benchmarks" cargo bench --benches
+
+bench-search: ## what every allocator finds (DATA=folder of weights/ and images/, OUT=folder of results, MINUTES=to stop)
+	@.ci/tools rust
+	$(STEP) "command line, release build" cargo build --release --bin bitsmith
+	@node .ci/bench-search.mjs $(or $(DATA),../shared/data) $(or $(OUT),$(BITSMITH_CACHE)/bench-search) $(MINUTES)
 
 bench-c: ## what the C runtime takes on emulated boards, beside other libraries
 	@.ci/tools rust c

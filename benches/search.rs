@@ -13,7 +13,7 @@ use bitsmith::memory::{Budget, MemoryModel};
 use bitsmith::net::Model;
 use bitsmith::quant::{Bits, Policy, Slot};
 use bitsmith::score::Evaluator;
-use bitsmith::search::{Allocator, Next, Score, Search, Settings};
+use bitsmith::search::{Allocator, Next, Sample, Score, Search, Settings};
 use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn main() {
     let policies = subject.policies();
     let mut scratch = Duration::MAX;
     for policy in policies.iter().take(SCRATCH) {
-        let mut evaluator = subject.evaluator(0);
+        let mut evaluator = subject.evaluator(Sample::All, 0);
         scratch = scratch.min(time(|| evaluator.score(policy).expect("integers exist")));
     }
     let (scoring, thinking, episodes) = subject.search();
@@ -52,7 +52,7 @@ fn main() {
 
     let [one, two] = [1, 2].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        let mut evaluator = subject.evaluator(0);
+        let mut evaluator = subject.evaluator(Sample::All, 0);
         pool.install(|| {
             evaluator.score(&policies[0]).expect("integers exist");
             // The fastest, which other work on the machine disturbs least.
@@ -74,6 +74,8 @@ struct Subject {
     calibration: Arc<Calibration>,
     calibrating: Vec<Vec<u8>>,
     reward: Vec<(Vec<u8>, usize)>,
+    /// Those of them that probes are scored on.
+    part: Vec<(Vec<u8>, usize)>,
 }
 
 impl Subject {
@@ -99,16 +101,19 @@ impl Subject {
         let calibrating: Vec<Vec<u8>> =
             load(&listing.calibration).into_iter().map(|(pixels, _)| pixels).collect();
         let reward = load(&listing.limited_reward(Some(1000)));
+        let part = load(&listing.limited_reward(Some(Sample::Part.of(reward.len()))));
         let mut observer = Observer::new(&model, CalibrateSettings::default()).expect("complete");
         observer.add(&calibrating).expect("images fit");
         let calibration = Arc::new(observer.finish().expect("images"));
-        Self { model: Arc::new(model), calibration, calibrating, reward }
+        Self { model: Arc::new(model), calibration, calibrating, reward, part }
     }
 
-    fn evaluator(&self, memory: usize) -> Evaluator {
-        let counted = self.calibrating.len() + self.reward.len();
+    fn evaluator(&self, sample: Sample, memory: usize) -> Evaluator {
+        let calibrating = &self.calibrating[..sample.of(self.calibrating.len())];
+        let images = if sample == Sample::All { &self.reward } else { &self.part };
+        let counted = calibrating.len() + images.len();
         let (model, calibration) = (self.model.clone(), self.calibration.clone());
-        Evaluator::new(model, calibration, &self.calibrating, &self.reward, memory, counted)
+        Evaluator::new(model, calibration, calibrating, images, memory, counted)
     }
 
     /// All widths in turn, so that every width is coded.
@@ -140,19 +145,20 @@ impl Subject {
         let correct = self.reward.iter().filter(right).count();
         let float = Score { correct, images: self.reward.len(), loss: 0 };
         let mut search = Search::new(graph, settings, float).expect("feasible");
-        let mut evaluator = self.evaluator(Evaluator::MEMORY);
+        let mut evaluators = [(Sample::All, Evaluator::MEMORY), (Sample::Part, Evaluator::MEMORY / 4)]
+            .map(|(sample, memory)| self.evaluator(sample, memory));
         let (mut scoring, mut thinking) = (Duration::ZERO, Duration::ZERO);
         loop {
             let start = Instant::now();
             let next = search.ask();
             thinking += start.elapsed();
-            let policy = match next {
+            let (policy, sample) = match next {
                 Next::Finished => break,
                 Next::Known(_) => continue,
-                Next::Score(policy) => policy,
+                Next::Score(policy, sample) => (policy, sample),
             };
             let start = Instant::now();
-            let score = evaluator.score(&policy).expect("integers exist");
+            let score = evaluators[sample as usize].score(&policy).expect("integers exist");
             scoring += start.elapsed();
             let start = Instant::now();
             search.scored(score);

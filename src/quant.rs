@@ -21,6 +21,7 @@
 //! A [`QuantizedNetwork`] is a network in these terms; [`Policy`] says which width each tensor has.
 
 mod bits;
+mod codebook;
 mod grids;
 mod histogram;
 mod network;
@@ -31,6 +32,7 @@ mod requantizer;
 mod weights;
 
 pub use bits::{Bits, UnknownWidth};
+pub use codebook::{codebook_bytes, with_codebook};
 pub use grids::Grids;
 pub use histogram::Histogram;
 pub use network::{Kernel, QuantizedLayer, QuantizedNetwork};

@@ -30,7 +30,7 @@
 //! let settings = Settings { episodes: 50, ..Settings::new(budget, MemoryModel::Device) };
 //! let float = Score { correct: 8, images: 8, loss: 0 };
 //! let mut search = Search::new(&graph, settings, float)?;
-//! while let Next::Score(policy) = search.ask() {
+//! while let Next::Score(policy, _) = search.ask() {
 //!     search.scored(measure(&policy));
 //! }
 //! # while search.ask() != Next::Finished {}
@@ -56,7 +56,7 @@ pub use agent::AgentSettings;
 pub use driver::{Next, Search};
 pub use log::{Episode, Log, Purpose, Sensitivity, episode_json};
 pub use problem::Problem;
-pub use score::Score;
+pub use score::{Sample, Score};
 pub use settings::{Allocator, Settings};
 
 use crate::{memory::Excess, quant::Slot};

@@ -3,7 +3,7 @@
 use super::{Calibration, SumMoments};
 use crate::infer::PreparedKernel;
 use crate::net::{LayerId, Model, Normalization, TensorId};
-use crate::quant::{Bits, Quantizer, WeightCodes};
+use crate::quant::{Bits, Quantizer, WeightCodes, WeightRange};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -130,6 +130,7 @@ impl CodedWeights {
             weights.codes.chunks_exact(per_channel).zip(&weights.quantizers).map(zero_term).collect();
         let widest = if layer.output == model.graph.logits() { share_scale(&mut weights) } else { 0.0 };
         let kernel = Arc::new(prepared(model, id, &weights));
+        let bits = if settings.weights == WeightRange::Codebook { Bits::B8 } else { bits };
         Self { weights, bits, kernel, zero_terms, widest }
     }
 

@@ -148,15 +148,25 @@ pub struct Search {
     /// Give a tensor its width: LAYER.weights=BITS or LAYER.output=BITS. Can be given several times.
     #[arg(long, value_name = "TENSOR=BITS")]
     pub pin: Vec<String>,
-    /// Let the agent start from nothing instead of from the rule's and greedy's policies.
+    /// Let the agent start from nothing instead of from the policies of rule, greedy and exact.
     #[arg(long)]
     pub no_warm_start: bool,
     /// Leave unused what a policy leaves of the budget.
     #[arg(long)]
     pub no_fill: bool,
-    /// How often, from 0 to 1, the agent's episodes begin with the best actions so far.
+    /// Weights below 8 bits become values of a codebook for each layer (k-means), which counts as well: a baseline
+    /// that no kernel computes with.
+    #[arg(long)]
+    pub codebooks: bool,
+    /// How often, from 0 to 1, the agent's episodes repeat the best policy so far but for a few decisions.
     #[arg(long, value_name = "PART", default_value_t = crate::search::AgentSettings::default().restart)]
     pub restart: f64,
+    /// Decisions that such an episode takes again, on average.
+    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().redecided)]
+    pub redecided: f64,
+    /// Episodes that the agent draws for each that is scored; 1 scores all.
+    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().proposals)]
+    pub proposals: usize,
     /// Updates of the agent's networks for each decision of an episode.
     #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().updates)]
     pub updates: f64,
@@ -181,7 +191,8 @@ pub struct Search {
     /// FLASH, RAM and seed before the ending.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
-    /// Folder where the state of a run is kept, so that it goes on when it was interrupted.
+    /// Folder where the state of a run is kept, so that it goes on when it was interrupted, and the scores of all
+    /// policies, which later runs with the same weights and images use.
     #[arg(long, value_name = "FOLDER")]
     pub checkpoint: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! `bitsmith search`.
 
 mod report;
+mod scores;
 
 use super::Report;
 use super::arguments::Search as Arguments;
@@ -10,11 +11,14 @@ use crate::calibrate::Calibration;
 use crate::flow::Tally;
 use crate::memory::{Budget, Bytes, MemoryModel};
 use crate::net::Graph;
-use crate::quant::{Bits, Policy, Slot};
+use crate::quant::{Bits, Policy, Slot, WeightRange};
 use crate::score::Evaluator;
-use crate::search::{AgentSettings, Allocator, Episode, Next, Problem, Score, Search, Settings};
+use crate::search::{AgentSettings, Allocator, Episode, Next, Problem, Sample, Score, Search, Settings};
 use anyhow::{Context, anyhow, ensure};
+use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
+use scores::{Images, Scores, Subject, Timed};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,9 +39,9 @@ struct Outcome {
     allocator: Allocator,
     best: Episode,
     episodes: usize,
-    /// Time for its scores and for itself, without what was known from before.
-    scoring: Duration,
-    thinking: Duration,
+    /// Seconds of processor time that its scores took, whoever had them measured first, and its own.
+    scoring: f64,
+    thinking: f64,
     test: Option<Tally>,
 }
 
@@ -59,18 +63,37 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         settings.problem(&session.model.graph)?;
     }
     let (calibrating, _) = session.calibration_images()?;
-    let calibration = Arc::new(session.calibrate(&calibrating, arguments.calibration.settings())?);
+    let mut how = arguments.calibration.settings();
+    if arguments.codebooks {
+        how.weights = WeightRange::Codebook;
+    }
+    let calibration = Arc::new(session.calibrate(&calibrating, how)?);
     let reward = session.reward_images(arguments.limit)?;
     ensure!(!reward.is_empty(), "no reward image could be read");
+    let part = session.reward_images(Some(Sample::Part.of(reward.len())))?;
     let test = if arguments.no_test { Vec::new() } else { session.test_images()? };
     let Tally { correct, images } = session::measure_float(&session.model, &reward)?;
+    let float = Score { correct, images, loss: 0 };
+    let subject = Subject {
+        weights_sha256: session.sha256.clone(),
+        images: session.images_source().into(),
+        calibration: (calibrating.len(), calibration.settings),
+        float,
+        version: env!("CARGO_PKG_VERSION").into(),
+    };
     let mut scorer = Scorer {
         evaluator: evaluator(&session, &calibration, &calibrating, &reward, arguments.cache.0),
+        prober: evaluator(
+            &session,
+            &calibration,
+            &calibrating[..Sample::Part.of(calibrating.len())],
+            &part,
+            arguments.cache.0 / 4,
+        ),
         tester: evaluator(&session, &calibration, &calibrating, &test, 0),
         is_tested: !test.is_empty(),
-        float: Score { correct, images, loss: 0 },
-        known: HashMap::new(),
-        tested: HashMap::new(),
+        float,
+        scores: Scores::open(arguments.checkpoint.as_deref(), &subject)?,
     };
     let mut runs = Vec::new();
     let several = settings.len() > 1;
@@ -97,11 +120,12 @@ fn evaluator(
 /// Scores policies, and remembers them over all runs.
 struct Scorer {
     evaluator: Evaluator,
+    /// Scores probes.
+    prober: Evaluator,
     tester: Evaluator,
     is_tested: bool,
     float: Score,
-    known: HashMap<Policy, Score>,
-    tested: HashMap<Policy, Tally>,
+    scores: Scores,
 }
 
 impl Scorer {
@@ -111,33 +135,39 @@ impl Scorer {
         settings: Settings,
         checkpoints: Option<&Path>,
     ) -> anyhow::Result<Run> {
-        let path = checkpoints.map(|folder| folder.join(format!("{}.bitsmith-search", name_of(&settings))));
+        let path = checkpoints.map(|folder| folder.join(format!("{}.bitsmith-search", digest_of(&settings))));
         let mut search = open(session, &settings, self.float, path.as_deref())?;
-        let mut times: HashMap<Allocator, (Duration, Duration)> = HashMap::new();
+        let mut times: HashMap<Allocator, (f64, f64)> = HashMap::new();
+        // What a checkpoint brings has taken its time as well.
+        for episode in search.log().episodes() {
+            let images = Images::Reward(episode.purpose.sample());
+            times.entry(episode.allocator).or_default().0 += self.scores.seconds(&episode.policy, images);
+        }
         let (done, total) = search.progress();
         let bar = session::progress("searching", total).with_position(done as u64);
         let mut saved = Instant::now();
         loop {
-            let start = Instant::now();
+            let start = ProcessTime::now();
             let next = search.ask();
-            let mut thinking = start.elapsed();
-            let (mut scoring, mut allocator) = (Duration::ZERO, None);
-            match next {
+            let mut thinking = start.elapsed().as_secs_f64();
+            let mut scoring = 0.0;
+            let allocator = match next {
                 Next::Finished => break,
-                Next::Known(episode) => allocator = Some(episode.allocator),
-                Next::Score(policy) => {
-                    let start = Instant::now();
-                    let score = match self.known.get(&policy) {
-                        Some(&score) => score,
-                        None => self.evaluator.score(&policy)?,
+                Next::Known(episode) => Some(episode.allocator),
+                Next::Score(policy, sample) => {
+                    let evaluator = match sample {
+                        Sample::All => &mut self.evaluator,
+                        Sample::Part => &mut self.prober,
                     };
-                    scoring = start.elapsed();
-                    self.known.insert(policy, score);
-                    let start = Instant::now();
-                    allocator = search.scored(score).map(|episode| episode.allocator).or(allocator);
-                    thinking += start.elapsed();
+                    let measure = || timed(evaluator, &policy);
+                    let known = self.scores.get(&policy, Images::Reward(sample), measure)?;
+                    scoring = known.seconds;
+                    let start = ProcessTime::now();
+                    let allocator = search.scored(known.score).map(|episode| episode.allocator);
+                    thinking += start.elapsed().as_secs_f64();
+                    allocator
                 }
-            }
+            };
             if let Some(allocator) = allocator {
                 let spent = times.entry(allocator).or_default();
                 *spent = (spent.0 + scoring, spent.1 + thinking);
@@ -159,7 +189,7 @@ impl Scorer {
     fn outcomes(
         &mut self,
         search: &Search,
-        times: &HashMap<Allocator, (Duration, Duration)>,
+        times: &HashMap<Allocator, (f64, f64)>,
     ) -> anyhow::Result<Vec<Outcome>> {
         let mut outcomes = Vec::new();
         for &allocator in &search.settings().allocators {
@@ -174,13 +204,16 @@ impl Scorer {
 
     /// Accuracy on images that the search has not seen.
     fn test(&mut self, policy: &Policy) -> anyhow::Result<Tally> {
-        if let Some(&tally) = self.tested.get(policy) {
-            return Ok(tally);
-        }
-        let tally = Tally::from(self.tester.score(policy)?);
-        self.tested.insert(policy.clone(), tally);
-        Ok(tally)
+        let tester = &mut self.tester;
+        let known = self.scores.get(policy, Images::Test, || timed(tester, policy))?;
+        Ok(Tally::from(known.score))
     }
+}
+
+fn timed(evaluator: &mut Evaluator, policy: &Policy) -> anyhow::Result<Timed> {
+    let start = ProcessTime::now();
+    let score = evaluator.score(policy)?;
+    Ok(Timed { score, seconds: start.elapsed().as_secs_f64() })
 }
 
 /// The stored search if there is one of these settings, else a new one.
@@ -243,6 +276,8 @@ fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings
     ensure!(!budgets.is_empty(), "no budget: give --flash or --mean-bits, and --ram; or --device");
     let agent = AgentSettings {
         restart: arguments.restart,
+        redecided: arguments.redecided,
+        proposals: arguments.proposals,
         updates: arguments.updates,
         hidden: arguments.hidden,
         ..AgentSettings::default()
@@ -254,6 +289,7 @@ fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings
         seed,
         warm_start: !arguments.no_warm_start,
         fill: !arguments.no_fill,
+        codebooks: arguments.codebooks,
         agent,
         ..Settings::new(budget, memory)
     };
@@ -283,6 +319,14 @@ fn parse_pin(graph: &Graph, text: &str) -> anyhow::Result<(Slot, Bits)> {
         "output" => Ok((Slot::Activation(graph.layers[id].output), bits)),
         _ => Err(wrong()),
     }
+}
+
+/// A name that no other settings have.
+fn digest_of(settings: &Settings) -> String {
+    let bytes = postcard::to_stdvec(settings).unwrap_or_default();
+    let digest = Sha256::digest(&bytes);
+    let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{short}", name_of(settings))
 }
 
 /// A run's name in file names.

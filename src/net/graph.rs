@@ -159,6 +159,14 @@ impl Graph {
         pixels * self.weight_elements(layer) as u64
     }
 
+    /// What a layer costs a processor for one image, in multiply-accumulates: an estimate that counts each code read
+    /// or written as a dozen of them.
+    pub fn layer_work(&self, layer: &Layer) -> u64 {
+        let inputs = layer.inputs.iter().map(|&tensor| self.tensors[tensor].shape.elements());
+        let moved = inputs.sum::<usize>() + self.output_shape(layer).elements();
+        self.layer_macs(layer) + 12 * moved as u64
+    }
+
     /// Multiply-accumulates of the network for one image.
     pub fn macs(&self) -> u64 {
         self.layers.iter().map(|l| self.layer_macs(l)).sum()

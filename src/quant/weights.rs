@@ -1,7 +1,7 @@
 //! Weight tensors to codes.
 
 use super::range::{smallest_error, square};
-use super::{Bits, Quantizer};
+use super::{Bits, Quantizer, with_codebook};
 use serde::{Deserialize, Serialize};
 
 /// What shares a scale and a zero point.
@@ -20,6 +20,9 @@ pub enum WeightRange {
     MinMax,
     /// The squared error is smallest.
     Mse,
+    /// None: the layer's weights become values of a codebook (k-means), and these have codes of 8 bits, whatever the
+    /// width, so that the kernels for 8 bits compute with them. A baseline to compare with.
+    Codebook,
 }
 
 /// A weight tensor in codes.
@@ -40,6 +43,10 @@ impl WeightCodes {
         granularity: Granularity,
         range: WeightRange,
     ) -> Self {
+        if range == WeightRange::Codebook {
+            let weights = with_codebook(weights, bits);
+            return Self::new(&weights, channels, Bits::B8, Granularity::PerChannel, WeightRange::MinMax);
+        }
         let per_channel = weights.len() / channels;
         let quantizers = match granularity {
             Granularity::PerChannel => {
@@ -65,7 +72,7 @@ fn quantizer(weights: &[f32], bits: Bits, range: WeightRange) -> Quantizer {
     let high = weights.iter().fold(0.0, |high: f32, &w| high.max(w)).into();
     let error = |q: &Quantizer| weights.iter().map(|&w| square(q, f64::from(w))).sum();
     match (range, bits) {
-        (WeightRange::MinMax, _) => Quantizer::from_range(low, high, bits),
+        (WeightRange::MinMax | WeightRange::Codebook, _) => Quantizer::from_range(low, high, bits),
         (WeightRange::Mse, Bits::B2) => best_of_four_levels(low, high, error),
         (WeightRange::Mse, _) => smallest_error(low, high, bits, error),
     }

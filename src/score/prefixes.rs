@@ -11,8 +11,6 @@ use crate::quant::Policy;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Elements that are read or written cost as much time as so many multiplications.
-const ELEMENT: u64 = 12;
 /// A station must be apart from the one before by this part of a network's work.
 const APART: u64 = 32;
 /// Beginnings that are remembered as seen once.
@@ -70,8 +68,7 @@ impl Prefixes {
         let mut sum = 0;
         let mut work = Vec::with_capacity(graph.layers.len());
         for layer in &graph.layers {
-            let moved = graph.input_shape(layer).elements() + graph.output_shape(layer).elements();
-            sum += graph.layer_macs(layer) + ELEMENT * moved as u64;
+            sum += graph.layer_work(layer);
             work.push(sum);
         }
         let bytes =

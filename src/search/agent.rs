@@ -9,20 +9,29 @@
 //! own.
 
 mod ddpg;
+mod forecast;
 mod matrix;
 mod network;
 mod observe;
+mod restart;
 mod settings;
 
 pub use settings::AgentSettings;
 
 use super::{
-    Allocator, Episode, Problem, Proposal, Purpose, greedy::greedy, random::Random, sensitivity::Probing,
+    Allocator, Episode, Problem, Proposal, Purpose, Score, exact::exact, greedy::greedy, random::Random,
+    sensitivity::Probing,
 };
-use crate::quant::{Bits, Policy};
+use crate::quant::{Bits, Policy, Slot};
 use ddpg::{Buffers, Ddpg, Transition};
+use forecast::Forecast;
 use observe::{Observation, after, observations};
+use restart::Restarts;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// How often proposals are drawn again, with twice as many decisions taken again each time, if all were scored before.
+const ROUNDS: usize = 4;
 
 /// The agent of a search.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,36 +40,48 @@ pub struct Agent {
     random: Random,
     ddpg: Ddpg,
     decisions: Vec<Observation>,
+    restarts: Restarts,
+    forecast: Forecast,
+    /// Whether what a policy leaves of the budget is spent.
+    fill: bool,
     /// Sensitivities for the warm start; `None` without.
     probing: Option<Probing>,
     /// Starts that have not been proposed; last first.
-    starts: Option<Vec<Allocator>>,
-    /// Episodes finished.
+    starts: Vec<Allocator>,
+    /// Episodes finished, without starts.
     episodes: usize,
-    /// The best episode's reward and actions.
-    best: Option<(f64, Vec<f32>)>,
+    /// The best episode's score and actions.
+    best: Option<(Score, Vec<f32>)>,
     /// Actions of the episode that is being scored.
     actions: Vec<f32>,
     #[serde(skip)]
     buffers: Buffers,
+    /// What walls and fill make of activations: a plan of the RAM takes time.
+    #[serde(skip)]
+    settled: HashMap<Vec<Bits>, Vec<Bits>>,
 }
 
 impl Agent {
     /// An agent that knows nothing.
-    pub fn new(problem: &Problem, settings: AgentSettings, warm_start: bool, seed: u64) -> Self {
+    pub fn new(problem: &Problem, settings: AgentSettings, warm_start: bool, fill: bool, seed: u64) -> Self {
         let mut random = Random::new(seed, 3);
         let decisions = observations(problem.graph(), problem.slots());
+        let starts = [Allocator::Exact, Allocator::Greedy, Allocator::Rule];
         Self {
             ddpg: Ddpg::new(settings, decisions.len(), &mut random),
             settings,
             random,
             decisions,
+            restarts: Restarts::new(problem),
+            forecast: Forecast::default(),
+            fill,
             probing: warm_start.then(|| Probing::new(problem)),
-            starts: warm_start.then(|| vec![Allocator::Greedy, Allocator::Rule]),
+            starts: if warm_start { starts.to_vec() } else { Vec::new() },
             episodes: 0,
             best: None,
             actions: Vec::new(),
             buffers: Buffers::default(),
+            settled: HashMap::new(),
         }
     }
 
@@ -70,42 +91,95 @@ impl Agent {
             if let Some(probe) = probing.next(problem) {
                 return probe;
             }
-            match self.starts.as_mut().and_then(Vec::pop) {
-                Some(Allocator::Greedy) => return start(Allocator::Greedy, greedy(problem, probing)),
-                Some(_) => return start(Allocator::Rule, problem.rule()),
-                None => {}
+            if let Some(allocator) = self.starts.pop() {
+                let policy = match allocator {
+                    Allocator::Exact => exact(problem, probing),
+                    Allocator::Greedy => greedy(problem, probing),
+                    _ => problem.rule(),
+                };
+                return Proposal { policy, purpose: Purpose::Start(allocator) };
             }
         }
-        let mut policy = problem.widest();
-        self.actions = self.explore();
-        for (&slot, &action) in problem.slots().iter().zip(&self.actions) {
-            policy.set(slot, bits_of(action));
+        Proposal { policy: self.propose(problem), purpose: Purpose::Candidate }
+    }
+
+    /// Of several episodes the one that promises most.
+    fn propose(&mut self, problem: &Problem) -> Policy {
+        let restarts = self.best.is_some() && self.random.uniform() < self.settings.restart;
+        let is_blind = self.probing.is_none() && self.episodes < self.settings.warm_up;
+        let proposals = if is_blind { 1 } else { self.settings.proposals.max(1) };
+        let means = self.means();
+        let mut best: Option<(bool, f64, Vec<f32>, Policy)> = None;
+        let mut redecided = self.settings.redecided;
+        for _ in 0..ROUNDS {
+            for _ in 0..proposals {
+                let actions = self.explore(&means, restarts.then_some(redecided));
+                let mut policy = problem.widest();
+                for (&slot, &action) in problem.slots().iter().zip(&actions) {
+                    policy.set(slot, bits_of(action));
+                }
+                let executed = self.executed(problem, policy.clone());
+                let is_known = self.forecast.knows(problem, &executed);
+                let nats = self.forecast.of(problem, &executed);
+                if best.as_ref().is_none_or(|(known, least, ..)| (is_known, nats) < (*known, *least)) {
+                    best = Some((is_known, nats, actions, policy));
+                }
+            }
+            if best.as_ref().is_some_and(|(is_known, ..)| !is_known) {
+                break;
+            }
+            redecided *= 2.0;
         }
-        Proposal { policy, purpose: Purpose::Candidate }
+        let (_, _, actions, policy) = best.unwrap_or_else(|| (true, 0.0, Vec::new(), problem.narrowest()));
+        self.actions = actions;
+        policy
+    }
+
+    /// What walls and fill make of a policy; see [`Problem::executed`].
+    fn executed(&mut self, problem: &Problem, mut policy: Policy) -> Policy {
+        let tensors = 0..problem.graph().tensors.len();
+        let asked: Vec<Bits> = tensors.clone().map(|tensor| policy.activation(tensor)).collect();
+        let settled = self.settled.entry(asked).or_insert_with(|| {
+            problem.settle_activations(&mut policy, self.fill);
+            tensors.map(|tensor| policy.activation(tensor)).collect()
+        });
+        for &slot in problem.slots() {
+            if let Slot::Activation(tensor) = slot {
+                policy.set(slot, settled[tensor]);
+            }
+        }
+        problem.settle_weights(&mut policy, self.fill);
+        policy
     }
 
     /// Takes the reward of what was made of the policy that was proposed last.
     pub fn learn(&mut self, problem: &Problem, episode: &Episode) {
-        let reward = episode.reward;
         match episode.purpose {
             Purpose::Widest | Purpose::Probe(..) => {
                 if let Some(probing) = &mut self.probing {
                     probing.learn(episode.score);
+                    self.forecast.start(problem, probing);
                 }
                 return;
             }
-            Purpose::Start(_) => {
-                // As an action the middle of the third.
-                let action = |&slot| (episode.policy.get(slot) as u8 as f32 + 0.5) / 3.0;
-                self.actions = problem.slots().iter().map(action).collect();
+            Purpose::Start(_) => self.actions = actions_of(problem, &episode.policy),
+            Purpose::Candidate => {
+                self.episodes += 1;
+                if self.settings.executed {
+                    let executed = actions_of(problem, &episode.policy);
+                    for (action, executed) in self.actions.iter_mut().zip(executed) {
+                        if bits_of(*action) != bits_of(executed) {
+                            *action = executed;
+                        }
+                    }
+                }
             }
-            Purpose::Candidate => {}
         }
-        self.remember(reward);
-        if self.best.as_ref().is_none_or(|(best, _)| reward > *best) {
-            self.best = Some((reward, self.actions.clone()));
+        self.remember(episode.reward);
+        self.forecast.learn(problem, &episode.policy, episode.score.nats());
+        if self.best.as_ref().is_none_or(|(best, _)| episode.score.beats(best)) {
+            self.best = Some((episode.score, actions_of(problem, &episode.policy)));
         }
-        self.episodes += 1;
         if self.episodes > self.settings.warm_up {
             let updates = (self.settings.updates * self.decisions.len() as f64).round() as usize;
             for _ in 0..updates {
@@ -114,24 +188,37 @@ impl Agent {
         }
     }
 
-    /// Actions of an episode.
-    fn explore(&mut self) -> Vec<f32> {
-        let count = self.decisions.len();
-        if self.episodes < self.settings.warm_up {
-            return (0..count).map(|_| self.random.uniform() as f32).collect();
-        }
-        let mut sigma = self.settings.sigma;
-        (self.settings.warm_up..self.episodes).for_each(|_| sigma *= self.settings.sigma_decay);
-        let restarts = self.random.uniform() < self.settings.restart;
-        let repeated = if restarts { self.random.below(count.max(1)) } else { 0 };
-        let mut actions: Vec<f32> = Vec::with_capacity(count);
-        for (number, &decision) in self.decisions.iter().enumerate() {
-            let again = self.best.as_ref().filter(|_| number < repeated).map(|(_, best)| best[number]);
-            let action = again.unwrap_or_else(|| {
-                let state = after(decision, actions.last().map(|&action| bits_of(action)));
-                let mean = self.ddpg.act(&state, &mut self.buffers);
-                self.random.truncated(mean, sigma) as f32
-            });
+    /// The actor's actions for each decision after each width of the one before.
+    fn means(&mut self) -> Vec<[f64; 3]> {
+        let previous = |number: usize, bits| (number > 0).then_some(bits);
+        let decisions = self.decisions.iter().enumerate();
+        let states = decisions
+            .flat_map(|(number, &decision)| Bits::ALL.map(|bits| after(decision, previous(number, bits))));
+        let states: Vec<Observation> = states.collect();
+        let actions = self.ddpg.act(&states, &mut self.buffers);
+        actions.as_chunks().0.to_vec()
+    }
+
+    /// Actions of an episode: all anew, or those of the best but for so many.
+    fn explore(&mut self, means: &[[f64; 3]], redecided: Option<f64>) -> Vec<f32> {
+        let Self { settings, random, restarts, episodes, best, .. } = self;
+        let is_warm = *episodes >= settings.warm_up;
+        let mut sigma = settings.sigma;
+        (settings.warm_up..*episodes).for_each(|_| sigma *= settings.sigma_decay);
+        let best = best
+            .as_ref()
+            .zip(redecided)
+            .map(|((_, best), redecided)| (best, restarts.draw(redecided, random)));
+        let mut actions: Vec<f32> = Vec::with_capacity(means.len());
+        for (number, means) in means.iter().enumerate() {
+            let action = match &best {
+                Some((best, is_free)) if !is_free[number] => best[number],
+                _ if is_warm => {
+                    let previous = actions.last().map_or(Bits::B2, |&action| bits_of(action));
+                    random.truncated(means[previous as usize], sigma) as f32
+                }
+                _ => random.uniform() as f32,
+            };
             actions.push(action);
         }
         actions
@@ -150,11 +237,46 @@ impl Agent {
     }
 }
 
-fn start(allocator: Allocator, policy: Policy) -> Proposal {
-    Proposal { policy, purpose: Purpose::Start(allocator) }
+/// A policy as actions: the middles of the thirds.
+fn actions_of(problem: &Problem, policy: &Policy) -> Vec<f32> {
+    problem.slots().iter().map(|&slot| (policy.get(slot) as u8 as f32 + 0.5) / 3.0).collect()
 }
 
 /// Equal thirds of 0 to 1 are 2, 4 and 8 bits.
 fn bits_of(action: f32) -> Bits {
     Bits::ALL[((action * 3.0) as usize).min(2)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Budget, MemoryModel};
+    use crate::net::Spec;
+    use crate::search::evolution::random_policy;
+
+    /// What is remembered of activations changes nothing.
+    #[test]
+    fn proposals_are_what_the_search_makes_of_them() {
+        let graph = "mobilenet-v2-0.35-96".parse::<Spec>().expect("a name").build();
+        let budget = Budget { flash: 700_000, ram: 40_000 };
+        let problem = Problem::new(&graph, budget, MemoryModel::Device, &[]).expect("feasible");
+        let mut random = Random::new(1, 0);
+        for fill in [false, true] {
+            let mut agent = Agent::new(&problem, AgentSettings::default(), true, fill, 1);
+            let asked: Vec<Policy> = (0..10).map(|_| random_policy(&problem, &mut random)).collect();
+            for policy in asked.iter().chain(&asked) {
+                let expected = problem.executed(policy.clone(), fill);
+                assert!(problem.fits(&expected));
+                assert_eq!(agent.executed(&problem, policy.clone()), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn thirds_are_widths() {
+        for bits in Bits::ALL {
+            assert_eq!(bits_of((bits as u8 as f32 + 0.5) / 3.0), bits);
+        }
+        assert_eq!([0.0, 0.33, 0.34, 0.66, 0.67, 1.0].map(bits_of), [0, 0, 1, 1, 2, 2].map(|i| Bits::ALL[i]));
+    }
 }

@@ -1,7 +1,7 @@
 //! The search itself: asks for scores, one policy at a time, and keeps what came of them.
 
 use super::{
-    Agent, Allocator, Episode, Log, Problem, Purpose, Score, SearchError, Settings,
+    Agent, Allocator, Episode, Log, Problem, Purpose, Sample, Score, SearchError, Settings,
     evolution::{Evolution, random_policy},
     exact::exact,
     greedy::greedy,
@@ -24,8 +24,8 @@ pub struct Proposal {
 /// What a search wants next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
-    /// The score of this policy, for [`Search::scored`].
-    Score(Policy),
+    /// The score of this policy on these images, for [`Search::scored`].
+    Score(Policy, Sample),
     /// Nothing: this policy was scored before, and its episode is in the log.
     Known(Box<Episode>),
     /// Nothing more.
@@ -38,7 +38,7 @@ pub enum Next {
 /// same scores give the same search, so it does not matter who computes them and how.
 pub struct Search {
     problem: Problem,
-    known: HashMap<Policy, Score>,
+    known: HashMap<(Policy, Sample), Score>,
     state: State,
 }
 
@@ -94,7 +94,8 @@ impl Search {
         let body = checkpoint.strip_prefix(CHECKPOINT).ok_or(SearchError::Checkpoint)?;
         let state: State = postcard::from_bytes(body).map_err(|_| SearchError::Checkpoint)?;
         let problem = state.settings.problem(graph)?;
-        let known = state.log.episodes().iter().map(|e| (e.policy.clone(), e.score)).collect();
+        let known =
+            state.log.episodes().iter().map(|e| ((e.policy.clone(), e.purpose.sample()), e.score)).collect();
         Ok(Self { problem, known, state })
     }
 
@@ -149,12 +150,12 @@ impl Search {
                 self.start();
                 continue;
             };
-            let known = self.known.get(&proposal.policy).copied();
-            let policy = proposal.policy.clone();
+            let (policy, sample) = (proposal.policy.clone(), proposal.purpose.sample());
+            let known = self.known.get(&(policy.clone(), sample)).copied();
             self.state.waiting = Some(proposal);
             return match known.and_then(|score| self.scored(score).cloned()) {
                 Some(episode) => Next::Known(Box::new(episode)),
-                None => Next::Score(policy),
+                None => Next::Score(policy, sample),
             };
         }
     }
@@ -166,7 +167,7 @@ impl Search {
         self.state.number += 1;
         let reward = 0.1 * (score.percent() - self.state.float.percent());
         let usage = self.problem.usage(&policy);
-        self.known.insert(policy.clone(), score);
+        self.known.insert((policy.clone(), purpose.sample()), score);
         let episode = Episode { allocator, number: self.state.number, purpose, policy, usage, score, reward };
         self.state.method.learn(&self.problem, &episode);
         self.state.log.push(episode);
@@ -180,18 +181,15 @@ impl Search {
             return None;
         }
         let mut proposal = method.next(&self.problem, allocator, *number)?;
-        if matches!(proposal.purpose, Purpose::Candidate | Purpose::Start(_)) {
-            proposal.policy = self.problem.wall(proposal.policy);
-            if settings.fill {
-                proposal.policy = self.problem.fill(proposal.policy);
-            }
+        if proposal.purpose.is_candidate() {
+            proposal.policy = self.problem.executed(proposal.policy, settings.fill);
         }
         Some(proposal)
     }
 
     /// Sets up the running allocator.
     fn start(&mut self) {
-        let Settings { allocators, seed, warm_start, agent, .. } = &self.state.settings;
+        let Settings { allocators, seed, warm_start, fill, agent, .. } = &self.state.settings;
         self.state.number = 0;
         self.state.method = match allocators.get(self.state.running) {
             None => Method::Finished,
@@ -200,7 +198,7 @@ impl Search {
             Some(Allocator::Random) => Method::Random(Random::new(*seed, 1)),
             Some(Allocator::Evolution) => Method::Evolution(Evolution::new(*seed)),
             Some(Allocator::Agent) => {
-                Method::Agent(Box::new(Agent::new(&self.problem, *agent, *warm_start, *seed)))
+                Method::Agent(Box::new(Agent::new(&self.problem, *agent, *warm_start, *fill, *seed)))
             }
         };
     }

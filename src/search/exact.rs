@@ -36,14 +36,14 @@ struct State {
 fn choose_weights(problem: &Problem, probing: &Probing, policy: &mut Policy) {
     let slots: Vec<Slot> =
         problem.slots().iter().copied().filter(|slot| matches!(slot, Slot::Weight(_))).collect();
-    let flash = |policy: &Policy| problem.model.flash(&problem.graph, policy);
+    let flash = |policy: &Policy| problem.flash(policy);
     let narrowest = flash(&problem.narrowest());
     let Some(spare) = problem.budget.flash.checked_sub(narrowest) else { return };
     // What each width takes beyond 2 bits, padding included.
     let extra = |slot: Slot, bits: Bits| {
         let mut wider = problem.narrowest();
         wider.set(slot, bits);
-        flash(&wider) - narrowest
+        flash(&wider).saturating_sub(narrowest)
     };
     let mut layers: Vec<Vec<State>> = Vec::with_capacity(slots.len());
     let mut states = vec![State { bytes: 0, cost: 0, bits: Bits::B8, before: 0 }];

@@ -15,15 +15,19 @@ impl Problem {
     /// scratch depends on the width of weights.
     pub fn fill(&self, mut policy: Policy) -> Policy {
         self.fill_activations(&mut policy);
-        for bits in [Bits::B2, Bits::B4] {
-            for slot in self.by_size(&policy, bits, |slot| matches!(slot, Slot::Weight(_))) {
-                self.widen(&mut policy, slot);
-            }
-        }
+        self.fill_weights(&mut policy);
         policy
     }
 
-    fn fill_activations(&self, policy: &mut Policy) {
+    pub(super) fn fill_weights(&self, policy: &mut Policy) {
+        for bits in [Bits::B2, Bits::B4] {
+            for slot in self.by_size(policy, bits, |slot| matches!(slot, Slot::Weight(_))) {
+                self.widen(policy, slot);
+            }
+        }
+    }
+
+    pub(super) fn fill_activations(&self, policy: &mut Policy) {
         let is_activation = |slot| matches!(slot, Slot::Activation(_));
         // Most of them are in memory at no peak. The wall of the widest ones says which must give way.
         let mut widest = policy.clone();

@@ -1,6 +1,6 @@
 //! The log of a search: every policy that was scored, and what follows from it.
 
-use super::{Allocator, Score};
+use super::{Allocator, Sample, Score};
 use crate::{
     memory::Usage,
     net::Graph,
@@ -23,6 +23,18 @@ pub enum Purpose {
     Probe(Slot, Bits),
 }
 
+impl Purpose {
+    /// Whether the policy fits the budget and may win.
+    pub fn is_candidate(self) -> bool {
+        matches!(self, Self::Candidate | Self::Start(_))
+    }
+
+    /// The images that it is scored on.
+    pub fn sample(self) -> Sample {
+        if self.is_candidate() { Sample::All } else { Sample::Part }
+    }
+}
+
 /// A policy that was scored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
@@ -36,7 +48,7 @@ pub struct Episode {
     pub policy: Policy,
     /// What it takes.
     pub usage: Usage,
-    /// How well it does on the reward images.
+    /// How well it does on the images of [`Purpose::sample`].
     pub score: Score,
     /// 0.1 (accuracy - accuracy of the float network), both in percent.
     pub reward: f64,
@@ -45,7 +57,7 @@ pub struct Episode {
 impl Episode {
     /// Whether the policy fits the budget and may win.
     pub fn is_candidate(&self) -> bool {
-        matches!(self.purpose, Purpose::Candidate | Purpose::Start(_))
+        self.purpose.is_candidate()
     }
 }
 
@@ -86,16 +98,18 @@ impl Log {
         candidates.reduce(|best, next| if next.score.beats(&best.score) { next } else { best })
     }
 
-    /// Episodes that no other beats in accuracy, FLASH and RAM at once, probes included: whatever fits some other
-    /// budget is worth knowing. By FLASH, smallest first; of equals the first.
+    /// Episodes that no other beats in accuracy, FLASH and RAM at once: whatever fits some other budget is worth
+    /// knowing. Probes take part if they were scored on as many images as candidates. By FLASH, smallest first; of
+    /// equals the first.
     pub fn front(&self) -> Vec<&Episode> {
         let key = |episode: &Episode| (episode.usage.flash, episode.usage.ram, episode.score.correct);
         let dominates = |a: &Episode, b: &Episode| {
             let ((flash_a, ram_a, correct_a), (flash_b, ram_b, correct_b)) = (key(a), key(b));
             flash_a <= flash_b && ram_a <= ram_b && correct_a >= correct_b
         };
+        let images = self.episodes.iter().map(|episode| episode.score.images).max();
         let mut front: Vec<&Episode> = Vec::new();
-        for episode in &self.episodes {
+        for episode in self.episodes.iter().filter(|episode| Some(episode.score.images) == images) {
             if !front.iter().any(|other| dominates(other, episode)) {
                 front.retain(|other| !dominates(episode, other));
                 front.push(episode);

@@ -2,9 +2,9 @@
 
 use super::SearchError;
 use crate::{
-    memory::{Budget, Lifetimes, Memory, MemoryModel, Usage},
+    memory::{Budget, Excess, Lifetimes, Memory, MemoryModel, Usage},
     net::{Graph, LayerId},
-    quant::{Bits, Policy, Slot},
+    quant::{Bits, Policy, Slot, codebook_bytes},
 };
 
 /// A network, a budget, how it is counted, and which tensors are free.
@@ -18,6 +18,8 @@ pub struct Problem {
     pub(super) lifetimes: Lifetimes,
     pins: Vec<(Slot, Bits)>,
     slots: Vec<Slot>,
+    /// Whether narrow weights are values of a codebook, which takes FLASH as well.
+    codebooks: bool,
 }
 
 impl Problem {
@@ -32,6 +34,18 @@ impl Problem {
         model: MemoryModel,
         pins: &[(Slot, Bits)],
     ) -> Result<Self, SearchError> {
+        Self::counting(graph, budget, model, pins, false)
+    }
+
+    /// As [`Problem::new`]; with `codebooks`, layers with weights below 8 bits have a codebook, which counts as well
+    /// ([`codebook_bytes`]).
+    pub(super) fn counting(
+        graph: &Graph,
+        budget: Budget,
+        model: MemoryModel,
+        pins: &[(Slot, Bits)],
+        codebooks: bool,
+    ) -> Result<Self, SearchError> {
         let all = Slot::all(graph);
         if let Some(&(slot, _)) = pins.iter().find(|(slot, _)| !all.contains(slot)) {
             return Err(SearchError::Pin(slot));
@@ -44,12 +58,18 @@ impl Problem {
             lifetimes: Lifetimes::of(graph),
             pins: pins.to_vec(),
             slots: all.into_iter().filter(is_free).collect(),
+            codebooks,
         };
         let narrowest = problem.narrowest();
-        let excesses = model.footprint(graph, &narrowest).excesses(graph, &narrowest, budget);
+        let codebooks = problem.codebook_bytes(&narrowest);
+        let left = Budget { flash: budget.flash.saturating_sub(codebooks), ..budget };
+        let excesses = model.footprint(graph, &narrowest).excesses(graph, &narrowest, left);
         match excesses.into_iter().next() {
             None => Ok(problem),
-            Some(excess) if excess.memory == Memory::Flash => Err(SearchError::Flash(excess)),
+            Some(excess) if excess.memory == Memory::Flash => {
+                let needed = excess.needed + codebooks;
+                Err(SearchError::Flash(Excess { needed, budget: budget.flash, ..excess }))
+            }
             Some(excess) => Err(SearchError::Ram(excess)),
         }
     }
@@ -88,7 +108,17 @@ impl Problem {
 
     /// What a policy takes.
     pub fn usage(&self, policy: &Policy) -> Usage {
-        self.model.usage(&self.graph, policy)
+        Usage { flash: self.flash(policy), ram: self.model.ram(&self.graph, policy) }
+    }
+
+    /// Bytes of FLASH that a policy takes.
+    pub(super) fn flash(&self, policy: &Policy) -> usize {
+        self.model.flash(&self.graph, policy) + self.codebook_bytes(policy)
+    }
+
+    fn codebook_bytes(&self, policy: &Policy) -> usize {
+        let layers = self.graph.weighted_layers().filter(|_| self.codebooks);
+        layers.map(|(id, _)| codebook_bytes(policy.weight(id))).sum()
     }
 
     /// Whether a policy keeps to the budget.
@@ -97,7 +127,7 @@ impl Problem {
     }
 
     pub(super) fn fits_flash(&self, policy: &Policy) -> bool {
-        self.model.flash(&self.graph, policy) <= self.budget.flash
+        self.flash(policy) <= self.budget.flash
     }
 
     pub(super) fn fits_ram(&self, policy: &Policy) -> bool {

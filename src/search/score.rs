@@ -5,6 +5,32 @@ use serde::{Deserialize, Serialize};
 /// Binary digits of [`Score::loss`] after the point.
 const DIGITS: u32 = 20;
 
+/// Which of the reward images and of the calibration images a score is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Sample {
+    /// All of them: what rewards are made of.
+    #[default]
+    All,
+    /// A fixed part of them, for probes of sensitivity. They are compared with each other and never win, and the
+    /// difference that one tensor makes to the cross-entropy of the same images shows on few of them.
+    Part,
+}
+
+impl Sample {
+    /// A part is one image in this many,
+    const PART: usize = 4;
+    /// and at least so many.
+    const LEAST: usize = 64;
+
+    /// So many of the images belong to it.
+    pub fn of(self, images: usize) -> usize {
+        match self {
+            Self::All => images,
+            Self::Part => images.min((images / Self::PART).max(Self::LEAST)),
+        }
+    }
+}
+
 /// How well a policy does on the reward images. All of it are whole numbers, so that parts add up to the same sum in
 /// any order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +91,12 @@ impl std::iter::Sum for Score {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_a_quarter_but_not_too_few() {
+        assert_eq!([10, 64, 100, 256, 1000].map(|images| Sample::Part.of(images)), [10, 64, 64, 64, 250]);
+        assert_eq!(Sample::All.of(1000), 1000);
+    }
 
     #[test]
     fn scores_add_up() {

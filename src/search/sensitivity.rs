@@ -10,7 +10,7 @@ use std::collections::HashMap;
 pub struct Probing {
     /// Last first.
     left: Vec<Purpose>,
-    widest: Option<i64>,
+    widest: Option<Score>,
     losses: HashMap<(Slot, Bits), i64>,
 }
 
@@ -46,20 +46,26 @@ impl Probing {
             Some(Purpose::Probe(slot, bits)) => {
                 self.losses.insert((slot, bits), score.loss);
             }
-            _ => self.widest = Some(score.loss),
+            _ => self.widest = Some(score),
         }
     }
 
     /// By how much the loss rises if a tensor has a width. Noise is evened out: no tensor gains by being narrowed,
     /// nor by being narrowed further.
     pub fn cost(&self, slot: Slot, bits: Bits) -> i64 {
-        let widest = self.widest.unwrap_or(0);
+        let widest = self.widest.map_or(0, |score| score.loss);
         let measured = |bits| self.losses.get(&(slot, bits)).map_or(0, |loss| (loss - widest).max(0));
         match bits {
             Bits::B8 => 0,
             Bits::B4 => measured(Bits::B4),
             Bits::B2 => measured(Bits::B2).max(measured(Bits::B4)),
         }
+    }
+
+    /// The same as a mean over the images, in nats.
+    pub fn nats(&self, slot: Slot, bits: Bits) -> f64 {
+        let images = self.widest.map_or(0, |score| score.images);
+        Score { correct: 0, images, loss: self.cost(slot, bits) }.nats()
     }
 }
 

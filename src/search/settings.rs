@@ -111,10 +111,13 @@ pub struct Settings {
     pub episodes: usize,
     /// Seed of all random numbers.
     pub seed: u64,
-    /// Whether the agent's first episodes are the policies of the rule and of greedy. Costs the probes of greedy.
+    /// Whether the agent's first episodes are the policies of the rule, of greedy and of exact. Costs the probes of
+    /// sensitivity.
     pub warm_start: bool,
     /// Whether what a policy leaves of the budget is spent.
     pub fill: bool,
+    /// Whether narrow weights are values of a codebook, which takes FLASH as well: a baseline.
+    pub codebooks: bool,
     /// The agent's hyper-parameters.
     pub agent: AgentSettings,
 }
@@ -131,6 +134,7 @@ impl Settings {
             seed: 234,
             warm_start: true,
             fill: true,
+            codebooks: false,
             agent: AgentSettings::default(),
         }
     }
@@ -140,6 +144,6 @@ impl Settings {
     /// # Errors
     /// If no policy fits the budget, or a pin is of what is no choice.
     pub fn problem(&self, graph: &Graph) -> Result<Problem, SearchError> {
-        Problem::new(graph, self.budget, self.memory, &self.pins)
+        Problem::counting(graph, self.budget, self.memory, &self.pins, self.codebooks)
     }
 }

@@ -13,11 +13,35 @@ use crate::{
 };
 
 impl Problem {
+    /// What is made of the widths that an allocator asks for: a policy that fits, with what is left of the budget
+    /// spent if `fill` says so.
+    pub fn executed(&self, mut policy: Policy, fill: bool) -> Policy {
+        self.settle_activations(&mut policy, fill);
+        self.settle_weights(&mut policy, fill);
+        // Only odd plans get here: narrowing every tensor in memory at the peak was not enough.
+        if self.fits(&policy) { policy } else { self.narrowest() }
+    }
+
+    /// The part of [`Problem::executed`] that the activations decide, and that decides on them.
+    pub(super) fn settle_activations(&self, policy: &mut Policy, fill: bool) {
+        self.ram_wall(policy);
+        if fill {
+            self.fill_activations(policy);
+        }
+    }
+
+    /// The same for the weights.
+    pub(super) fn settle_weights(&self, policy: &mut Policy, fill: bool) {
+        self.flash_wall(policy);
+        if fill {
+            self.fill_weights(policy);
+        }
+    }
+
     /// A policy that fits, made of any policy by narrowing alone; one that fits is left as it is.
     pub fn wall(&self, mut policy: Policy) -> Policy {
         self.flash_wall(&mut policy);
         self.ram_wall(&mut policy);
-        // Only odd plans get here: narrowing every tensor in memory at the peak was not enough.
         if self.fits(&policy) { policy } else { self.narrowest() }
     }
 

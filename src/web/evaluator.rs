@@ -8,6 +8,7 @@ use crate::float::FloatNetwork;
 use crate::flow::Tally;
 use crate::infer::{Engine, Workspace, argmax};
 use crate::score;
+use crate::search::Sample;
 use js_sys::Array;
 use std::sync::Arc;
 
@@ -15,9 +16,12 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct Evaluator {
     /// Pixels and right output of each image, by [`Set`].
-    images: [Vec<(Vec<u8>, usize)>; 3],
+    images: [Vec<(Vec<u8>, usize)>; 4],
     network: Option<Network>,
-    scorer: Option<Box<score::Evaluator>>,
+    /// By [`Sample`].
+    scorers: [Option<Box<score::Evaluator>>; 2],
+    /// Whose turn it is.
+    sample: Sample,
 }
 
 enum Network {
@@ -44,7 +48,10 @@ impl Evaluator {
             }
             Order::Classify { set, from, count } => (self.classify(set, from, count), nothing),
             Order::Scorer(scorer) => (self.prepare(*scorer, bulk), nothing),
-            Order::Begin(policy) => (self.step(|scorer| scorer.begin(&policy)), nothing),
+            Order::Begin(policy, sample) => {
+                self.sample = sample;
+                (self.step(|scorer| scorer.begin(&policy)), nothing)
+            }
             Order::Resume(sums) => (self.step(|scorer| scorer.resume(&sums)), nothing),
         }
     }
@@ -60,12 +67,12 @@ impl Evaluator {
     }
 
     fn prepare(&mut self, scorer: Scorer, bulk: &Array) -> Answer {
-        let Scorer { model, calibration, set, memory, counted } = scorer;
+        let Scorer { model, calibration, set, sample, memory, counted } = scorer;
         let calibrating: Vec<Vec<u8>> = bulk.iter().map(|pixels| wire::bytes(&pixels)).collect();
         let images = &self.images[set as usize];
         let (model, calibration) = (Arc::new(model), Arc::new(calibration));
         let evaluator = score::Evaluator::new(model, calibration, &calibrating, images, memory, counted);
-        self.scorer = Some(Box::new(evaluator));
+        self.scorers[sample as usize] = Some(Box::new(evaluator));
         Answer::Done
     }
 
@@ -73,7 +80,7 @@ impl Evaluator {
         &mut self,
         step: impl FnOnce(&mut score::Evaluator) -> Result<score::Step, CalibrateError>,
     ) -> Answer {
-        let Some(scorer) = &mut self.scorer else {
+        let Some(scorer) = &mut self.scorers[self.sample as usize] else {
             return Answer::Refused("there is no network to score policies of; load weights first".into());
         };
         step(scorer).map_or_else(|error| Answer::Refused(error.to_string()), Answer::Step)

@@ -6,6 +6,7 @@ use crate::flow::Tally;
 use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
 use crate::score::Step;
+use crate::search::Sample;
 use futures::channel::oneshot;
 use js_sys::Array;
 use serde::{Deserialize, Serialize};
@@ -44,8 +45,8 @@ pub enum Order {
     },
     /// Score policies of this network from now on. The pixels of this worker's calibration images come along.
     Scorer(Box<Scorer>),
-    /// Begin to score a policy.
-    Begin(Policy),
+    /// Begin to score a policy on these images.
+    Begin(Policy, Sample),
     /// Go on with the statistics over the images of all workers.
     Resume(SumMoments),
 }
@@ -57,6 +58,8 @@ pub enum Set {
     Evaluation,
     /// To steer a search with.
     Reward,
+    /// The part of them that probes of sensitivity are scored on.
+    Probe,
     /// To measure the end of a search with.
     Test,
 }
@@ -70,6 +73,8 @@ pub struct Scorer {
     pub calibration: Calibration,
     /// The images to classify.
     pub set: Set,
+    /// The sample that these images are, for [`Order::Begin`].
+    pub sample: Sample,
     /// Memory for what policies have in common, in bytes.
     pub memory: usize,
     /// The most images, of both kinds, that a worker holds.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// SHA-256 of the log of [`search`], in hexadecimal. A change of it changes what everybody's searches find.
-pub const DIGEST: &str = "462f27142f8c4d22dbf6ddd74fd16902b5c8aa4b5205ad6cb83faa8b9fbe6831";
+pub const DIGEST: &str = "c97866c3ea3e952595042be510993d5bc3d1b50108d09bd2d0051b1f5117fb27";
 
 /// What policies are scored on.
 pub struct Subject {
@@ -39,12 +39,19 @@ impl Subject {
         Self { model: Arc::new(model), calibration: Arc::new(calibration), calibrating, reward }
     }
 
-    /// Evaluators that share the images among them.
-    pub fn evaluators(&self, parts: usize) -> Vec<Evaluator> {
+    /// Evaluators that share the images among them, of all images and of the part for probes.
+    pub fn evaluators(&self, parts: usize) -> [Vec<Evaluator>; 2] {
+        // So few images that a quarter of them is less than the least sample of a search.
+        [1, 4].map(|every| self.sampled(parts, every))
+    }
+
+    fn sampled(&self, parts: usize, every: usize) -> Vec<Evaluator> {
+        let calibrating: Vec<_> = self.calibrating.iter().step_by(every).cloned().collect();
+        let reward: Vec<_> = self.reward.iter().step_by(every).cloned().collect();
         let one = |part: usize| {
-            let calibrating: Vec<_> = self.calibrating.iter().skip(part).step_by(parts).cloned().collect();
-            let reward: Vec<_> = self.reward.iter().skip(part).step_by(parts).cloned().collect();
-            let counted = self.calibrating.len().div_ceil(parts) + self.reward.len().div_ceil(parts);
+            let counted = calibrating.len().div_ceil(parts) + reward.len().div_ceil(parts);
+            let calibrating: Vec<_> = calibrating.iter().skip(part).step_by(parts).cloned().collect();
+            let reward: Vec<_> = reward.iter().skip(part).step_by(parts).cloned().collect();
             let (model, calibration) = (self.model.clone(), self.calibration.clone());
             Evaluator::new(model, calibration, &calibrating, &reward, 1 << 20, counted)
         };
@@ -100,14 +107,18 @@ pub fn search(subject: &Subject, parts: usize, pause: Option<usize>) -> String {
         match search.ask() {
             Next::Finished => return search.log().csv(graph),
             Next::Known(_) => {}
-            Next::Score(policy) => {
+            Next::Score(policy, sample) => {
                 scored += 1;
                 if Some(scored) == pause {
                     search = Search::resume(graph, &search.checkpoint()).expect("a checkpoint");
                     evaluators = subject.evaluators(parts);
-                    assert_eq!(search.ask(), Next::Score(policy.clone()), "it asks for the same again");
+                    assert_eq!(
+                        search.ask(),
+                        Next::Score(policy.clone(), sample),
+                        "it asks for the same again"
+                    );
                 }
-                search.scored(score(&mut evaluators, &policy));
+                search.scored(score(&mut evaluators[sample as usize], &policy));
             }
         }
     }

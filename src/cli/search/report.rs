@@ -48,7 +48,7 @@ fn describe(text: &mut String, session: &Session, Run { search, outcomes }: &Run
     for outcome in outcomes {
         let Outcome { allocator, best, episodes, scoring, thinking, test } = outcome;
         let [flash, ram] = shares(search.problem(), best);
-        let spent = (*scoring + *thinking).as_secs_f64();
+        let spent = *scoring + *thinking;
         let _ = writeln!(
             text,
             "{:<11} {:>7.2} {:>7} {:>6.1}% {:>6.1}% {:>6.2} {episodes:>8} {:>8} {spent:>8.1} {:>8.0}%",
@@ -59,7 +59,7 @@ fn describe(text: &mut String, session: &Session, Run { search, outcomes }: &Run
             100.0 * ram,
             best.policy.mean_weight_bits(search.problem().graph()),
             best.number,
-            if spent > 0.0 { 100.0 * thinking.as_secs_f64() / spent } else { 0.0 }
+            if spent > 0.0 { 100.0 * *thinking / spent } else { 0.0 }
         );
     }
     if let Some(best) = search.log().best(None) {
@@ -92,8 +92,8 @@ fn run_json(session: &Session, Run { search, outcomes }: &Run) -> Value {
             "flash_share": flash,
             "ram_share": ram,
             "episodes": outcome.episodes,
-            "scoring_seconds": outcome.scoring.as_secs_f64(),
-            "allocator_seconds": outcome.thinking.as_secs_f64(),
+            "scoring_seconds": outcome.scoring,
+            "allocator_seconds": outcome.thinking,
             "test_correct": outcome.test.map(|tally| tally.correct),
             "test_images": outcome.test.map(|tally| tally.images),
             "test_top1": outcome.test.map(|tally| tally.percent()),

@@ -68,11 +68,11 @@ impl Ddpg {
         }
     }
 
-    /// The actor's action, from 0 to 1.
-    pub fn act(&self, state: &Observation, buffers: &mut Buffers) -> f64 {
-        fill(&mut buffers.states.inputs, std::iter::once((state, None)), 1);
+    /// The actor's action for each state, from 0 to 1.
+    pub fn act(&self, states: &[Observation], buffers: &mut Buffers) -> Vec<f64> {
+        fill(&mut buffers.states.inputs, states.iter().map(|state| (state, None)), states.len());
         self.actor.forward(&mut buffers.states);
-        f64::from(sigmoid(buffers.states.outputs[0]))
+        buffers.states.outputs.iter().take(states.len()).map(|&y| f64::from(sigmoid(y))).collect()
     }
 
     /// Remembers a transition; the oldest goes when the buffer is full.
@@ -199,7 +199,7 @@ mod tests {
             ddpg.update(&mut random, &mut buffers);
         }
         for x in [0.0, 1.0] {
-            let found = ddpg.act(&state(x), &mut buffers);
+            let found = ddpg.act(&[state(x)], &mut buffers)[0];
             assert!((found - f64::from(best(x))).abs() < 0.12, "{x}: {found}");
         }
     }

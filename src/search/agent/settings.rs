@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Hyper-parameters of the agent. The defaults are those of the published code of HAQ (arXiv 1811.08886).
+/// Hyper-parameters of the agent. The defaults are those of the published code of HAQ (arXiv 1811.08886) but
+/// for the numbers of neurons and updates, which suit episodes of tenths of a second.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentSettings {
     /// Neurons of each hidden layer of actor and critic.
@@ -29,15 +30,21 @@ pub struct AgentSettings {
     pub sigma_decay: f64,
     /// Weight of the newest batch's mean reward in the moving average that is subtracted from rewards.
     pub baseline: f64,
-    /// How often, from 0 to 1, an episode after the warm-up repeats the best actions so far up to a random decision
-    /// and explores from there. Not in HAQ; 0 turns it off.
+    /// How often, from 0 to 1, an episode repeats the best policy so far but for a few decisions. Not in HAQ; 0 turns
+    /// it off.
     pub restart: f64,
+    /// Decisions that such an episode takes again, on average.
+    pub redecided: f64,
+    /// Episodes that are drawn for each that is scored: the one with the least cross-entropy to be expected.
+    pub proposals: usize,
+    /// Whether the replay buffer gets the widths that walls and fill have made of the actions.
+    pub executed: bool,
 }
 
 impl Default for AgentSettings {
     fn default() -> Self {
         Self {
-            hidden: 300,
+            hidden: 64,
             actor_rate: 1e-4,
             critic_rate: 1e-3,
             tau: 0.01,
@@ -45,11 +52,14 @@ impl Default for AgentSettings {
             batch: 64,
             replay: 128,
             warm_up: 20,
-            updates: 1.0,
+            updates: 0.125,
             sigma: 0.5,
             sigma_decay: 0.99,
             baseline: 0.5,
-            restart: 0.5,
+            restart: 0.9,
+            redecided: 3.0,
+            proposals: 32,
+            executed: true,
         }
     }
 }

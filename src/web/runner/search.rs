@@ -9,7 +9,7 @@ use crate::flow::{
 };
 use crate::quant::Policy;
 use crate::score::Step;
-use crate::search::{Next, Score, Search};
+use crate::search::{Next, Sample, Score, Search};
 use futures::future::try_join_all;
 use gloo::timers::future::TimeoutFuture;
 use js_sys::Array;
@@ -94,30 +94,35 @@ impl Runner {
         let limit = self.prepared.as_ref().and_then(|prepared| prepared.limit);
         self.prepare(limit).await?;
         self.calibrate().await?;
-        let reward = self.images.as_ref().ok_or_else(no_images)?.listing.limited_reward(request.limit);
+        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        let reward = listing.limited_reward(request.limit);
+        let part = listing.limited_reward(Some(Sample::Part.of(reward.len())));
         self.hold(Set::Reward, &reward).await?;
+        self.hold(Set::Probe, &part).await?;
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         let float = Order::UseFloats(Box::new(model.clone()));
         let (float, stopped) = self.classify(Task::EvaluateFloat, Set::Reward, &float).await?;
         if stopped {
             return Err(End::Stopped);
         }
-        self.use_scorer(Set::Reward, MEMORY).await?;
+        self.use_scorer(Set::Reward, Sample::All, MEMORY).await?;
+        self.use_scorer(Set::Probe, Sample::Part, MEMORY / 4).await?;
         Ok(Score { correct: float.correct, images: float.images, loss: 0 })
     }
 
     /// Lets every worker of the pool score policies on its images of a set and on its share of the calibration images.
-    async fn use_scorer(&self, set: Set, memory: usize) -> Result<(), End> {
+    async fn use_scorer(&self, set: Set, sample: Sample, memory: usize) -> Result<(), End> {
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         let calibration = self.calibration.as_ref().ok_or_else(no_images)?;
         let images = &self.prepared.as_ref().ok_or_else(no_images)?.calibration;
+        let images = &images[..sample.of(images.len())];
         let workers = self.pool.len();
         let held = self.held.iter().find(|(held, _)| *held == set).map_or(0, |(_, count)| *count);
         // Decoding hands images out in batches, so a worker may hold a batch more than its share.
         let counted = (images.len() + held).div_ceil(workers) + super::prepare::DECODE;
         let memory = memory / workers;
         let (model, calibration) = (model.clone(), calibration.clone());
-        let order = Order::Scorer(Box::new(Scorer { model, calibration, set, memory, counted }));
+        let order = Order::Scorer(Box::new(Scorer { model, calibration, set, sample, memory, counted }));
         let share = |part: usize| {
             let pixels = images.iter().skip(part).step_by(workers);
             pixels.map(|pixels| wire::buffer(pixels)).collect::<Array>()
@@ -158,8 +163,8 @@ impl Runner {
             let episode = match search.ask() {
                 Next::Finished => break false,
                 Next::Known(episode) => *episode,
-                Next::Score(policy) => {
-                    let score = match self.score(&policy).await {
+                Next::Score(policy, sample) => {
+                    let score = match self.score(&policy, sample).await {
                         Err(End::Stopped) => break true,
                         score => score?,
                     };
@@ -198,8 +203,8 @@ impl Runner {
     }
 
     /// The score of a policy, from all workers of the pool.
-    async fn score(&self, policy: &Policy) -> Result<Score, End> {
-        let mut order = Order::Begin(policy.clone());
+    async fn score(&self, policy: &Policy, sample: Sample) -> Result<Score, End> {
+        let mut order = Order::Begin(policy.clone(), sample);
         loop {
             let none = Array::new();
             let asked = self.pool.iter().map(|member| member.ask(&order, &none));
@@ -236,14 +241,14 @@ impl Runner {
             return Ok(results);
         }
         self.hold(Set::Test, &test).await?;
-        self.use_scorer(Set::Test, 0).await?;
+        self.use_scorer(Set::Test, Sample::All, 0).await?;
         let mut measured: Vec<(Policy, Tally)> = Vec::new();
         for result in &mut results {
             let policy = &result.best.policy;
             let known = measured.iter().find(|(known, _)| known == policy).map(|(_, tally)| *tally);
             let tally = match known {
                 Some(tally) => tally,
-                None => Tally::from(self.score(policy).await?),
+                None => Tally::from(self.score(policy, Sample::All).await?),
             };
             measured.push((policy.clone(), tally));
             result.test = Some(tally);
