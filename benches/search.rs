@@ -1,5 +1,7 @@
 //! What a search costs: `cargo bench --bench search [-- WEIGHTS IMAGES...]`, by default on the demo.
 //!
+//! Processor time, which other work on the machine disturbs little, but for the last:
+//!
 //! - A policy scored in a search against one scored from scratch, with nothing known before.
 //! - The agent's share of a search.
 //! - Two threads against one.
@@ -14,6 +16,7 @@ use bitsmith::net::Model;
 use bitsmith::quant::{Bits, Policy, Slot};
 use bitsmith::score::Evaluator;
 use bitsmith::search::{Allocator, Next, Sample, Score, Search, Settings};
+use cpu_time::ProcessTime;
 use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
@@ -37,7 +40,9 @@ fn main() {
     let mut scratch = Duration::MAX;
     for policy in policies.iter().take(SCRATCH) {
         let mut evaluator = subject.evaluator(Sample::All, 0);
-        scratch = scratch.min(time(|| evaluator.score(policy).expect("integers exist")));
+        let start = ProcessTime::now();
+        evaluator.score(policy).expect("integers exist");
+        scratch = scratch.min(start.elapsed());
     }
     let (scoring, thinking, episodes) = subject.search();
     let mean = scoring.as_secs_f64() / episodes as f64;
@@ -149,7 +154,7 @@ impl Subject {
             .map(|(sample, memory)| self.evaluator(sample, memory));
         let (mut scoring, mut thinking) = (Duration::ZERO, Duration::ZERO);
         loop {
-            let start = Instant::now();
+            let start = ProcessTime::now();
             let next = search.ask();
             thinking += start.elapsed();
             let (policy, sample) = match next {
@@ -157,10 +162,10 @@ impl Subject {
                 Next::Known(_) => continue,
                 Next::Score(policy, sample) => (policy, sample),
             };
-            let start = Instant::now();
+            let start = ProcessTime::now();
             let score = evaluators[sample as usize].score(&policy).expect("integers exist");
             scoring += start.elapsed();
-            let start = Instant::now();
+            let start = ProcessTime::now();
             search.scored(score);
             thinking += start.elapsed();
         }
