@@ -92,7 +92,7 @@ for (const { name: network } of NETWORKS) {
       const results = of(network, bits, name);
       return results.length ? mean(results.map((r) => r.test_top1)).toFixed(1) : "";
     };
-    row([network, bits, ...names.map(cell)]);
+    if (found.some((r) => r.network === network && r.bits === bits)) row([network, bits, ...names.map(cell)]);
   }
 }
 
