@@ -137,6 +137,32 @@ fn shared_networks_compute_the_same_everywhere() {
     run_trained("shared", &trained::shared(), 1, 2, &[Target::Gcc, Target::CortexM4, Target::CortexM7]);
 }
 
+/// With BITSMITH_CASES=FOLDER the same networks, images and logits are written there for tests/browser/logits.test.mjs,
+/// which has Chromium compute them.
+#[test]
+fn shared_networks_are_handed_to_the_browser() {
+    let Some(folder) = std::env::var_os("BITSMITH_CASES").map(PathBuf::from) else {
+        println!("skipped: BITSMITH_CASES names no folder");
+        return;
+    };
+    let names = Mutex::new(String::new());
+    for source in trained::shared() {
+        let trained = Trained::load(&source, if full() { 64 } else { 2 });
+        in_parallel(&trained.policies(), |policy| {
+            let subject = trained.quantize(policy);
+            let write = |kind: &str, bytes: &[u8]| {
+                std::fs::write(folder.join(format!("{}.{kind}", subject.name)), bytes)
+                    .expect("space for the cases");
+            };
+            write("model", &model::write(&subject.network).expect("a network that can be exported"));
+            write("images", &program::image_file(&subject));
+            names.lock().expect("no worker panics with the lock").push_str(&format!("{}\n", subject.name));
+        });
+    }
+    std::fs::write(folder.join("names"), names.into_inner().expect("no worker panicked"))
+        .expect("space for the names");
+}
+
 /// Arena and constants to the byte, code within the allowance; nothing else in RAM.
 #[test]
 fn memory_is_what_the_model_says() {

@@ -5,6 +5,8 @@
 mod agree;
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "web/handed.rs"]
+mod handed;
 #[path = "common/packaged.rs"]
 mod packaged;
 #[path = "common/quantized.rs"]
@@ -47,6 +49,11 @@ fn networks_agree_with_the_reference() {
         agree::network(&random_network(name, 10, seed as u64), 2, &mut workspace);
         agree::network(&uniform_network(name, 10, Bits::B2, Bits::B8), 1, &mut workspace);
     }
+}
+
+#[wasm_bindgen_test]
+async fn trained_networks_agree_with_native_code() {
+    handed::networks_agree_with_native_code().await;
 }
 
 #[wasm_bindgen_test]
