@@ -26,7 +26,7 @@ PORT ?= 8080
 START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
-.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c bench bench-c bench-search accuracy docs clean
+.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-full bench bench-c bench-search accuracy docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +82,14 @@ test-c: ## exported C on this machine and on emulated boards
 test-peers: ## exports in ONNX Runtime, PlatformIO and other people's build systems
 	@.ci/tools rust c peers
 	$(STEP) "comparisons with peers" $(CARGO_TEST) $(addprefix --test ,$(PEER_SUITES))
+
+test-full: build ## the long form of some tests: all layers in all widths, whole networks of ../shared/data (an hour)
+	@.ci/tools rust c browser peers
+	$(STEP) "all layers, all widths, all targets" env BITSMITH_FULL=1 cargo test --test kernels every_layer -- --nocapture
+	$(STEP) "whole networks in C" env BITSMITH_FULL=1 cargo test --test c_package shared -- --nocapture
+	$(STEP) "whole networks in ONNX Runtime" env BITSMITH_FULL=1 cargo test --test onnx shared -- --nocapture
+	$(STEP) "whole networks in Chromium" env BITSMITH_FULL=1 node --test --test-reporter=spec \
+	  tests/browser/logits.test.mjs tests/browser/imagenet.test.mjs
 
 bench: ## benchmarks
 	@.ci/tools rust c

@@ -174,7 +174,7 @@ impl<'a> Oracle<'a> {
         let one = scale.clone().reshape([1, 1, 1, 1]);
         let zero = f32::from(grid.zero_point);
         // A little more than a half: an accumulator of zero is rounded up, as integers are.
-        let codes = straight(sums / one.clone(), |x| (x + (0.5 + 1.0 / 4096.0)).floor());
+        let codes = straight(sums / one.clone(), |x| (x + (0.5 + 1.0 / 131_072.0)).floor());
         ((bounded(codes + zero, grid.max_code) - zero) * one, Some(scale))
     }
 }

@@ -14,8 +14,9 @@ pub(super) enum Bounds {
 }
 
 /// Part of a step that is added before rounding down. With a whole bias the accumulator is often exactly zero, which lies
-/// on the edge between two codes; integers go up there, single precision would go either way.
-const NUDGE: f32 = 1.0 / 4096.0;
+/// on the edge between two codes; integers go up there, single precision would go either way. A few units in the last
+/// place of the largest code: more would round values up that integers round down.
+const NUDGE: f32 = 1.0 / 131_072.0;
 
 /// What is done to the sums of each channel: `v = slope * sum + offset`.
 #[derive(Clone, Debug, Default, PartialEq)]
