@@ -109,9 +109,9 @@ impl BudgetArguments {
     }
 }
 
-/// Arguments of `search`.
+/// A trained network, and images to calibrate and measure it with.
 #[derive(Args)]
-pub struct Search {
+pub struct Inputs {
     /// Weights in safetensors format.
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
@@ -121,6 +121,15 @@ pub struct Search {
     /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times.
     #[arg(long, value_name = "PATH", required = true)]
     pub images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub calibration: CalibrationArguments,
+}
+
+/// Arguments of `search`.
+#[derive(Args)]
+pub struct Search {
+    #[command(flatten)]
+    pub inputs: Inputs,
     /// A microcontroller of the catalogue, e.g. stm32h743zi, instead of --flash and --ram.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["flash", "mean_bits", "ram"])]
     pub device: Option<String>,
@@ -176,8 +185,6 @@ pub struct Search {
     /// Score with at most this many reward images.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    #[command(flatten)]
-    pub calibration: CalibrationArguments,
     /// Memory for what policies have in common.
     #[arg(long, value_name = "BYTES", default_value = "256MiB")]
     pub cache: Bytes,
@@ -236,15 +243,8 @@ impl From<SearchAllocator> for crate::search::Allocator {
 /// Arguments of `eval`.
 #[derive(Args)]
 pub struct Eval {
-    /// Weights in safetensors format.
-    #[arg(long, value_name = "FILE")]
-    pub weights: PathBuf,
-    /// The network in the file, where its tensors do not tell; its side is the images' side.
-    #[arg(long, value_name = "NET")]
-    pub network: Option<Spec>,
-    /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times.
-    #[arg(long, value_name = "PATH", required = true)]
-    pub images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub inputs: Inputs,
     /// Policy to measure, as a link.
     #[arg(long, value_name = "LINK", conflicts_with = "bits")]
     pub link: Option<Link>,
@@ -255,8 +255,6 @@ pub struct Eval {
     /// Measure at most this many images.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    #[command(flatten)]
-    pub calibration: CalibrationArguments,
     /// Leave out the float network's accuracy.
     #[arg(long)]
     pub no_float: bool,

@@ -38,12 +38,10 @@ pub fn run(arguments: &Eval) -> anyhow::Result<Report> {
 }
 
 fn measure(arguments: &Eval) -> anyhow::Result<Measured> {
-    let network = arguments.network.or(arguments.link.as_ref().map(|link| link.spec));
-    let mut session =
-        Session::open(&arguments.weights, network, &arguments.images, arguments.calibration.images)?;
+    let mut session = Session::open(&arguments.inputs, arguments.link.as_ref())?;
     let wanted = policies(arguments, &session.model)?;
     let (calibration, targets) = session.calibration_images()?;
-    let statistics = session.calibrate(&calibration, arguments.calibration.settings())?;
+    let statistics = session.calibrate(&calibration, arguments.inputs.calibration.settings())?;
     let images = session.evaluation_images(arguments.limit)?;
     ensure!(!images.is_empty(), "no evaluation image could be read");
     let float =

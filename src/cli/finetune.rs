@@ -1,31 +1,22 @@
 //! `bitsmith finetune`: training of a quantized network, or of a float network, from its weights.
 
 use super::Report;
-use super::arguments::BitsArgument;
-use super::calibration::CalibrationArguments;
+use super::arguments::{BitsArgument, Inputs};
 use super::eval::policy_of;
 use super::session::Session;
 use super::training::{RecipeArguments, train};
 use crate::link::Link;
-use crate::net::{Graph, Op, Spec};
+use crate::net::{Graph, Op};
 use crate::quant::{Bits, Grids, Policy, Slot};
 use crate::train::Recipe;
 use anyhow::ensure;
 use clap::Args;
-use std::path::PathBuf;
 
 /// Arguments of `finetune`.
 #[derive(Args)]
 pub struct Finetune {
-    /// Weights in safetensors format.
-    #[arg(long, value_name = "FILE")]
-    pub weights: PathBuf,
-    /// The network in the file, where its tensors do not tell; its side is the images' side.
-    #[arg(long, value_name = "NET")]
-    pub network: Option<Spec>,
-    /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times.
-    #[arg(long, value_name = "PATH", required = true)]
-    pub images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub inputs: Inputs,
     /// Policy to train, as a link.
     #[arg(long, value_name = "LINK", conflicts_with_all = ["bits", "float"])]
     pub link: Option<Link>,
@@ -40,16 +31,12 @@ pub struct Finetune {
     #[arg(long)]
     pub float: bool,
     #[command(flatten)]
-    pub calibration: CalibrationArguments,
-    #[command(flatten)]
     pub recipe: RecipeArguments,
 }
 
 /// Trains a network from its weights.
 pub fn run(arguments: &Finetune) -> anyhow::Result<Report> {
-    let network = arguments.network.or(arguments.link.as_ref().map(|link| link.spec));
-    let mut session =
-        Session::open(&arguments.weights, network, &arguments.images, arguments.calibration.images)?;
+    let mut session = Session::open(&arguments.inputs, arguments.link.as_ref())?;
     let initial = initial_grids(arguments, &mut session)?;
     let usual = Recipe::finetune();
     // A float network has nobody to learn from.
@@ -63,7 +50,7 @@ fn initial_grids(arguments: &Finetune, session: &mut Session) -> anyhow::Result<
         return Ok(None);
     }
     let (images, _) = session.calibration_images()?;
-    let calibration = session.calibrate(&images, arguments.calibration.settings())?;
+    let calibration = session.calibrate(&images, arguments.inputs.calibration.settings())?;
     let graph = &session.model.graph;
     let policy = match &arguments.link {
         Some(link) => {

@@ -51,19 +51,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         (0.0..=1.0).contains(&arguments.restart) && arguments.updates >= 0.0 && arguments.hidden > 0,
         "--restart must be from 0 to 1, --updates not negative, --hidden at least 1"
     );
-    let mut session = Session::open(
-        &arguments.weights,
-        arguments.network,
-        &arguments.images,
-        arguments.calibration.images,
-    )?;
+    let mut session = Session::open(&arguments.inputs, None)?;
     let settings = settings(arguments, &session.model.graph)?;
     // Impossible budgets are named before anything takes time.
     for settings in &settings {
         settings.problem(&session.model.graph)?;
     }
     let (calibrating, _) = session.calibration_images()?;
-    let mut how = arguments.calibration.settings();
+    let mut how = arguments.inputs.calibration.settings();
     if arguments.codebooks {
         how.weights = WeightRange::Codebook;
     }

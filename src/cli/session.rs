@@ -1,12 +1,16 @@
 //! Weights and images from disk, and what is computed from them, with progress bars.
 
+use super::arguments::Inputs;
 use crate::calibrate::{Calibration, Observer, Quantization, Settings, trained};
-use crate::data::{Archive, Crop, Files, Folder, Preprocess, PureRust};
+#[cfg(feature = "train")]
+use crate::data::Crop;
+use crate::data::{Archive, Files, Folder, Preprocess, PureRust};
 use crate::float::FloatNetwork;
 use crate::flow::{Item, Listing, Sources, Tally};
 use crate::import::{ImportOptions, import};
 use crate::infer::{Engine, Workspace};
-use crate::net::{Model, Spec};
+use crate::link::Link;
+use crate::net::Model;
 use crate::quant::{Grids, Policy, QuantizedNetwork};
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -35,13 +39,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Reads weights and lists images.
-    pub fn open(
-        weights: &Path,
-        network: Option<Spec>,
-        images: &[PathBuf],
-        calibration: usize,
-    ) -> anyhow::Result<Self> {
+    /// Reads weights and lists images; a link says which network it is where nothing else does.
+    pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Self> {
+        let Inputs { weights, images, calibration, .. } = inputs;
+        let network = inputs.network.or(link.map(|link| link.spec));
         let bytes = fs::read(weights).with_context(|| format!("{}", weights.display()))?;
         // The side is the caller's, the number of classes the file's.
         let options = ImportOptions { side: network.map(|n| n.side), ..Default::default() };
@@ -56,7 +57,7 @@ impl Session {
             return Err(anyhow!("{} holds {}, not {expected}", weights.display(), model.spec));
         }
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { grids: imported.grids, ..Self::new(model, sha256, images, calibration)? })
+        Ok(Self { grids: imported.grids, ..Self::new(model, sha256, images, calibration.images)? })
     }
 
     /// Lists images for a model; `sha256` is that of its file.
