@@ -143,6 +143,7 @@ impl Subject {
         let settings = Settings {
             allocators: vec![Allocator::Agent],
             episodes: EPISODES,
+            run_off: false,
             ..Settings::new(budget, MemoryModel::Device)
         };
         let network = FloatNetwork::new(&self.model).expect("complete");

@@ -15,3 +15,4 @@ mod prefixes;
 mod snapshot;
 
 pub use evaluator::{Evaluator, Step};
+pub use images::score_network;

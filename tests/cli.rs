@@ -168,13 +168,33 @@ fn search_runs_every_budget_and_goes_on_where_it_was() {
         }
         let (flash, ram, seed) = (&run["flash_budget"], &run["ram_budget"], &run["seed"]);
         let log = std::fs::read_to_string(path(&format!("log-{flash}-{ram}-{seed}.csv"))).expect("a log");
-        assert_eq!(log.lines().count(), 1 + 1 + 3);
+        assert_eq!(log.lines().count(), 1 + (1 + 1) + (3 + 3), "each policy once more in the run-off");
     }
     // Finished runs are read, not searched again: nothing is scored.
     let again = json(&arguments);
     assert_eq!(again["work_share"], 1.0);
     let found = |value: &Value| value["runs"][3]["allocators"][1]["best"].clone();
     assert_eq!(found(&again), found(&json(&arguments)));
+}
+
+/// A little training before each score brings back what two bits cost, and is the same each time.
+#[test]
+fn search_scores_after_some_steps_of_training() {
+    let search = |steps: &str| {
+        let mut arguments = vec!["search", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--allocator", "uniform,rule"];
+        arguments.extend(["--mean-bits", "2.02", "--ram", "5000", "--limit", "200", "--calibration", "64"]);
+        arguments.extend(["--no-test", "--tune-steps", steps]);
+        let run = &json(&arguments)["runs"][0];
+        assert_eq!(run["too_large_at_8_bits"], json!(["dw2"]));
+        [0, 1].map(|allocator| run["allocators"][allocator]["best"].clone())
+    };
+    let (plain, tuned) = (search("0"), search("20"));
+    for (plain, tuned) in plain.iter().zip(&tuned) {
+        assert_eq!(plain["weight_bits"], tuned["weight_bits"], "the policies need no score");
+        let correct = |best: &Value| best["correct"].as_u64().expect("a number");
+        assert!(correct(tuned) > correct(plain) + 20, "{} and {}", correct(plain), correct(tuned));
+    }
+    assert_eq!(search("20"), tuned);
 }
 
 /// As with `bitsmith inspect NET | head -1`.

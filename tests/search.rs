@@ -7,7 +7,9 @@ mod quantized;
 #[path = "common/searched.rs"]
 mod searched;
 
-use bitsmith::search::{Allocator, Episode, Log, Purpose, Search, SearchError};
+use bitsmith::search::{
+    Allocator, Episode, Log, Next, Purpose, Sample, Score, Search, SearchError, Settings,
+};
 use searched::{DIGEST, Subject, digest, search};
 
 #[test]
@@ -36,6 +38,49 @@ fn a_checkpoint_is_known_by_its_beginning() {
     for damaged in [&bytes[..bytes.len() - 1], &bytes[1..], b"bitsmith search 0\n", b""] {
         assert!(matches!(Search::resume(graph, damaged), Err(SearchError::Checkpoint)));
     }
+}
+
+/// Finalists meet again on other images, and both counts together decide.
+#[test]
+fn the_run_off_decides_among_finalists() {
+    let subject = Subject::new("mobilenet-v2-0.35-32");
+    let graph = &quantized::model("mobilenet-v2-0.35-32").graph;
+    let settings =
+        Settings { allocators: vec![Allocator::Rule, Allocator::Random], episodes: 30, ..subject.settings() };
+    let float = Score { correct: 90, images: 100, loss: 0 };
+    let mut search = Search::new(graph, settings, float).expect("feasible");
+    let (mut rewarded, mut again) = (0, Vec::new());
+    loop {
+        let score = match search.ask() {
+            Next::Finished => break,
+            Next::Known(_) => continue,
+            Next::Score(policy, Sample::RunOff) => {
+                // The luckiest come first; it is the fifth of the eight that does well again.
+                again.push(policy);
+                Score { correct: if again.len() == 6 { 80 } else { 50 }, images: 100, loss: 0 }
+            }
+            Next::Score(..) => {
+                rewarded += 1;
+                Score { correct: 60 + rewarded % 20, images: 100, loss: 0 }
+            }
+        };
+        search.scored(score);
+    }
+    let log = search.log();
+    assert_eq!((log.count(Allocator::Rule), log.count(Allocator::Random)), (1, 30));
+    assert_eq!(again.len(), 1 + 8, "that of the rule, and the eight best random ones");
+    let best = log.best(None).expect("a best");
+    assert_eq!((best.allocator, &best.policy), (Allocator::Random, &again[5]));
+    assert_eq!(log.run_off(best).map(|score| score.correct), Some(80));
+    let lucky = log.episodes().iter().max_by_key(|episode| episode.score.correct).expect("episodes");
+    assert!(lucky.purpose == Purpose::RunOff && best.score.correct < 79, "the luckiest has lost");
+    let reward = |purpose| {
+        let found = log.episodes().iter().find(|e| e.policy == best.policy && e.purpose == purpose);
+        found.map(|episode| episode.reward)
+    };
+    assert_eq!(reward(Purpose::RunOff), reward(Purpose::Candidate), "the reward stays the policy's");
+    assert_eq!(log.front().len(), log.front().iter().filter(|e| e.is_candidate()).count());
+    assert!(log.csv(graph).lines().last().is_some_and(|line| line.starts_with("random,38,run-off,")));
 }
 
 /// What the page draws of a log.

@@ -148,7 +148,7 @@ pub struct Search {
     /// Allocators, one after the other, with commas between them.
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "agent")]
     pub allocator: Vec<SearchAllocator>,
-    /// Policies that each allocator may score, probes of sensitivity included.
+    /// Policies that each allocator may score, probes of sensitivity included; the run-off is not.
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub episodes: usize,
     /// Seed of all random numbers; several are searched one after the other.
@@ -157,12 +157,15 @@ pub struct Search {
     /// Give a tensor its width: LAYER.weights=BITS or LAYER.output=BITS. Can be given several times.
     #[arg(long, value_name = "TENSOR=BITS")]
     pub pin: Vec<String>,
-    /// Let the agent start from nothing instead of from the policies of rule, greedy and exact.
+    /// Let the agent start from nothing instead of from the policies of the simpler allocators.
     #[arg(long)]
     pub no_warm_start: bool,
     /// Leave unused what a policy leaves of the budget.
     #[arg(long)]
     pub no_fill: bool,
+    /// Do not score each allocator's finalists once more, on training images.
+    #[arg(long)]
+    pub no_run_off: bool,
     /// Weights below 8 bits become values of a codebook for each layer (k-means), which counts as well: a baseline
     /// that no kernel computes with.
     #[arg(long)]
@@ -182,6 +185,10 @@ pub struct Search {
     /// Neurons of each hidden layer of the agent's networks.
     #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().hidden)]
     pub hidden: usize,
+    /// Train each policy for so many steps before it is scored, from the float weights and always with the same images.
+    #[cfg(feature = "train")]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "codebooks")]
+    pub tune_steps: u32,
     /// Score with at most this many reward images.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -202,6 +209,16 @@ pub struct Search {
     /// policies, which later runs with the same weights and images use.
     #[arg(long, value_name = "FOLDER")]
     pub checkpoint: Option<PathBuf>,
+}
+
+impl Search {
+    /// Steps of training before each score.
+    pub fn tune_steps(&self) -> u32 {
+        #[cfg(feature = "train")]
+        return self.tune_steps;
+        #[cfg(not(feature = "train"))]
+        0
+    }
 }
 
 /// Names of the allocators of a search.

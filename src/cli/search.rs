@@ -1,23 +1,24 @@
 //! `bitsmith search`.
 
 mod report;
+mod scorer;
 mod scores;
+#[cfg(feature = "train")]
+mod tuner;
 
 use super::Report;
 use super::arguments::Search as Arguments;
 use super::policy::device_budget;
 use super::session::{self, Session};
-use crate::calibrate::Calibration;
 use crate::flow::Tally;
 use crate::memory::{Budget, Bytes, MemoryModel};
 use crate::net::Graph;
 use crate::quant::{Bits, Policy, Slot, WeightRange};
-use crate::score::Evaluator;
-use crate::search::{AgentSettings, Allocator, Episode, Next, Problem, Sample, Score, Search, Settings};
+use crate::search::{AgentSettings, Allocator, Episode, Next, Problem, Score, Search, Settings};
 use anyhow::{Context, anyhow, ensure};
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
-use scores::{Images, Scores, Subject, Timed};
+use scorer::Scorer;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs;
@@ -63,152 +64,85 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         how.weights = WeightRange::Codebook;
     }
     let calibration = Arc::new(session.calibrate(&calibrating, how)?);
-    let reward = session.reward_images(arguments.limit)?;
-    ensure!(!reward.is_empty(), "no reward image could be read");
-    let part = session.reward_images(Some(Sample::Part.of(reward.len())))?;
-    let test = if arguments.no_test { Vec::new() } else { session.test_images()? };
-    let Tally { correct, images } = session::measure_float(&session.model, &reward)?;
-    let float = Score { correct, images, loss: 0 };
-    let subject = Subject {
-        weights_sha256: session.sha256.clone(),
-        images: session.images_source().into(),
-        calibration: (calibrating.len(), calibration.settings),
-        float,
-        version: env!("CARGO_PKG_VERSION").into(),
-    };
-    let mut scorer = Scorer {
-        evaluator: evaluator(&session, &calibration, &calibrating, &reward, arguments.cache.0),
-        prober: evaluator(
-            &session,
-            &calibration,
-            &calibrating[..Sample::Part.of(calibrating.len())],
-            &part,
-            arguments.cache.0 / 4,
-        ),
-        tester: evaluator(&session, &calibration, &calibrating, &test, 0),
-        is_tested: !test.is_empty(),
-        float,
-        scores: Scores::open(arguments.checkpoint.as_deref(), &subject)?,
-    };
+    let mut scorer = Scorer::new(arguments, &mut session, &calibration, &calibrating)?;
     let mut runs = Vec::new();
     let several = settings.len() > 1;
-    for settings in settings {
-        let run = scorer.run(&session, settings, arguments.checkpoint.as_deref())?;
+    for mut settings in settings {
+        settings.run_off = scorer.has_run_off();
+        let run = search(&mut scorer, &session, settings, arguments.checkpoint.as_deref())?;
         write_logs(arguments, &run.search, several)?;
         runs.push(run);
     }
-    Ok(report::report(&session, &runs, scorer.evaluator.work_share()))
+    Ok(report::report(&session, &runs, scorer.work_share()))
 }
 
-fn evaluator(
+/// Searches with one budget and one seed.
+fn search(
+    scorer: &mut Scorer,
     session: &Session,
-    calibration: &Arc<Calibration>,
-    calibrating: &[Vec<u8>],
-    images: &[session::Labelled],
-    cache: usize,
-) -> Evaluator {
-    let counted = calibrating.len() + images.len();
-    let model = Arc::new(session.model.clone());
-    Evaluator::new(model, calibration.clone(), calibrating, images, cache, counted)
-}
-
-/// Scores policies, and remembers them over all runs.
-struct Scorer {
-    evaluator: Evaluator,
-    /// Scores probes.
-    prober: Evaluator,
-    tester: Evaluator,
-    is_tested: bool,
-    float: Score,
-    scores: Scores,
-}
-
-impl Scorer {
-    fn run(
-        &mut self,
-        session: &Session,
-        settings: Settings,
-        checkpoints: Option<&Path>,
-    ) -> anyhow::Result<Run> {
-        let path = checkpoints.map(|folder| folder.join(format!("{}.bitsmith-search", digest_of(&settings))));
-        let mut search = open(session, &settings, self.float, path.as_deref())?;
-        let mut times: HashMap<Allocator, (f64, f64)> = HashMap::new();
-        // What a checkpoint brings has taken its time as well.
-        for episode in search.log().episodes() {
-            let images = Images::Reward(episode.purpose.sample());
-            times.entry(episode.allocator).or_default().0 += self.scores.seconds(&episode.policy, images);
-        }
-        let (done, total) = search.progress();
-        let bar = session::progress("searching", total).with_position(done as u64);
-        let mut saved = Instant::now();
-        loop {
-            let start = ProcessTime::now();
-            let next = search.ask();
-            let mut thinking = start.elapsed().as_secs_f64();
-            let mut scoring = 0.0;
-            let allocator = match next {
-                Next::Finished => break,
-                Next::Known(episode) => Some(episode.allocator),
-                Next::Score(policy, sample) => {
-                    let evaluator = match sample {
-                        Sample::All => &mut self.evaluator,
-                        Sample::Part => &mut self.prober,
-                    };
-                    let measure = || timed(evaluator, &policy);
-                    let known = self.scores.get(&policy, Images::Reward(sample), measure)?;
-                    scoring = known.seconds;
-                    let start = ProcessTime::now();
-                    let allocator = search.scored(known.score).map(|episode| episode.allocator);
-                    thinking += start.elapsed().as_secs_f64();
-                    allocator
-                }
-            };
-            if let Some(allocator) = allocator {
-                let spent = times.entry(allocator).or_default();
-                *spent = (spent.0 + scoring, spent.1 + thinking);
+    settings: Settings,
+    checkpoints: Option<&Path>,
+) -> anyhow::Result<Run> {
+    let path = checkpoints.map(|folder| folder.join(format!("{}.bitsmith-search", digest_of(&settings))));
+    let mut search = open(session, &settings, scorer.float(), path.as_deref())?;
+    let mut times: HashMap<Allocator, (f64, f64)> = HashMap::new();
+    // What a checkpoint brings has taken its time as well.
+    for episode in search.log().episodes() {
+        times.entry(episode.allocator).or_default().0 +=
+            scorer.seconds(&episode.policy, episode.purpose.sample());
+    }
+    let (done, total) = search.progress();
+    let bar = session::progress("searching", total).with_position(done as u64);
+    let mut saved = Instant::now();
+    loop {
+        let start = ProcessTime::now();
+        let next = search.ask();
+        let mut thinking = start.elapsed().as_secs_f64();
+        let mut scoring = 0.0;
+        let allocator = match next {
+            Next::Finished => break,
+            Next::Known(episode) => Some(episode.allocator),
+            Next::Score(policy, sample) => {
+                let known = scorer.reward(&policy, sample)?;
+                scoring = known.seconds;
+                let start = ProcessTime::now();
+                let allocator = search.scored(known.score).map(|episode| episode.allocator);
+                thinking += start.elapsed().as_secs_f64();
+                allocator
             }
-            show(&bar, &search);
-            if let Some(path) = path.as_deref().filter(|_| saved.elapsed() >= PERIOD) {
-                save(path, &search)?;
-                saved = Instant::now();
-            }
+        };
+        if let Some(allocator) = allocator {
+            let spent = times.entry(allocator).or_default();
+            *spent = (spent.0 + scoring, spent.1 + thinking);
         }
-        bar.finish_and_clear();
-        if let Some(path) = path.as_deref() {
+        show(&bar, &search);
+        if let Some(path) = path.as_deref().filter(|_| saved.elapsed() >= PERIOD) {
             save(path, &search)?;
+            saved = Instant::now();
         }
-        let outcomes = self.outcomes(&search, &times)?;
-        Ok(Run { search, outcomes })
     }
-
-    fn outcomes(
-        &mut self,
-        search: &Search,
-        times: &HashMap<Allocator, (f64, f64)>,
-    ) -> anyhow::Result<Vec<Outcome>> {
-        let mut outcomes = Vec::new();
-        for &allocator in &search.settings().allocators {
-            let Some(best) = search.log().best(Some(allocator)).cloned() else { continue };
-            let of = search.log().episodes().iter().filter(|episode| episode.allocator == allocator);
-            let (scoring, thinking) = times.get(&allocator).copied().unwrap_or_default();
-            let test = if self.is_tested { Some(self.test(&best.policy)?) } else { None };
-            outcomes.push(Outcome { allocator, episodes: of.count(), scoring, thinking, test, best });
-        }
-        Ok(outcomes)
+    bar.finish_and_clear();
+    if let Some(path) = path.as_deref() {
+        save(path, &search)?;
     }
-
-    /// Accuracy on images that the search has not seen.
-    fn test(&mut self, policy: &Policy) -> anyhow::Result<Tally> {
-        let tester = &mut self.tester;
-        let known = self.scores.get(policy, Images::Test, || timed(tester, policy))?;
-        Ok(Tally::from(known.score))
-    }
+    let outcomes = outcomes(scorer, &search, &times)?;
+    Ok(Run { search, outcomes })
 }
 
-fn timed(evaluator: &mut Evaluator, policy: &Policy) -> anyhow::Result<Timed> {
-    let start = ProcessTime::now();
-    let score = evaluator.score(policy)?;
-    Ok(Timed { score, seconds: start.elapsed().as_secs_f64() })
+fn outcomes(
+    scorer: &mut Scorer,
+    search: &Search,
+    times: &HashMap<Allocator, (f64, f64)>,
+) -> anyhow::Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for &allocator in &search.settings().allocators {
+        let Some(best) = search.log().best(Some(allocator)).cloned() else { continue };
+        let episodes = search.log().count(allocator);
+        let (scoring, thinking) = times.get(&allocator).copied().unwrap_or_default();
+        let test = scorer.test(&best.policy)?;
+        outcomes.push(Outcome { allocator, episodes, scoring, thinking, test, best });
+    }
+    Ok(outcomes)
 }
 
 /// The stored search if there is one of these settings, else a new one.

@@ -100,16 +100,22 @@ impl Session {
         self.decode("reward images", &items)
     }
 
+    /// Decodes images for the run-off of a search.
+    pub fn run_off_images(&mut self, limit: usize) -> anyhow::Result<Vec<Labelled>> {
+        let items = self.listing.run_off(limit);
+        self.decode("run-off images", &items)
+    }
+
     /// Decodes the images that nothing but the last measurement sees.
     pub fn test_images(&mut self) -> anyhow::Result<Vec<Labelled>> {
         let items = self.listing.test.clone();
         self.decode("test images", &items)
     }
 
-    /// Decodes the training images: centre squares of `side` pixels.
+    /// Decodes the training images, or so many of them, classes in turn: centre squares of `side` pixels.
     #[cfg(feature = "train")]
-    pub fn training_images(&mut self, side: usize) -> anyhow::Result<Vec<Labelled>> {
-        let items = self.listing.train.clone();
+    pub fn training_images(&mut self, side: usize, limit: Option<usize>) -> anyhow::Result<Vec<Labelled>> {
+        let items = self.listing.limited_train(limit);
         self.decode_as("training images", &items, Preprocess { side, crop: Crop::Square })
     }
 

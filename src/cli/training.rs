@@ -172,7 +172,7 @@ pub fn train(
     recipe.check()?;
     let side = usize::from(session.model.spec.side);
     let stored = arguments.stored.unwrap_or(side * 5 / 4);
-    let train = session.training_images(stored)?;
+    let train = session.training_images(stored, None)?;
     let reward = session.reward_images(None)?;
     let test = session.test_images()?;
 

@@ -3,6 +3,7 @@
 use crate::data::{ClassMap, DataError, Dataset, FileInfo, Splits};
 use crate::flow::{ClassSummary, ImagesSummary};
 use crate::net::Model;
+use std::collections::HashSet;
 
 /// Calibration images by default.
 pub const CALIBRATION: usize = 256;
@@ -65,6 +66,18 @@ impl Listing {
     /// The reward images of a limited search, as in [`Listing::limited`].
     pub fn limited_reward(&self, limit: Option<usize>) -> Vec<Item> {
         self.balanced(&self.reward, limit)
+    }
+
+    /// Images for the run-off of a search: training images that calibrate nothing; none if there are no others.
+    pub fn run_off(&self, limit: usize) -> Vec<Item> {
+        let calibrating: HashSet<usize> = self.calibration.iter().map(|item| item.file).collect();
+        let others = self.train.iter().filter(|item| !calibrating.contains(&item.file));
+        self.balanced(&others.cloned().collect::<Vec<_>>(), Some(limit))
+    }
+
+    /// The images of a limited training, as in [`Listing::limited`].
+    pub fn limited_train(&self, limit: Option<usize>) -> Vec<Item> {
+        self.balanced(&self.train, limit)
     }
 
     fn balanced(&self, all: &[Item], limit: Option<usize>) -> Vec<Item> {

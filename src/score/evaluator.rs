@@ -1,6 +1,6 @@
 //! Policies to scores, step by step.
 
-use super::images::{Calibrating, Rewarding, Run};
+use super::images::{Calibrating, Rewarding, Run, TOGETHER};
 use super::prefixes::{Prefixes, Route, live};
 use crate::calibrate::{CalibrateError, Calibration, Codings, Conversion, SumMoments};
 use crate::infer::{Engine, EngineStep};
@@ -10,9 +10,6 @@ use crate::quant::{Policy, Quantizer};
 use crate::search::Score;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// Images that a thread takes on at a time.
-const TOGETHER: usize = 8;
 
 /// What an evaluator has found out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,11 +2,15 @@
 
 use super::snapshot::{pack, unpack};
 use crate::calibrate::Walk;
-use crate::infer::{Engine, Workspace, argmax};
+use crate::infer::{Engine, InferError, Workspace, argmax};
 use crate::net::{Graph, LayerId, TensorId};
-use crate::quant::Policy;
+use crate::parallel;
+use crate::quant::{Policy, QuantizedNetwork};
 use crate::search::Score;
 use std::collections::HashMap;
+
+/// Images that a thread takes on at a time.
+pub const TOGETHER: usize = 8;
 
 /// What is stored of some images after a beginning: packed codes of the tensors that are read later, image by image.
 type Stored = HashMap<u64, Vec<u8>>;
@@ -162,6 +166,24 @@ fn load(graph: &Graph, policy: &Policy, live: &[TensorId], packed: &[u8]) -> Vec
         (tensor, codes)
     };
     live.iter().map(one).collect()
+}
+
+/// The score of a finished network.
+///
+/// # Errors
+/// If an accumulator may overflow, or an image has another size.
+pub fn score_network(network: &QuantizedNetwork, images: &[(Vec<u8>, usize)]) -> Result<Score, InferError> {
+    let engine = Engine::new(network)?;
+    let scale = network.tensors[network.graph.logits()].scale;
+    let mut parts: Vec<&[(Vec<u8>, usize)]> = images.chunks(TOGETHER).collect();
+    let scores = parallel::map(&mut parts, |part| {
+        let mut workspace = Workspace::default();
+        let score = |(pixels, target): &(Vec<u8>, usize)| {
+            engine.run(&mut workspace, pixels).map(|logits| one(logits, *target, scale))
+        };
+        part.iter().map(score).sum::<Result<Score, InferError>>()
+    });
+    scores.into_iter().sum()
 }
 
 /// The score of one image: whether its largest logit is the right one, and its cross-entropy.

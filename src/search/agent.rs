@@ -62,11 +62,14 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// Whose policies it starts from; last first.
+    pub(super) const STARTS: [Allocator; 5] =
+        [Allocator::NotchDown, Allocator::Uniform, Allocator::Exact, Allocator::Greedy, Allocator::Rule];
+
     /// An agent that knows nothing.
     pub fn new(problem: &Problem, settings: AgentSettings, warm_start: bool, fill: bool, seed: u64) -> Self {
         let mut random = Random::new(seed, 3);
         let decisions = observations(problem.graph(), problem.slots());
-        let starts = [Allocator::Exact, Allocator::Greedy, Allocator::Rule];
         Self {
             ddpg: Ddpg::new(settings, decisions.len(), &mut random),
             settings,
@@ -76,7 +79,7 @@ impl Agent {
             forecast: Forecast::default(),
             fill,
             probing: warm_start.then(|| Probing::new(problem)),
-            starts: if warm_start { starts.to_vec() } else { Vec::new() },
+            starts: if warm_start { Self::STARTS.to_vec() } else { Vec::new() },
             episodes: 0,
             best: None,
             actions: Vec::new(),
@@ -95,6 +98,8 @@ impl Agent {
                 let policy = match allocator {
                     Allocator::Exact => exact(problem, probing),
                     Allocator::Greedy => greedy(problem, probing),
+                    Allocator::Uniform => problem.uniform(),
+                    Allocator::NotchDown => problem.notch_down(),
                     _ => problem.rule(),
                 };
                 return Proposal { policy, purpose: Purpose::Start(allocator) };
@@ -162,6 +167,7 @@ impl Agent {
                 }
                 return;
             }
+            Purpose::RunOff => return,
             Purpose::Start(_) => self.actions = actions_of(problem, &episode.policy),
             Purpose::Candidate => {
                 self.episodes += 1;

@@ -53,6 +53,8 @@ struct State {
     method: Method,
     /// Episodes of the running allocator.
     number: usize,
+    /// What is left of its run-off, last first; `None` before it.
+    run_off: Option<Vec<Policy>>,
     /// What is being scored.
     waiting: Option<Proposal>,
     log: Log,
@@ -78,9 +80,9 @@ impl Search {
     /// If no policy fits the budget; the error names the least budget that would do.
     pub fn new(graph: &Graph, settings: Settings, float: Score) -> Result<Self, SearchError> {
         let problem = settings.problem(graph)?;
-        let method = Method::Finished;
+        let (method, log) = (Method::Finished, Log::default());
         let state =
-            State { settings, float, running: 0, method, number: 0, waiting: None, log: Log::default() };
+            State { settings, float, running: 0, method, number: 0, run_off: None, waiting: None, log };
         let mut search = Self { problem, known: HashMap::new(), state };
         search.start();
         Ok(search)
@@ -130,7 +132,16 @@ impl Search {
     /// Episodes done, and in all if every allocator uses all of its own.
     pub fn progress(&self) -> (usize, usize) {
         let settings = &self.state.settings;
-        let total = |allocator: &Allocator| if allocator.measures() { settings.episodes } else { 1 };
+        let total = |&allocator: &Allocator| {
+            let episodes = if allocator.measures() { settings.episodes } else { 1 };
+            let finalists = match allocator {
+                Allocator::Random | Allocator::Evolution => FINALISTS,
+                Allocator::Agent if settings.warm_start => FINALISTS + Agent::STARTS.len(),
+                Allocator::Agent => FINALISTS,
+                _ => 1,
+            };
+            episodes + if settings.run_off { finalists.min(episodes) } else { 0 }
+        };
         let before = settings.allocators.iter().take(self.state.running).map(total).sum::<usize>();
         (before + self.state.number, settings.allocators.iter().map(total).sum())
     }
@@ -165,17 +176,38 @@ impl Search {
         let Proposal { policy, purpose } = self.state.waiting.take()?;
         let allocator = *self.state.settings.allocators.get(self.state.running)?;
         self.state.number += 1;
-        let reward = 0.1 * (score.percent() - self.state.float.percent());
-        let usage = self.problem.usage(&policy);
         self.known.insert((policy.clone(), purpose.sample()), score);
+        let rewarded = if purpose == Purpose::RunOff { Sample::All } else { purpose.sample() };
+        let rewarded = self.known.get(&(policy.clone(), rewarded)).copied().unwrap_or(score);
+        let reward = 0.1 * (rewarded.percent() - self.state.float.percent());
+        let usage = self.problem.usage(&policy);
         let episode = Episode { allocator, number: self.state.number, purpose, policy, usage, score, reward };
-        self.state.method.learn(&self.problem, &episode);
+        if purpose != Purpose::RunOff {
+            self.state.method.learn(&self.problem, &episode);
+        }
         self.state.log.push(episode);
         self.state.log.episodes().last()
     }
 
-    /// The next proposal of the running allocator; `None` if it has no more.
+    /// The next proposal of the running allocator, then its run-off; `None` if it has no more.
     fn propose(&mut self, allocator: Allocator) -> Option<Proposal> {
+        if self.state.run_off.is_none() {
+            if let Some(proposal) = self.explore(allocator) {
+                return Some(proposal);
+            }
+            let mut finalists = Vec::new();
+            if self.state.settings.run_off {
+                finalists = self.state.log.finalists(allocator, FINALISTS);
+                finalists.reverse();
+            }
+            self.state.run_off = Some(finalists);
+        }
+        let policy = self.state.run_off.as_mut()?.pop()?;
+        Some(Proposal { policy, purpose: Purpose::RunOff })
+    }
+
+    /// The next proposal of the running allocator before its run-off.
+    fn explore(&mut self, allocator: Allocator) -> Option<Proposal> {
         let State { settings, method, number, .. } = &mut self.state;
         if *number >= settings.episodes.max(1) {
             return None;
@@ -191,6 +223,7 @@ impl Search {
     fn start(&mut self) {
         let Settings { allocators, seed, warm_start, fill, agent, .. } = &self.state.settings;
         self.state.number = 0;
+        self.state.run_off = None;
         self.state.method = match allocators.get(self.state.running) {
             None => Method::Finished,
             Some(Allocator::Uniform | Allocator::Rule | Allocator::NotchDown) => Method::Once,
@@ -205,7 +238,10 @@ impl Search {
 }
 
 /// Beginning of a checkpoint, with the number of its form.
-const CHECKPOINT: &[u8] = b"bitsmith search 1\n";
+const CHECKPOINT: &[u8] = b"bitsmith search 2\n";
+
+/// Policies of an allocator that take part in its run-off, beside those that others have given.
+const FINALISTS: usize = 8;
 
 impl Method {
     fn next(&mut self, problem: &Problem, allocator: Allocator, number: usize) -> Option<Proposal> {

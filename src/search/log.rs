@@ -21,6 +21,9 @@ pub enum Purpose {
     Widest,
     /// All free tensors at 8 bits but one, to see what that costs. As [`Purpose::Widest`].
     Probe(Slot, Bits),
+    /// A finalist once more, on images of which no reward is: the best of many on a thousand images is in part the
+    /// luckiest there. Decides among the finalists of an allocator.
+    RunOff,
 }
 
 impl Purpose {
@@ -31,7 +34,11 @@ impl Purpose {
 
     /// The images that it is scored on.
     pub fn sample(self) -> Sample {
-        if self.is_candidate() { Sample::All } else { Sample::Part }
+        match self {
+            Self::Candidate | Self::Start(_) => Sample::All,
+            Self::Widest | Self::Probe(..) => Sample::Part,
+            Self::RunOff => Sample::RunOff,
+        }
     }
 }
 
@@ -50,7 +57,7 @@ pub struct Episode {
     pub usage: Usage,
     /// How well it does on the images of [`Purpose::sample`].
     pub score: Score,
-    /// 0.1 (accuracy - accuracy of the float network), both in percent.
+    /// 0.1 (accuracy - accuracy of the float network), both in percent and on the reward images.
     pub reward: f64,
 }
 
@@ -91,25 +98,90 @@ impl Log {
         &self.episodes
     }
 
-    /// The best candidate, of one allocator or of all: by [`Score::beats`], among equals the first.
+    /// Policies that an allocator has scored before its run-off.
+    pub fn count(&self, allocator: Allocator) -> usize {
+        let of = |episode: &&Episode| episode.allocator == allocator && episode.purpose != Purpose::RunOff;
+        self.episodes.iter().filter(of).count()
+    }
+
+    /// The best candidate, of one allocator or of all: by [`Score::beats`], among equals the first. After an allocator's
+    /// run-off, its finalists compete with the right answers on the reward images and in the run-off together.
     pub fn best(&self, allocator: Option<Allocator>) -> Option<&Episode> {
-        let of = |episode: &&Episode| allocator.is_none_or(|allocator| episode.allocator == allocator);
-        let candidates = self.episodes.iter().filter(|episode| episode.is_candidate()).filter(of);
-        candidates.reduce(|best, next| if next.score.beats(&best.score) { next } else { best })
+        let Some(allocator) = allocator else {
+            let winners = Allocator::ALL.into_iter().filter_map(|allocator| self.winner(allocator));
+            let (best, _) = winners.reduce(|best, next| {
+                let beats = match (best.1, next.1) {
+                    (Some(best), Some(next)) => next.beats(&best),
+                    _ => next.0.score.beats(&best.0.score),
+                };
+                if beats { next } else { best }
+            })?;
+            return Some(best);
+        };
+        self.winner(allocator).map(|(winner, _)| winner)
+    }
+
+    /// What a candidate scored in the run-off of its allocator, if it took part.
+    pub fn run_off(&self, candidate: &Episode) -> Option<Score> {
+        let is_again = |episode: &&Episode| {
+            episode.purpose == Purpose::RunOff
+                && episode.allocator == candidate.allocator
+                && episode.policy == candidate.policy
+        };
+        self.episodes.iter().find(is_again).map(|episode| episode.score)
+    }
+
+    /// The best candidate of an allocator, and its score with the run-off if there was one.
+    fn winner(&self, allocator: Allocator) -> Option<(&Episode, Option<Score>)> {
+        let episodes = || self.episodes.iter().filter(|episode| episode.allocator == allocator);
+        let together = |episode: &Episode| {
+            let again = self.run_off(episode)?;
+            Some([episode.score, again].into_iter().sum::<Score>())
+        };
+        let candidates = episodes().filter(|episode| episode.is_candidate());
+        let candidates = candidates.map(|episode| (episode, together(episode)));
+        candidates.reduce(|best, next| {
+            let beats = match (&best.1, &next.1) {
+                (Some(best), Some(next)) => next.beats(best),
+                (None, None) => next.0.score.beats(&best.0.score),
+                (best, _) => best.is_none(),
+            };
+            if beats { next } else { best }
+        })
+    }
+
+    /// The policies of an allocator that take part in its run-off, best first: all that other allocators have given,
+    /// and as many of its best others.
+    pub(super) fn finalists(&self, allocator: Allocator, others: usize) -> Vec<Policy> {
+        let candidates = self.episodes.iter().filter(|e| e.allocator == allocator && e.is_candidate());
+        let mut candidates: Vec<&Episode> = candidates.collect();
+        // Stable: the first of equals stays the first.
+        candidates.sort_by_key(|episode| (std::cmp::Reverse(episode.score.correct), episode.score.loss));
+        let mut finalists: Vec<Policy> = Vec::new();
+        let mut left = others;
+        for episode in candidates {
+            let is_start = matches!(episode.purpose, Purpose::Start(_));
+            if (is_start || left > 0) && !finalists.contains(&episode.policy) {
+                finalists.push(episode.policy.clone());
+                left -= usize::from(!is_start);
+            }
+        }
+        finalists
     }
 
     /// Episodes that no other beats in accuracy, FLASH and RAM at once: whatever fits some other budget is worth
-    /// knowing. Probes take part if they were scored on as many images as candidates. By FLASH, smallest first; of
-    /// equals the first.
+    /// knowing. Probes take part if they were scored on as many images as candidates, the run-off does not. By FLASH,
+    /// smallest first; of equals the first.
     pub fn front(&self) -> Vec<&Episode> {
         let key = |episode: &Episode| (episode.usage.flash, episode.usage.ram, episode.score.correct);
         let dominates = |a: &Episode, b: &Episode| {
             let ((flash_a, ram_a, correct_a), (flash_b, ram_b, correct_b)) = (key(a), key(b));
             flash_a <= flash_b && ram_a <= ram_b && correct_a >= correct_b
         };
-        let images = self.episodes.iter().map(|episode| episode.score.images).max();
+        let episodes = || self.episodes.iter().filter(|episode| episode.purpose != Purpose::RunOff);
+        let images = episodes().map(|episode| episode.score.images).max();
         let mut front: Vec<&Episode> = Vec::new();
-        for episode in self.episodes.iter().filter(|episode| Some(episode.score.images) == images) {
+        for episode in episodes().filter(|episode| Some(episode.score.images) == images) {
             if !front.iter().any(|other| dominates(other, episode)) {
                 front.retain(|other| !dominates(episode, other));
                 front.push(episode);
@@ -191,6 +263,7 @@ fn purpose(graph: &Graph, purpose: Purpose) -> String {
         Purpose::Candidate => "candidate".into(),
         Purpose::Start(allocator) => format!("start: {}", allocator.name()),
         Purpose::Widest => "widest".into(),
+        Purpose::RunOff => "run-off".into(),
         Purpose::Probe(slot, bits) => match slot {
             Slot::Weight(layer) => format!("probe: {} weights at {bits}", graph.layers[layer].name),
             Slot::Activation(tensor) => format!("probe: {} output at {bits}", graph.tensors[tensor].name),

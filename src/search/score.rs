@@ -14,6 +14,8 @@ pub enum Sample {
     /// A fixed part of them, for probes of sensitivity. They are compared with each other and never win, and the
     /// difference that one tensor makes to the cross-entropy of the same images shows on few of them.
     Part,
+    /// Other images, of which no reward is: for the run-off. Calibration is with all calibration images.
+    RunOff,
 }
 
 impl Sample {
@@ -25,7 +27,7 @@ impl Sample {
     /// So many of the images belong to it.
     pub fn of(self, images: usize) -> usize {
         match self {
-            Self::All => images,
+            Self::All | Self::RunOff => images,
             Self::Part => images.min((images / Self::PART).max(Self::LEAST)),
         }
     }

@@ -107,15 +107,16 @@ pub struct Settings {
     pub memory: MemoryModel,
     /// Tensors whose widths are given.
     pub pins: Vec<(Slot, Bits)>,
-    /// Policies that each allocator may score, probes of sensitivity included.
+    /// Policies that each allocator may score, probes of sensitivity included; the run-off is not.
     pub episodes: usize,
     /// Seed of all random numbers.
     pub seed: u64,
-    /// Whether the agent's first episodes are the policies of the rule, of greedy and of exact. Costs the probes of
-    /// sensitivity.
+    /// Whether the agent's first episodes are the policies of the simpler allocators. Costs the probes of sensitivity.
     pub warm_start: bool,
     /// Whether what a policy leaves of the budget is spent.
     pub fill: bool,
+    /// Whether each allocator's finalists are scored once more, on images of which no reward was. Needs such images.
+    pub run_off: bool,
     /// Whether narrow weights are values of a codebook, which takes FLASH as well: a baseline.
     pub codebooks: bool,
     /// The agent's hyper-parameters.
@@ -123,7 +124,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The agent with warm start and fill, 300 episodes, no pins, and HAQ's seed.
+    /// The agent with warm start, fill and run-off, 300 episodes, no pins, and HAQ's seed.
     pub fn new(budget: Budget, memory: MemoryModel) -> Self {
         Self {
             allocators: vec![Allocator::Agent],
@@ -134,6 +135,7 @@ impl Settings {
             seed: 234,
             warm_start: true,
             fill: true,
+            run_off: true,
             codebooks: false,
             agent: AgentSettings::default(),
         }

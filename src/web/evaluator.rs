@@ -16,10 +16,10 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct Evaluator {
     /// Pixels and right output of each image, by [`Set`].
-    images: [Vec<(Vec<u8>, usize)>; 4],
+    images: [Vec<(Vec<u8>, usize)>; 5],
     network: Option<Network>,
     /// By [`Sample`].
-    scorers: [Option<Box<score::Evaluator>>; 2],
+    scorers: [Option<Box<score::Evaluator>>; 3],
     /// Whose turn it is.
     sample: Sample,
 }

@@ -62,6 +62,8 @@ pub enum Set {
     Probe,
     /// To measure the end of a search with.
     Test,
+    /// For the run-off of a search.
+    RunOff,
 }
 
 /// What policies are scored with.

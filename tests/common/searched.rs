@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// SHA-256 of the log of [`search`], in hexadecimal. A change of it changes what everybody's searches find.
-pub const DIGEST: &str = "c97866c3ea3e952595042be510993d5bc3d1b50108d09bd2d0051b1f5117fb27";
+pub const DIGEST: &str = "6fd7505d032779f164e51b9e61ef18d9fb10f57851b8b05c328e428d62abf678";
 
 /// What policies are scored on.
 pub struct Subject {
@@ -23,6 +23,8 @@ pub struct Subject {
     calibration: Arc<Calibration>,
     calibrating: Vec<Vec<u8>>,
     reward: Vec<(Vec<u8>, usize)>,
+    /// Images of the run-off.
+    again: Vec<(Vec<u8>, usize)>,
 }
 
 impl Subject {
@@ -34,20 +36,22 @@ impl Subject {
         observer.add(&calibrating).expect("fits");
         let calibration = observer.finish().expect("images");
         let float = FloatNetwork::new(&model).expect("complete");
-        let reward = images(&model, 30).split_off(6).into_iter();
-        let reward = reward.map(|pixels| (pixels.clone(), float.predict(&pixels).expect("fits"))).collect();
-        Self { model: Arc::new(model), calibration: Arc::new(calibration), calibrating, reward }
+        let labelled = |pixels: Vec<u8>| (pixels.clone(), float.predict(&pixels).expect("fits"));
+        let mut reward: Vec<_> = images(&model, 46).split_off(6).into_iter().map(labelled).collect();
+        let again = reward.split_off(24);
+        Self { model: Arc::new(model), calibration: Arc::new(calibration), calibrating, reward, again }
     }
 
-    /// Evaluators that share the images among them, of all images and of the part for probes.
-    pub fn evaluators(&self, parts: usize) -> [Vec<Evaluator>; 2] {
+    /// Evaluators that share the images among them, by [`Sample`](bitsmith::search::Sample).
+    pub fn evaluators(&self, parts: usize) -> [Vec<Evaluator>; 3] {
         // So few images that a quarter of them is less than the least sample of a search.
-        [1, 4].map(|every| self.sampled(parts, every))
+        [(&self.reward, 1), (&self.reward, 4), (&self.again, 1)]
+            .map(|(images, every)| self.sampled(images, parts, every))
     }
 
-    fn sampled(&self, parts: usize, every: usize) -> Vec<Evaluator> {
+    fn sampled(&self, images: &[(Vec<u8>, usize)], parts: usize, every: usize) -> Vec<Evaluator> {
         let calibrating: Vec<_> = self.calibrating.iter().step_by(every).cloned().collect();
-        let reward: Vec<_> = self.reward.iter().step_by(every).cloned().collect();
+        let reward: Vec<_> = images.iter().step_by(every).cloned().collect();
         let one = |part: usize| {
             let counted = calibrating.len().div_ceil(parts) + reward.len().div_ceil(parts);
             let calibrating: Vec<_> = calibrating.iter().skip(part).step_by(parts).cloned().collect();

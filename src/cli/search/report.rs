@@ -5,6 +5,7 @@ use super::super::session::Session;
 use super::{Outcome, Run, shares};
 use crate::flow::Tally;
 use crate::link::Link;
+use crate::memory::Memory;
 use crate::search::{Search, episode_json};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -40,10 +41,24 @@ fn describe(text: &mut String, session: &Session, Run { search, outcomes }: &Run
         float.percent(),
         float.images
     );
+    let cut = cut(search);
+    if !cut.is_empty() {
+        let _ = writeln!(text, "at 8 bits too large for the RAM: {}", cut.join(", "));
+    }
     let _ = writeln!(
         text,
-        "{:<11} {:>7} {:>7} {:>7} {:>7} {:>6} {:>8} {:>8} {:>8} {:>9}",
-        "allocator", "reward", "test", "FLASH", "RAM", "bits", "episodes", "best at", "seconds", "of agent"
+        "{:<11} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>8} {:>8} {:>8} {:>9}",
+        "allocator",
+        "reward",
+        "run-off",
+        "test",
+        "FLASH",
+        "RAM",
+        "bits",
+        "episodes",
+        "best at",
+        "seconds",
+        "of agent"
     );
     for outcome in outcomes {
         let Outcome { allocator, best, episodes, scoring, thinking, test } = outcome;
@@ -51,10 +66,11 @@ fn describe(text: &mut String, session: &Session, Run { search, outcomes }: &Run
         let spent = *scoring + *thinking;
         let _ = writeln!(
             text,
-            "{:<11} {:>7.2} {:>7} {:>6.1}% {:>6.1}% {:>6.2} {episodes:>8} {:>8} {spent:>8.1} {:>8.0}%",
+            "{:<11} {:>7.2} {:>7} {:>7} {:>6.1}% {:>6.1}% {:>6.2} {episodes:>8} {:>8} {spent:>8.1} {:>8.0}%",
             allocator.name(),
             best.score.percent(),
-            test.map_or_else(|| "-".into(), |tally| format!("{:.2}", tally.percent())),
+            percent(search.log().run_off(best).map(|score| score.percent())),
+            percent(test.map(|tally| tally.percent())),
             100.0 * flash,
             100.0 * ram,
             best.policy.mean_weight_bits(search.problem().graph()),
@@ -65,6 +81,19 @@ fn describe(text: &mut String, session: &Session, Run { search, outcomes }: &Run
     if let Some(best) = search.log().best(None) {
         let _ = writeln!(text, "best link  {}", link(session, search, best).encode());
     }
+}
+
+fn percent(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".into(), |value| format!("{value:.2}"))
+}
+
+/// The layers that at 8 bits take more than the RAM while they run, so that a tensor of theirs must be narrowed.
+fn cut(search: &Search) -> Vec<String> {
+    let problem = search.problem();
+    let (graph, widest) = (problem.graph(), problem.widest());
+    let footprint = search.settings().memory.footprint(graph, &widest);
+    let excesses = footprint.excesses(graph, &widest, problem.budget()).into_iter();
+    excesses.filter(|excess| excess.memory == Memory::Ram).flat_map(|excess| excess.layers).collect()
 }
 
 fn link(session: &Session, search: &Search, best: &crate::search::Episode) -> Link {
@@ -92,6 +121,7 @@ fn run_json(session: &Session, Run { search, outcomes }: &Run) -> Value {
             "flash_share": flash,
             "ram_share": ram,
             "episodes": outcome.episodes,
+            "run_off_top1": search.log().run_off(&outcome.best).map(|score| score.percent()),
             "scoring_seconds": outcome.scoring,
             "allocator_seconds": outcome.thinking,
             "test_correct": outcome.test.map(|tally| tally.correct),
@@ -102,10 +132,12 @@ fn run_json(session: &Session, Run { search, outcomes }: &Run) -> Value {
     json!({
         "flash_budget": settings.budget.flash,
         "ram_budget": settings.budget.ram,
+        "too_large_at_8_bits": cut(search),
         "seed": settings.seed,
         "episodes": settings.episodes,
         "warm_start": settings.warm_start,
         "fill": settings.fill,
+        "run_off": settings.run_off,
         "float_correct": search.float().correct,
         "reward_images": search.float().images,
         "allocators": outcomes.iter().map(outcome).collect::<Vec<_>>(),

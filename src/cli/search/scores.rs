@@ -40,6 +40,9 @@ pub struct Subject {
     pub float: Score,
     /// Version of the program: another one may quantize otherwise.
     pub version: String,
+    /// Steps of training before each score.
+    #[serde(default)]
+    pub tune_steps: u32,
 }
 
 /// All scores known; with a folder, those of earlier runs are among them, and new ones are written down at once.

@@ -33,7 +33,7 @@ impl Runner {
         self.calibration = None;
         let calibration = images.listing.calibration.clone();
         let evaluation = images.listing.limited(limit);
-        for set in [Set::Evaluation, Set::Reward, Set::Probe, Set::Test] {
+        for set in [Set::Evaluation, Set::Reward, Set::Probe, Set::RunOff, Set::Test] {
             self.clear(set).await?;
         }
         self.held.clear();

@@ -37,7 +37,9 @@ struct Stored {
 
 impl Runner {
     /// Searches from the beginning.
-    pub(super) async fn search(&mut self, request: SearchRequest) -> Result<(), End> {
+    pub(super) async fn search(&mut self, mut request: SearchRequest) -> Result<(), End> {
+        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        request.settings.run_off &= !listing.run_off(1).is_empty();
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         // An impossible budget is named before anything takes time.
         request.settings.problem(&model.graph)?;
@@ -97,8 +99,10 @@ impl Runner {
         let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
         let reward = listing.limited_reward(request.limit);
         let part = listing.limited_reward(Some(Sample::Part.of(reward.len())));
+        let again = if request.settings.run_off { listing.run_off(reward.len()) } else { Vec::new() };
         self.hold(Set::Reward, &reward).await?;
         self.hold(Set::Probe, &part).await?;
+        self.hold(Set::RunOff, &again).await?;
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         let float = Order::UseFloats(Box::new(model.clone()));
         let (float, stopped) = self.classify(Task::EvaluateFloat, Set::Reward, &float).await?;
@@ -107,6 +111,7 @@ impl Runner {
         }
         self.use_scorer(Set::Reward, Sample::All, MEMORY).await?;
         self.use_scorer(Set::Probe, Sample::Part, MEMORY / 4).await?;
+        self.use_scorer(Set::RunOff, Sample::RunOff, 0).await?;
         Ok(Score { correct: float.correct, images: float.images, loss: 0 })
     }
 
@@ -233,8 +238,8 @@ impl Runner {
         let mut results = Vec::new();
         for &allocator in &search.settings().allocators {
             let Some(best) = search.log().best(Some(allocator)).cloned() else { continue };
-            let of = search.log().episodes().iter().filter(|episode| episode.allocator == allocator);
-            results.push(SearchResult { allocator, episodes: of.count(), best, test: None });
+            let episodes = search.log().count(allocator);
+            results.push(SearchResult { allocator, episodes, best, test: None });
         }
         let test = self.images.as_ref().map(|images| images.listing.test.clone()).unwrap_or_default();
         if stopped || test.is_empty() {

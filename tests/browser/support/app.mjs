@@ -11,7 +11,8 @@ const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", 
 /**
  * Serves dist/ on a port of its own and opens it with `hash` after the `#`; both end with the test `t`. Other options are
  * those of Playwright's contexts, e.g. `viewport` and `colorScheme`.
- * The service worker is blocked unless `serviceWorkers` allows it.
+ * The service worker is blocked unless `serviceWorkers` allows it. With `processors`, the app's workers are told that the
+ * machine has so many, and as many evaluate.
  * `requests` holds every address asked for by the page and its workers, `problems` every uncaught error and console error.
  */
 export async function openApp(t, { hash = "", ...options } = {}) {
@@ -23,12 +24,13 @@ export async function openApp(t, { hash = "", ...options } = {}) {
 /** Opens a file that was saved, as a person would; otherwise as `openApp`. */
 export const openFile = (t, path, options = {}) => open(t, pathToFileURL(path).href, options);
 
-async function open(t, url, { traced = false, serviceWorkers = "block", ...options }) {
+async function open(t, url, { traced = false, serviceWorkers = "block", processors, ...options }) {
   const browser = await chromium.launch({ executablePath: binary, args });
   t.after(() => browser.close());
 
   // axe opens a page of its own beside this one, which only a context made by hand allows.
   const context = await browser.newContext({ serviceWorkers, ...options });
+  if (processors) await context.route("**/worker_loader.js", (route) => tellProcessors(route, processors));
   const page = await context.newPage();
   if (traced) await browser.startTracing(page, { categories: TASKS });
   const requests = [];
@@ -38,6 +40,13 @@ async function open(t, url, { traced = false, serviceWorkers = "block", ...optio
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   await page.goto(url, { waitUntil: "networkidle" });
   return { page, requests, problems };
+}
+
+/** Serves a worker's script with another number of processors. */
+async function tellProcessors(route, processors) {
+  const response = await route.fetch();
+  const told = `Object.defineProperty(navigator, "hardwareConcurrency", { value: ${processors} });`;
+  await route.fulfill({ response, body: `${told}\n${await response.text()}` });
 }
 
 /** Categories of Chromium's traces that hold the tasks of every thread. */

@@ -10,10 +10,12 @@ const DEMO = fileURLToPath(new URL("../../../www/demo/", import.meta.url));
 export const WEIGHTS = join(DEMO, "mobilenet-v1-0.25-32.safetensors");
 export const IMAGES = join(DEMO, "fashion-mnist.tgz");
 
-/** Runs the command line; `make test-browser` has built it. */
+/** Where the command line is; `make test-browser` has built it. */
+export const program = () => join(process.env.CARGO_TARGET_DIR, "debug", "bitsmith");
+
+/** Runs the command line. */
 export async function bitsmith(...words) {
-  const program = join(process.env.CARGO_TARGET_DIR, "debug", "bitsmith");
-  const { stdout } = await promisify(execFile)(program, [...words, "--json"]);
+  const { stdout } = await promisify(execFile)(program(), [...words, "--json"]);
   return JSON.parse(stdout);
 }
 

@@ -83,13 +83,13 @@ fn Allocators(props: &RunProps) -> Html {
         _ => None,
     };
     let rows = run.request.settings.allocators.iter().rev().filter_map(|&allocator| {
-        let episodes = log.episodes().iter().filter(|episode| episode.allocator == allocator).count();
+        let episodes = log.count(allocator);
         let Some(best) = log.best(Some(allocator)) else {
             // Why it is not compared, if its episodes are over without a policy that may win.
             return (episodes > 0).then(|| html! {
                 <tr key={allocator.name()}>
                     <th scope="row">{ allocator.title() }</th>
-                    <td colspan="7">{ format!("{} so far, all to measure single tensors; it proposes policies after that, if it has episodes left",
+                    <td colspan="8">{ format!("{} so far, all to measure single tensors; it proposes policies after that, if it has episodes left",
                         format::count(episodes, "episode", "episodes")) }</td>
                 </tr>
             });
@@ -99,6 +99,7 @@ fn Allocators(props: &RunProps) -> Html {
             <tr key={allocator.name()}>
                 <th scope="row">{ allocator.title() }</th>
                 <td class="number"><b>{ format::percent(best.score.percent()) }</b></td>
+                <td class="number">{ log.run_off(best).map_or("–".into(), |score| format::percent(score.percent())) }</td>
                 <td class="number">{ tests(allocator).map_or("–".into(), format::accuracy) }</td>
                 <td class="number">{ Bytes(best.usage.flash).to_string() }</td>
                 <td class="number">{ Bytes(best.usage.ram).to_string() }</td>
@@ -111,10 +112,12 @@ fn Allocators(props: &RunProps) -> Html {
     html! {
         <div class="scroll" tabindex="0" role="region" aria-label="Allocators compared">
             <table>
-                <caption>{ "Best of each allocator. Test images are seen once, at the end." }</caption>
+                <caption>{ "Best of each allocator. Its finalists meet again on as many training images, lest the luckiest \
+                    on the reward images win; both counts together decide. Test images are seen once, at the end." }</caption>
                 <thead>
                     <tr>
                         <th scope="col">{ "Allocator" }</th><th scope="col" class="number">{ "Reward images" }</th>
+                        <th scope="col" class="number">{ "Run-off" }</th>
                         <th scope="col" class="number">{ "Test images" }</th><th scope="col" class="number">{ "FLASH" }</th>
                         <th scope="col" class="number">{ "RAM" }</th><th scope="col" class="number">{ "Bits per weight" }</th>
                         <th scope="col" class="number">{ "Found at" }</th><th scope="col"><span class="unseen">{ "Use" }</span></th>

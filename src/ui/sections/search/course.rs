@@ -94,6 +94,7 @@ fn purpose(run: &Run, episode: &Episode) -> String {
     match episode.purpose {
         Purpose::Candidate => String::new(),
         Purpose::Start(allocator) => format!(", begins with the policy of {}", allocator.name()),
+        Purpose::RunOff => ", run-off on images of which no reward is".into(),
         Purpose::Widest => ", all at 8 bits, to compare with; no candidate".into(),
         Purpose::Probe(slot, bits) => {
             format!(", measures {} at {bits} bits alone; no candidate", tensor(run, slot))

@@ -1,0 +1,56 @@
+// The page's search section, as a person works it.
+import { readFile } from "node:fs/promises";
+import { openApp } from "./app.mjs";
+
+export const LOADED = { timeout: 60_000 };
+export const SEARCHED = { timeout: 600_000 };
+export const start = (page) => page.getByRole("button", { name: "Start search" });
+export const phase = (page, text) => page.locator("#search .facts", { hasText: text });
+export const allocators = (page) => page.getByRole("region", { name: "Allocators compared" }).locator("tbody tr");
+
+/** Opens the demo with a search of `episodes` for the ticked allocators. */
+export async function openSearch(t, { episodes, tick, warm = false, limit = "100", ...options }) {
+  const app = await openApp(t, options);
+  const { page } = app;
+  await page.locator("#network .loaded").waitFor(LOADED);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  const boxes = page.getByRole("group", { name: /^Compare/ }).getByRole("checkbox");
+  for (const box of await boxes.all()) await box.uncheck();
+  for (const name of tick) await page.locator(".allocators").getByLabel(name, { exact: true }).check();
+  await page.getByLabel("Episodes each").fill(String(episodes));
+  await page.getByLabel("Episodes each").press("Enter");
+  await page.getByLabel("Warm start of the agent").setChecked(warm);
+  await page.getByLabel("Reward images").selectOption(limit);
+  return app;
+}
+
+/** How many policies were scored. */
+export async function scored(page) {
+  const [, number] = /([\d,]+) polic(?:y|ies) scored/.exec(await page.locator("#search .course .facts").textContent());
+  return Number(number.replace(",", ""));
+}
+
+/** Waits until more policies than that were scored. */
+export const scoredMoreThan = (page, number) =>
+  page.waitForFunction((number) => {
+    const facts = document.querySelector("#search .course .facts")?.textContent;
+    const [, now] = /([\d,]+) polic/.exec(facts) ?? [, "0"];
+    return Number(now.replace(",", "")) > number;
+  }, number, LOADED);
+
+/** Loads the page again; resolves to the offer to go on, and the episodes that it says are done. */
+export async function reload(page) {
+  await page.reload();
+  const notice = page.locator("#search .notice");
+  await notice.waitFor(LOADED);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  const [, done] = /([\d,]+) episodes? done/.exec(await notice.textContent());
+  return { go_on: notice.getByRole("button", { name: "Continue it" }), done: Number(done.replace(",", "")) };
+}
+
+/** The log as it is saved, all episodes. */
+export async function csv(page) {
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "CSV" }).click();
+  return readFile(await (await download).path(), "utf8");
+}
