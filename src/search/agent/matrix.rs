@@ -115,15 +115,21 @@ impl pulp::WithSimd for Band<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        // As many sums as there are registers for.
-        if size_of::<S::f32s>() >= 32 { self.rows::<4>() } else { self.rows::<2>() }
+    fn with_simd<S: pulp::Simd>(self, simd: S) {
+        // Eight vectors of sums, of 512, 256 and 128 bits, or single numbers.
+        match size_of::<S::f32s>() {
+            64 => self.rows::<S, 8, 1>(simd),
+            32 => self.rows::<S, 4, 2>(simd),
+            16 => self.rows::<S, 2, 4>(simd),
+            _ => self.rows::<S, 1, COLUMNS>(simd),
+        }
     }
 }
 
 impl Band<'_, '_> {
+    /// `VECTORS` of them are [`COLUMNS`].
     #[inline(always)]
-    fn rows<const ROWS: usize>(self) {
+    fn rows<S: pulp::Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
         let Self { product: Product { a, transposed, b, columns, depth, start }, top, out } = self;
         let mut panel = vec![[0.0; ROWS]; depth];
         for (block, out) in out.chunks_exact_mut(ROWS * columns).enumerate() {
@@ -142,21 +148,32 @@ impl Band<'_, '_> {
             }
             for left in (0..columns).step_by(COLUMNS) {
                 let first = start.and_then(|start| start[left..].first_chunk()).unwrap_or(&[0.0; COLUMNS]);
-                let mut sums = [*first; ROWS];
+                let mut sums = [vectors::<S, VECTORS>(first); ROWS];
                 for (left, right) in panel.iter().zip(b[left..].chunks(columns)) {
-                    let Some(right) = right.first_chunk::<COLUMNS>() else { break };
-                    for (sums, left) in sums.iter_mut().zip(left) {
-                        for (sum, right) in sums.iter_mut().zip(right) {
-                            *sum += left * right;
+                    let Some(right) = right.first_chunk() else { break };
+                    let right = vectors::<S, VECTORS>(right);
+                    for (sums, &left) in sums.iter_mut().zip(left) {
+                        let left = simd.splat_f32s(left);
+                        for (sum, &right) in sums.iter_mut().zip(&right) {
+                            // Rounded twice, as everywhere.
+                            *sum = simd.add_f32s(*sum, simd.mul_f32s(left, right));
                         }
                     }
                 }
                 for (out, sums) in out.chunks_exact_mut(columns).zip(&sums) {
-                    out[left..left + COLUMNS].copy_from_slice(sums);
+                    let (out, _) = S::as_mut_simd_f32s(&mut out[left..left + COLUMNS]);
+                    out.copy_from_slice(sums);
                 }
             }
         }
     }
+}
+
+/// [`COLUMNS`] numbers as so many vectors.
+#[inline(always)]
+fn vectors<S: pulp::Simd, const VECTORS: usize>(numbers: &[f32; COLUMNS]) -> [S::f32s; VECTORS] {
+    let (vectors, _) = S::as_simd_f32s(numbers);
+    std::array::from_fn(|i| vectors[i])
 }
 
 #[cfg(test)]
