@@ -12,7 +12,7 @@ export CARGO_TERM_COLOR := never
 export CARGO_TERM_PROGRESS_WHEN := never
 endif
 
-WASM := --target wasm32-unknown-unknown --no-default-features --features web
+WASM := --target wasm32-unknown-unknown --no-default-features --features web,webgpu
 SUITES := $(basename $(notdir $(wildcard tests/*.rs)))
 # These call C compilers and emulators, these other people's runtimes and checkers; `web` runs in a browser.
 C_SUITES := kernels c_package
@@ -26,7 +26,7 @@ PORT ?= 8080
 START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
-.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-full bench bench-c bench-search accuracy docs clean
+.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-full bench bench-c bench-webgpu bench-search accuracy docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -57,7 +57,7 @@ lint: ## formatting, clippy and rustdoc, warnings are errors
 	@.ci/tools rust
 	$(STEP) "format" cargo fmt --check
 	$(STEP) "clippy, native" cargo clippy --all-targets -- -D warnings
-	$(STEP) "clippy, Wasm" cargo clippy $(WASM) --lib --bins --test web -- -D warnings
+	$(STEP) "clippy, Wasm" cargo clippy $(WASM) --lib --bins --test web --test webgpu --bench webgpu -- -D warnings
 	$(STEP) "rustdoc, native" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
 	$(STEP) "rustdoc, Wasm" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib $(WASM)
 
@@ -68,7 +68,7 @@ test-native: ## unit, integration and documentation tests on this machine
 
 test-wasm: ## the Wasm code in Chromium
 	@.ci/tools web browser
-	$(STEP) "Wasm tests in Chromium" cargo test $(WASM) --test web
+	$(STEP) "Wasm tests in Chromium" cargo test $(WASM) --test web --test webgpu
 
 test-browser: build ## the built app in Chromium, and beside the command line
 	@.ci/tools browser
@@ -103,6 +103,12 @@ bench-search: ## what every allocator finds (DATA=folder of weights/ and images/
 bench-c: ## what the C runtime takes on emulated boards, beside other libraries
 	@.ci/tools rust c
 	$(STEP) "C benchmarks" cargo bench --bench kernels
+
+bench-webgpu: ## training steps on the GPU beside TensorFlow.js, in Chromium
+	@.ci/tools web browser
+	$(STEP) "Wasm of the benchmark" cargo build --release --bench webgpu --target wasm32-unknown-unknown --no-default-features --features webgpu
+	$(STEP) "npm packages of the benchmark" npm ci --silent --no-audit --no-fund --prefix benches/webgpu
+	$(STEP) "benchmark" .ci/bench-webgpu
 
 DATA ?= ../shared/data
 NETWORKS := mobilenet_v1_0.25_128 mobilenet_v1_0.5_128 mobilenet_v2_0.35_128 mnasnet_0.5_128

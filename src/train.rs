@@ -14,6 +14,7 @@
 
 mod batch;
 mod cpu;
+mod device;
 mod error;
 mod fresh;
 mod images;
@@ -21,13 +22,16 @@ mod plan;
 mod random;
 mod recipe;
 mod result;
+mod session;
 mod state;
 mod stepper;
 mod trainer;
 mod tune;
+pub mod webgpu;
 
 pub use batch::{Augment, Batch};
 pub use cpu::CpuStepper;
+pub use device::{AnyStepper, DeviceChoice, DeviceReport, Job};
 pub use error::TrainError;
 pub use fresh::fresh;
 pub use images::Images;
@@ -36,6 +40,7 @@ pub use plan::{
 };
 pub use recipe::{Augmentation, Distillation, Optimizer, Recipe, Schedule};
 pub use result::Trained;
+pub use session::{Session, Turn};
 pub use state::State;
 pub use stepper::{Control, Metrics, Norm, Stepper};
 pub use trainer::{Checkpoint, Point, Progress, Report, Trainer};

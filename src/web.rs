@@ -10,6 +10,8 @@ mod pool;
 mod port;
 mod runner;
 mod store;
+#[cfg(feature = "train")]
+pub mod trainer;
 mod wire;
 pub mod worker;
 

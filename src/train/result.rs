@@ -4,9 +4,10 @@ use super::plan::Plan;
 use super::state::State;
 use crate::net::Model;
 use crate::quant::Grids;
+use serde::{Deserialize, Serialize};
 
 /// A trained network.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trained {
     /// Weights and batch normalization.
     pub model: Model,

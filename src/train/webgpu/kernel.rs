@@ -1,0 +1,192 @@
+//! The kernels: WGSL sources, entry points, and which numbers their bindings have.
+
+/// Invocations in a workgroup of every kernel.
+pub const WORKGROUP: usize = 64;
+
+/// One entry point of one shader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kernel {
+    /// Bytes of images to the network's input.
+    Prepare,
+    /// Weights to fake-quantized weights.
+    Quantize,
+    /// Gradient of fake-quantized weights to that of weights and steps.
+    Pass,
+    /// Sums of 1x1 convolutions and linear layers.
+    PointwiseSum,
+    /// The same with what follows.
+    PointwiseInfer,
+    /// Gradient of the input.
+    PointwiseInputGradient,
+    /// Sums of other convolutions over all channels.
+    WindowedSum,
+    /// The same with what follows.
+    WindowedInfer,
+    /// Partial weight gradients of all layers over all channels.
+    DenseWeightGradient,
+    /// Sums of depthwise convolutions.
+    DepthwiseSum,
+    /// The same with what follows.
+    DepthwiseInfer,
+    /// Gradient of the input.
+    DepthwiseInputGradient,
+    /// Partial weight gradients.
+    DepthwiseWeightGradient,
+    /// Partial sums for mean and variance.
+    Moments,
+    /// Mean and variance, running statistics, slope and offset.
+    Normalize,
+    /// Slope and offset from the running statistics.
+    Fold,
+    /// Slope and offset of pools and adds.
+    Plain,
+    /// Slope and offset of the logits.
+    Bias,
+    /// Slope, offset, activation, fake quantization.
+    Finish,
+    /// Partial sums of the gradient for [`Kernel::Gradient`].
+    GradientMoments,
+    /// Their sums: gradients of gamma, beta and, by channel, of the output's step.
+    GradientSums,
+    /// Gradient of the output to gradient of the sums.
+    Gradient,
+    /// Sum of two maps.
+    Add,
+    /// Gradient of one of them.
+    AddGradient,
+    /// Mean over pixels.
+    Pool,
+    /// Its gradient.
+    PoolGradient,
+    /// Gradient of the logits' bias.
+    BiasGradient,
+    /// Loss, its gradient, and what was right.
+    Loss,
+    /// Sums of partial weight gradients.
+    Gather,
+    /// Squared norms of the gradients, by block.
+    NormOfBlocks,
+    /// Their sum.
+    NormOfAll,
+    /// The optimizer.
+    Update,
+}
+
+/// Workgroups in a row of a dispatch; WebGPU guarantees 65,535. The same in `shaders/invocation.wgsl`.
+pub const ROW_OF_WORKGROUPS: u32 = 32768;
+
+/// Highest number of a binding in the shaders.
+const LAST_BINDING: u32 = 10;
+
+const INVOCATION: &str = include_str!("shaders/invocation.wgsl");
+const LAYER: &str = include_str!("shaders/layer.wgsl");
+const QUANTIZE: &str = include_str!("shaders/quantize.wgsl");
+const SETTINGS: &str = include_str!("shaders/settings.wgsl");
+
+impl Kernel {
+    /// The WGSL module whose entry point is called `main` and whose bindings are numbered in the order in which a
+    /// dispatch lists them, as burn's template kernels have it.
+    pub fn source(self) -> String {
+        let mut source = self.parts().join("\n").replace(&format!("fn {}(", self.entry()), "fn main(");
+        for binding in 0..=LAST_BINDING {
+            let place = self.bindings().iter().position(|&used| used == binding);
+            // What another entry point of the module uses goes where it is in nobody's way.
+            let place = place.map_or(100 + binding, |place| place as u32);
+            source = source.replace(&format!("@binding({binding}) "), &format!("@binding[{place}] "));
+        }
+        source.replace("@binding[", "@binding(").replace("] var<", ") var<")
+    }
+
+    /// The WGSL module's parts.
+    fn parts(self) -> &'static [&'static str] {
+        use Kernel::*;
+        match self {
+            Prepare => &[INVOCATION, include_str!("shaders/image.wgsl")],
+            Quantize | Pass => &[INVOCATION, include_str!("shaders/weights.wgsl")],
+            PointwiseSum | PointwiseInfer | PointwiseInputGradient | WindowedSum | WindowedInfer => {
+                &[INVOCATION, LAYER, QUANTIZE, include_str!("shaders/dense.wgsl")]
+            }
+            DenseWeightGradient => &[INVOCATION, LAYER, include_str!("shaders/dense_weight_gradient.wgsl")],
+            DepthwiseSum | DepthwiseInfer | DepthwiseInputGradient => {
+                &[INVOCATION, LAYER, QUANTIZE, include_str!("shaders/depthwise.wgsl")]
+            }
+            DepthwiseWeightGradient => {
+                &[INVOCATION, LAYER, include_str!("shaders/depthwise_weight_gradient.wgsl")]
+            }
+            Moments | Normalize | Fold | Plain | Bias | Finish | GradientMoments | GradientSums
+            | Gradient => &[INVOCATION, LAYER, QUANTIZE, SETTINGS, include_str!("shaders/norm.wgsl")],
+            Add | AddGradient | Pool | PoolGradient | BiasGradient => {
+                &[INVOCATION, LAYER, include_str!("shaders/joins.wgsl")]
+            }
+            Loss => &[INVOCATION, LAYER, SETTINGS, include_str!("shaders/loss.wgsl")],
+            Gather | NormOfBlocks | NormOfAll | Update => &[SETTINGS, include_str!("shaders/optimize.wgsl")],
+        }
+    }
+
+    /// Name of the entry point in the shader.
+    pub fn entry(self) -> &'static str {
+        use Kernel::*;
+        match self {
+            Prepare => "prepare",
+            Quantize => "quantize",
+            Pass => "pass_through",
+            PointwiseSum => "pointwise_sum",
+            PointwiseInfer => "pointwise_infer",
+            PointwiseInputGradient => "pointwise_input_gradient",
+            WindowedSum => "windowed_sum",
+            WindowedInfer => "windowed_infer",
+            DenseWeightGradient | DepthwiseWeightGradient => "main",
+            DepthwiseSum => "sum",
+            DepthwiseInfer => "infer",
+            DepthwiseInputGradient => "input_gradient",
+            Moments => "moments",
+            Normalize => "normalize",
+            Fold => "fold",
+            Plain => "plain",
+            Bias => "bias",
+            Finish => "finish",
+            GradientMoments => "gradient_moments",
+            GradientSums => "gradient_sums",
+            Gradient => "gradient",
+            Add => "add",
+            AddGradient => "add_gradient",
+            Pool => "pool",
+            PoolGradient => "pool_gradient",
+            BiasGradient => "bias_gradient",
+            Loss => "loss",
+            Gather => "gather",
+            NormOfBlocks => "norm_of_blocks",
+            NormOfAll => "norm_of_all",
+            Update => "update",
+        }
+    }
+
+    /// Numbers of the bindings that the entry point uses, in the order in which a dispatch lists them.
+    pub fn bindings(self) -> &'static [u32] {
+        use Kernel::*;
+        match self {
+            Prepare => &[0, 1, 2, 3],
+            Quantize => &[0, 1, 2, 4],
+            Pass => &[0, 1, 3],
+            PointwiseSum | PointwiseInputGradient | WindowedSum => &[0, 1, 2, 3],
+            PointwiseInfer | WindowedInfer | DepthwiseInfer => &[0, 1, 2, 3, 4, 5],
+            DepthwiseSum | DepthwiseInputGradient => &[0, 1, 2, 3],
+            DenseWeightGradient | DepthwiseWeightGradient => &[0, 1, 2, 3],
+            Moments => &[0, 1, 2, 3],
+            Normalize => &[0, 2, 3, 4, 5, 6, 10],
+            Fold => &[0, 3, 4, 5, 10],
+            Plain | Bias => &[0, 4, 5],
+            Finish => &[0, 1, 4, 5, 7],
+            GradientMoments => &[0, 1, 2, 4, 5, 7],
+            GradientSums => &[0, 2, 6, 8, 9],
+            Gradient => &[0, 1, 4, 5, 7, 8, 9],
+            Add => &[0, 1, 2, 3],
+            AddGradient | Pool | PoolGradient | BiasGradient => &[0, 1, 3],
+            Loss => &[0, 1, 2, 3, 4, 6, 7, 8],
+            Gather => &[0, 1, 2],
+            NormOfBlocks => &[2, 7],
+            NormOfAll => &[0, 7],
+            Update => &[0, 2, 3, 4, 5, 6, 7],
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! What the device is asked to do, written down once: buffers, and lists of dispatches for every kind of work.
+//!
+//! Nothing is allocated and nothing decided in a step. A step is four lists in one submission.
+
+mod backward;
+mod forward;
+mod infer;
+#[cfg(test)]
+mod tests;
+
+use super::kernel::{Kernel, WORKGROUP};
+use super::layout::{BLOCK, Kind, Layout, ROW, fours};
+use super::record::{self, Sizes, WORDS};
+use crate::net::{LayerId, TensorId};
+use crate::train::error::TrainError;
+use crate::train::plan::{Plan, Unit, UnitOp};
+
+/// Position of a buffer in [`Program::buffers`].
+pub type BufferId = usize;
+
+/// Words of the uniform `Settings` of `shaders/settings.wgsl`.
+pub const SETTINGS_WORDS: usize = 16;
+
+/// Words that describe the change of one image.
+pub const AUGMENT_WORDS: usize = 12;
+
+/// A buffer of the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BufferSpec {
+    /// Name, for error messages of the device.
+    pub name: &'static str,
+    /// Size.
+    pub bytes: usize,
+}
+
+/// Part of a buffer that a kernel is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// First byte, a multiple of 256.
+    pub start: usize,
+    /// Bytes.
+    pub bytes: usize,
+    /// Bytes that the kernel reads or writes at least once.
+    pub moved: usize,
+}
+
+impl Slice {
+    /// The same, of which only some bytes are read or written.
+    fn moving(self, moved: usize) -> Self {
+        Self { moved, ..self }
+    }
+}
+
+/// One run of a kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispatch {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// What it is given, in the order of [`Kernel::bindings`].
+    pub slices: Vec<Slice>,
+    /// Workgroups.
+    pub groups: u32,
+}
+
+/// Buffers that the host writes or reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// One record per layer and use, `Layer` in WGSL.
+    pub records: BufferId,
+    /// What changes from step to step.
+    pub settings: BufferId,
+    /// Sizes and colours of images.
+    pub image: BufferId,
+    /// Bytes of images.
+    pub pixels: BufferId,
+    /// Crops, mirrors, colours.
+    pub augments: BufferId,
+    /// Classes.
+    pub targets: BufferId,
+    /// Loss, correct, images.
+    pub tally: BufferId,
+    /// Gradients of all parameters.
+    pub gradients: BufferId,
+    /// First moments.
+    pub first: BufferId,
+    /// Second moments.
+    pub second: BufferId,
+    /// Blocks of the optimizer.
+    pub blocks: BufferId,
+}
+
+/// Buffers of one network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkPlaces {
+    /// Parameters.
+    pub parameters: BufferId,
+    /// Fake-quantized weights, where the weights are among the parameters.
+    pub quantized: BufferId,
+    /// Running statistics.
+    pub running: BufferId,
+    /// Steps of weights.
+    pub steps: BufferId,
+    /// Rows of the weight kernels.
+    pub rows: BufferId,
+    /// Slope, offset, mean, deviation by layer.
+    affine: Vec<BufferId>,
+}
+
+/// Lists of dispatches, and the buffers they work on.
+#[derive(Debug)]
+pub struct Program {
+    /// All buffers.
+    pub buffers: Vec<BufferSpec>,
+    /// Buffers that the host knows.
+    pub places: Places,
+    /// Those of the network.
+    pub network: NetworkPlaces,
+    /// Those of the teacher, if there is one.
+    pub teacher: Option<NetworkPlaces>,
+    /// Largest number of images in a batch.
+    pub images: usize,
+    /// Once: slopes of pools and adds.
+    pub setup: Vec<Dispatch>,
+    /// Images to sums of logits, with the statistics of the batch.
+    pub forward: Vec<Dispatch>,
+    /// Loss and gradients of all parameters.
+    pub backward: Vec<Dispatch>,
+    /// Gradients of all parameters from what `backward` leaves.
+    pub collect: Vec<Dispatch>,
+    /// The optimizer.
+    pub update: Dispatch,
+    /// After a change of parameters, before inference.
+    pub refresh: Vec<Dispatch>,
+    /// After a change of the teacher.
+    pub refresh_teacher: Vec<Dispatch>,
+    /// Images to logits, with the running statistics.
+    pub infer: Vec<Dispatch>,
+    /// Logits of `infer`, `[images, classes padded to fours]`.
+    pub logits: Slice,
+    /// Blocks of the optimizer, eight words each.
+    pub blocks: Vec<u32>,
+    records: Vec<[u32; WORDS]>,
+}
+
+impl Program {
+    /// Writes down all work for batches of up to `images` images; `clip` adds the norm of all gradients.
+    ///
+    /// # Errors
+    /// If a layer has a form that no kernel knows.
+    pub fn new(
+        plan: &Plan,
+        layout: &Layout,
+        teacher: Option<(&Plan, &Layout)>,
+        images: usize,
+        clip: bool,
+    ) -> Result<Self, TrainError> {
+        let mut builder = Builder::new(plan, layout, images);
+        let network = builder.network(layout, plan);
+        let input = builder.map("image", plan.image.padded().pixels() * 4);
+        let prepare = builder.prepare(plan, input);
+        let quantize = Dispatch {
+            kernel: Kernel::Quantize,
+            slices: vec![
+                builder.whole(network.rows),
+                builder.whole(network.parameters),
+                builder.whole(network.quantized),
+                builder.whole(network.steps),
+            ],
+            groups: groups(layout.rows.len() / ROW),
+        };
+        let mut setup = Vec::new();
+        let mut forward = vec![quantize.clone(), prepare.clone()];
+        let trace = builder.forward(plan, layout, &network, input, &mut setup, &mut forward)?;
+        let mut refresh = vec![quantize];
+        let mut infer = vec![prepare];
+        let logits = builder.infer(plan, layout, &network, input, &mut refresh, &mut infer)?;
+        let mut refresh_teacher = Vec::new();
+        let mut backward = Vec::new();
+        let mut taught = None;
+        let teacher = match teacher {
+            None => None,
+            Some((plan, layout)) => {
+                let network = builder.network(layout, plan);
+                refresh_teacher.push(Dispatch {
+                    kernel: Kernel::Quantize,
+                    slices: vec![
+                        builder.whole(network.rows),
+                        builder.whole(network.parameters),
+                        builder.whole(network.quantized),
+                        builder.whole(network.steps),
+                    ],
+                    groups: groups(layout.rows.len() / ROW),
+                });
+                taught = Some(builder.infer(
+                    plan,
+                    layout,
+                    &network,
+                    input,
+                    &mut refresh_teacher,
+                    &mut backward,
+                )?);
+                Some(network)
+            }
+        };
+        let partials = builder.backward(plan, layout, &network, &trace, taught, &mut backward)?;
+        let blocks = blocks(layout, &trace.sizes, &partials.places);
+        let (collect, update) = builder.optimize(&network, layout, partials.buffer, &blocks, clip, plan);
+        let Builder { mut buffers, records, places, partial_sums, partial_bytes, .. } = builder;
+        buffers[partial_sums].bytes = partial_bytes;
+        buffers[places.records].bytes = records.len() * record::STRIDE;
+        buffers[places.blocks].bytes = blocks.len() * 4;
+        Ok(Self {
+            buffers,
+            places,
+            network,
+            teacher,
+            images,
+            setup,
+            forward,
+            backward,
+            collect,
+            update,
+            refresh,
+            refresh_teacher,
+            infer,
+            logits,
+            blocks,
+            records,
+        })
+    }
+
+    /// The records of all layers for a batch of `images`.
+    pub fn records(&self, images: usize) -> Vec<u32> {
+        let mut words = Vec::with_capacity(self.records.len() * record::STRIDE / 4);
+        for record in &self.records {
+            let mut record = *record;
+            record::set_images(&mut record, images);
+            words.extend(record);
+            words.resize(words.len().next_multiple_of(record::STRIDE / 4), 0);
+        }
+        words
+    }
+
+    /// The dispatches of one optimization step.
+    pub fn step(&self) -> impl Iterator<Item = &Dispatch> {
+        self.forward.iter().chain(&self.backward).chain(&self.collect).chain([&self.update])
+    }
+
+    /// Bytes of all buffers.
+    pub fn bytes(&self) -> usize {
+        self.buffers.iter().map(|buffer| buffer.bytes).sum()
+    }
+}
+
+/// Bytes that some dispatches read and write, each part of a buffer once per dispatch.
+pub fn moved<'a>(dispatches: impl IntoIterator<Item = &'a Dispatch>) -> usize {
+    dispatches.into_iter().flat_map(|dispatch| &dispatch.slices).map(|slice| slice.moved).sum()
+}
+
+/// Workgroups for some invocations.
+fn groups(invocations: usize) -> u32 {
+    invocations.div_ceil(WORKGROUP) as u32
+}
+
+/// The blocks of the optimizer, `Block` in WGSL; partial gradients are at `partials` by layer, in bytes.
+fn blocks(layout: &Layout, sizes: &[Sizes], partials: &[usize]) -> Vec<u32> {
+    let mut blocks = Vec::new();
+    for (range, kind) in &layout.tensors {
+        for start in (range.start..range.end.max(range.start + 1)).step_by(BLOCK) {
+            let (first, stride, spans) = match *kind {
+                Kind::Weight(id) => (
+                    partials[id] / 16 + (start - range.start) / 4,
+                    range.len() / 4,
+                    sizes[id].weight_spans.count,
+                ),
+                _ => (0, 0, 0),
+            };
+            let left = range.end.saturating_sub(start).div_ceil(4);
+            let kind = match kind {
+                Kind::Weight(_) => 0,
+                Kind::Factor => 1,
+                Kind::Step => 2,
+            };
+            blocks.push([first, stride, spans, left, kind]);
+        }
+    }
+    let count = blocks.len();
+    let words =
+        |[first, stride, spans, left, kind]: [usize; 5]| [first, stride, spans, left, kind, count, 0, 0];
+    blocks.into_iter().flat_map(words).map(|word| word as u32).collect()
+}
+
+/// What training keeps of a forward pass.
+struct Trace {
+    sizes: Vec<Sizes>,
+    /// By layer.
+    sums: Vec<Slice>,
+    /// By tensor.
+    maps: Vec<Slice>,
+}
+
+struct Builder {
+    images: usize,
+    buffers: Vec<BufferSpec>,
+    records: Vec<[u32; WORDS]>,
+    places: Places,
+    /// Buffers for maps that live for a while.
+    free: Vec<BufferId>,
+    /// Partial sums over pixels, of one layer at a time.
+    partial_sums: BufferId,
+    partial_bytes: usize,
+    /// Means of gradients, of one layer at a time.
+    means: BufferId,
+}
+
+/// Bytes of a buffer whose size is set when all is known; bindings of it name their own size.
+const LATER: usize = 0;
+
+impl Builder {
+    fn new(plan: &Plan, layout: &Layout, images: usize) -> Self {
+        let mut buffers = Vec::new();
+        let mut add = |name, words: usize| {
+            buffers.push(BufferSpec { name, bytes: words.max(4) * 4 });
+            buffers.len() - 1
+        };
+        let widest = plan.units.iter().map(|unit| fours(unit.shape.channels)).max().unwrap_or(1);
+        let places = Places {
+            records: add("records", LATER),
+            settings: add("settings", SETTINGS_WORDS),
+            image: add("image settings", 16),
+            pixels: add("pixels", images * plan.image.shape.pixels() * 3 / 4 + 4),
+            augments: add("augments", images * AUGMENT_WORDS),
+            targets: add("targets", images),
+            tally: add("tally", 4),
+            gradients: add("gradients", layout.parameters),
+            first: add("first moments", layout.parameters),
+            second: add("second moments", layout.parameters),
+            blocks: add("blocks", LATER),
+        };
+        let partial_sums = add("partial sums", LATER);
+        let means = add("gradient means", 3 * 4 * widest);
+        Self {
+            images,
+            buffers,
+            records: Vec::new(),
+            places,
+            free: Vec::new(),
+            partial_sums,
+            partial_bytes: 16,
+            means,
+        }
+    }
+
+    fn buffer(&mut self, name: &'static str, words: usize) -> BufferId {
+        self.buffers.push(BufferSpec { name, bytes: words.max(4) * 4 });
+        self.buffers.len() - 1
+    }
+
+    fn network(&mut self, layout: &Layout, plan: &Plan) -> NetworkPlaces {
+        NetworkPlaces {
+            parameters: self.buffer("parameters", layout.parameters),
+            quantized: self.buffer("quantized weights", layout.parameters),
+            running: self.buffer("running statistics", layout.running),
+            steps: self.buffer("steps", layout.steps),
+            rows: self.buffer("rows", layout.rows.len()),
+            affine: plan
+                .units
+                .iter()
+                .map(|unit| self.buffer("slopes and offsets", 16 * fours(unit.shape.channels)))
+                .collect(),
+        }
+    }
+
+    fn whole(&self, buffer: BufferId) -> Slice {
+        self.slice(buffer, 0, self.buffers[buffer].bytes)
+    }
+
+    fn slice(&self, buffer: BufferId, start: usize, bytes: usize) -> Slice {
+        Slice { buffer, start, bytes, moved: bytes }
+    }
+
+    /// A map of its own: numbers per image.
+    fn map(&mut self, name: &'static str, numbers: usize) -> Slice {
+        let buffer = self.buffer(name, self.images * numbers);
+        self.whole(buffer)
+    }
+
+    /// A map that is given back later: the smallest free buffer that holds it, or a new one.
+    fn borrow(&mut self, numbers: usize) -> Slice {
+        let bytes = (self.images * numbers * 4).max(16);
+        let fits = self.free.iter().enumerate().filter(|&(_, &buffer)| self.buffers[buffer].bytes >= bytes);
+        let best = fits.min_by_key(|&(_, &buffer)| self.buffers[buffer].bytes).map(|(i, _)| i);
+        let buffer = match best {
+            Some(i) => self.free.swap_remove(i),
+            None => self.buffer("passing map", bytes / 4),
+        };
+        self.slice(buffer, 0, bytes)
+    }
+
+    fn give_back(&mut self, slice: Slice) {
+        self.free.push(slice.buffer);
+    }
+
+    fn record(&mut self, words: [u32; WORDS]) -> Slice {
+        self.records.push(words);
+        self.slice(self.places.records, (self.records.len() - 1) * record::STRIDE, WORDS * 4)
+    }
+
+    fn partial_sums(&mut self, words: usize) -> Slice {
+        self.partial_bytes = self.partial_bytes.max(words * 4);
+        self.slice(self.partial_sums, 0, words * 4)
+    }
+
+    /// Numbers of a tensor for one image, channels padded.
+    fn numbers(plan: &Plan, tensor: TensorId) -> usize {
+        let shape = plan.graph.tensors[tensor].shape;
+        shape.pixels() * 4 * fours(shape.channels)
+    }
+
+    fn prepare(&self, plan: &Plan, input: Slice) -> Dispatch {
+        let places = &self.places;
+        Dispatch {
+            kernel: Kernel::Prepare,
+            slices: vec![
+                self.whole(places.image),
+                self.whole(places.pixels),
+                self.whole(places.augments),
+                input,
+            ],
+            groups: groups(self.images * plan.image.padded().pixels()),
+        }
+    }
+
+    fn optimize(
+        &mut self,
+        network: &NetworkPlaces,
+        layout: &Layout,
+        partials: BufferId,
+        blocks: &[u32],
+        clip: bool,
+        plan: &Plan,
+    ) -> (Vec<Dispatch>, Dispatch) {
+        let count = blocks.len() / 8;
+        let groups = |kernel, slices| Dispatch { kernel, slices, groups: count as u32 };
+        let norms = self.buffer("norms", count + 1);
+        let norms = self.whole(norms);
+        let blocks = self.slice(self.places.blocks, 0, blocks.len() * 4);
+        let gradients = self.whole(self.places.gradients);
+        let parameters = self.whole(network.parameters);
+        let mut list = vec![groups(Kernel::Gather, vec![blocks, self.whole(partials), gradients])];
+        if plan.kernels().any(|(_, kernel)| kernel.grid.is_some()) {
+            list.push(Dispatch {
+                kernel: Kernel::Pass,
+                slices: vec![self.whole(network.rows), parameters, gradients],
+                groups: self::groups(layout.rows.len() / ROW),
+            });
+        }
+        if clip {
+            list.push(groups(Kernel::NormOfBlocks, vec![gradients, norms]));
+            list.push(Dispatch { kernel: Kernel::NormOfAll, slices: vec![blocks, norms], groups: 1 });
+        }
+        let places = &self.places;
+        let update = groups(
+            Kernel::Update,
+            vec![
+                blocks,
+                gradients,
+                parameters,
+                self.whole(places.first),
+                self.whole(places.second),
+                self.whole(places.settings),
+                norms,
+            ],
+        );
+        (list, update)
+    }
+}
+
+/// Whether nothing follows a unit's sums: pools and adds in real numbers.
+fn is_bare(unit: &Unit) -> bool {
+    !matches!(unit.op, UnitOp::Kernel(_)) && unit.grid.is_none()
+}
+
+/// The name of a layer, for errors.
+fn unsupported(plan: &Plan, id: LayerId, what: &str) -> TrainError {
+    TrainError::Device(format!(
+        "the GPU has no kernel for {what}, as in layer {}",
+        plan.graph.layers[id].name
+    ))
+}

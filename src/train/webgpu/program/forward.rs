@@ -1,0 +1,152 @@
+//! Forward with the statistics of the batch.
+
+use super::{Builder, Dispatch, NetworkPlaces, Slice, Trace, groups, is_bare};
+use crate::net::LayerId;
+use crate::train::error::TrainError;
+use crate::train::plan::{AffinePlan, Geometry, KernelPlan, Plan, UnitOp};
+use crate::train::webgpu::kernel::Kernel;
+use crate::train::webgpu::layout::{Layout, fours};
+use crate::train::webgpu::record::Sizes;
+
+/// What a kernel of a layer is given besides maps.
+pub(super) struct Given {
+    pub record: Slice,
+    pub weights: Slice,
+    pub affine: Slice,
+    pub parameters: Slice,
+    pub running: Slice,
+    pub steps: Slice,
+}
+
+impl Builder {
+    pub(super) fn given(
+        &mut self,
+        layout: &Layout,
+        network: &NetworkPlaces,
+        id: LayerId,
+        record: Slice,
+        sizes: &Sizes,
+    ) -> Given {
+        let place = &layout.places[id];
+        let channels = 16 * fours(sizes.geometry.output.channels);
+        Given {
+            record,
+            weights: self.slice(network.quantized, place.weight.start * 4, place.weight.len() * 4),
+            affine: self.whole(network.affine[id]),
+            parameters: self.whole(network.parameters).moving(2 * channels),
+            running: self.slice(network.running, place.running.start * 4, place.running.len() * 4),
+            steps: self.whole(network.steps).moving(2 * channels),
+        }
+    }
+
+    pub(super) fn forward(
+        &mut self,
+        plan: &Plan,
+        layout: &Layout,
+        network: &NetworkPlaces,
+        input: Slice,
+        setup: &mut Vec<Dispatch>,
+        list: &mut Vec<Dispatch>,
+    ) -> Result<Trace, TrainError> {
+        let mut trace =
+            Trace { sizes: Vec::new(), sums: Vec::new(), maps: vec![input; plan.graph.tensors.len()] };
+        for (id, unit) in plan.units.iter().enumerate() {
+            let sizes = Sizes::new(plan, id, self.images);
+            let record = self.record(sizes.words(plan, layout, id, self.images, false));
+            let given = self.given(layout, network, id, record, &sizes);
+            let sums = self.map("sums", Self::numbers(plan, unit.output));
+            let source = trace.maps[unit.inputs[0]];
+            let outputs = fours(unit.shape.channels);
+            let elements = self.images * unit.shape.pixels() * outputs;
+            let channelwise = |kernel| Dispatch {
+                kernel,
+                slices: vec![given.record, given.affine, given.parameters],
+                groups: groups(outputs),
+            };
+            match &unit.op {
+                UnitOp::Kernel(kernel) => {
+                    list.push(sum_of(kernel, &given, source, sums, self.images));
+                    if let AffinePlan::Bias(_) = kernel.affine {
+                        list.push(channelwise(Kernel::Bias));
+                    } else {
+                        self.normalize(&sizes, &given, sums, list);
+                    }
+                }
+                UnitOp::Pool => list.push(Dispatch {
+                    kernel: Kernel::Pool,
+                    slices: vec![record, source, sums],
+                    groups: groups(self.images * outputs),
+                }),
+                UnitOp::Add => list.push(Dispatch {
+                    kernel: Kernel::Add,
+                    slices: vec![record, source, trace.maps[unit.inputs[1]], sums],
+                    groups: groups(elements),
+                }),
+            }
+            match (&unit.op, unit.grid) {
+                (UnitOp::Pool, Some(_)) => list.push(channelwise(Kernel::Plain)),
+                (UnitOp::Add, Some(_)) => setup.push(channelwise(Kernel::Plain)),
+                _ => {}
+            }
+            trace.sizes.push(sizes);
+            trace.sums.push(sums);
+            trace.maps[unit.output] = if is_bare(unit) || unit.output == plan.graph.logits() {
+                sums
+            } else {
+                let map = self.map("map", Self::numbers(plan, unit.output));
+                list.push(Dispatch {
+                    kernel: Kernel::Finish,
+                    slices: vec![record, sums, given.affine, given.parameters, map],
+                    groups: groups(elements),
+                });
+                map
+            };
+        }
+        Ok(trace)
+    }
+
+    fn normalize(&mut self, sizes: &Sizes, given: &Given, sums: Slice, list: &mut Vec<Dispatch>) {
+        let outputs = fours(sizes.geometry.output.channels);
+        let spans = sizes.spans.count;
+        let partials = self.partial_sums(spans * 2 * 4 * outputs);
+        list.push(Dispatch {
+            kernel: Kernel::Moments,
+            slices: vec![given.record, sums, partials, given.running],
+            groups: groups(spans * outputs),
+        });
+        let settings = self.whole(self.places.settings);
+        list.push(Dispatch {
+            kernel: Kernel::Normalize,
+            slices: vec![
+                given.record,
+                partials,
+                given.running,
+                given.affine,
+                given.parameters,
+                settings,
+                given.steps,
+            ],
+            groups: outputs as u32,
+        });
+    }
+}
+
+/// How a layer over all channels or each channel is summed, and how many invocations that takes.
+pub(super) fn invocations(geometry: &Geometry, images: usize) -> usize {
+    let outputs = fours(geometry.output.channels);
+    let pixels = images * geometry.output.pixels();
+    if geometry.is_pointwise() { pixels.div_ceil(4) * outputs } else { pixels * outputs }
+}
+
+fn sum_of(kernel: &KernelPlan, given: &Given, source: Slice, sums: Slice, images: usize) -> Dispatch {
+    let geometry = &kernel.geometry;
+    let kernel = if geometry.depthwise {
+        Kernel::DepthwiseSum
+    } else if geometry.is_pointwise() {
+        Kernel::PointwiseSum
+    } else {
+        Kernel::WindowedSum
+    };
+    let slices = vec![given.record, source, given.weights, sums];
+    Dispatch { kernel, slices, groups: groups(invocations(geometry, images)) }
+}

@@ -1,0 +1,151 @@
+//! What the kernels are told of a layer: the uniform `Layer` of `shaders/layer.wgsl`.
+
+use super::layout::{Layout, fours};
+use crate::net::{Activation, LayerId, Pads, Shape, Window};
+use crate::train::plan::{AffinePlan, Geometry, Plan, UnitOp};
+
+/// Bytes between two records: what the alignment of uniform bindings asks for.
+pub const STRIDE: usize = 256;
+
+/// Words in a record.
+pub const WORDS: usize = 32;
+
+/// Position of the number of images in a record.
+const IMAGES: usize = 10;
+
+/// Invocations that a reduction should have, so that a GPU is busy.
+const REDUCERS: usize = 4096;
+
+/// Numbers that one invocation of a reduction adds up at least.
+const SHORTEST: usize = 16;
+
+/// How sums over pixels are divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spans {
+    /// Pixels or rows in a span.
+    pub length: usize,
+    /// Number of spans.
+    pub count: usize,
+}
+
+impl Spans {
+    /// Divides `pixels` so that `others` invocations for each span make [`REDUCERS`].
+    pub fn new(pixels: usize, others: usize, shortest: usize) -> Self {
+        let count = (REDUCERS / others.max(1)).clamp(1, pixels.div_ceil(shortest));
+        let length = pixels.div_ceil(count);
+        Self { length, count: pixels.div_ceil(length) }
+    }
+}
+
+/// A unit's sizes and divisions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sizes {
+    /// How the layer slides; a window of the whole map for pools, of one pixel for adds.
+    pub geometry: Geometry,
+    /// Division of sums over all pixels.
+    pub spans: Spans,
+    /// Division of weight gradients.
+    pub weight_spans: Spans,
+}
+
+impl Sizes {
+    /// Of a unit, for batches of `images`.
+    pub fn new(plan: &Plan, id: LayerId, images: usize) -> Self {
+        let unit = &plan.units[id];
+        let input = plan.graph.tensors[unit.inputs[0]].shape;
+        let window = |kernel| Window { kernel, stride: 1, pads: Pads::default() };
+        let geometry = match &unit.op {
+            UnitOp::Kernel(kernel) => kernel.geometry,
+            UnitOp::Pool => {
+                Geometry { input, output: unit.shape, window: window(input.height), depthwise: true }
+            }
+            UnitOp::Add => Geometry { input, output: unit.shape, window: window(1), depthwise: true },
+        };
+        let outputs = fours(geometry.output.channels);
+        let taps = geometry.window.kernel.pow(2);
+        let pixels = images * geometry.output.pixels();
+        let weight_spans = if geometry.depthwise {
+            Spans::new(images * geometry.output.height, taps * outputs, 1)
+        } else {
+            Spans::new(pixels, taps * outputs * fours(geometry.input.channels), SHORTEST)
+        };
+        Self { geometry, spans: Spans::new(pixels, outputs, SHORTEST), weight_spans }
+    }
+
+    /// The uniform's words for `images` images.
+    pub fn words(
+        &self,
+        plan: &Plan,
+        layout: &Layout,
+        id: LayerId,
+        images: usize,
+        accumulate: bool,
+    ) -> [u32; WORDS] {
+        let unit = &plan.units[id];
+        let Geometry { input, output, window, .. } = self.geometry;
+        let place = &layout.places[id];
+        let grid = |tensor| plan.tensor_grid(tensor).map_or(0, |grid| layout.parameter(grid.scale));
+        let (normalized, epsilon, weights_quantized) = match &unit.op {
+            UnitOp::Kernel(kernel) => match kernel.affine {
+                AffinePlan::Norm { epsilon, .. } => (true, epsilon, kernel.grid.is_some()),
+                AffinePlan::Bias(_) => (false, 0.0, false),
+            },
+            UnitOp::Pool => (false, 0.0, true),
+            UnitOp::Add => (false, 0.0, false),
+        };
+        let first = unit.inputs[0] == 0;
+        let has_steps = first || plan.tensor_grid(unit.inputs[0]).is_some();
+        let integer_bias = weights_quantized && has_steps && unit.grid.is_some();
+        let in_step = if first { 1.0 / plan.image.deviation } else { 0.0 };
+        let (low, high) = match unit.activation {
+            Activation::Linear => (f32::MIN, f32::MAX),
+            Activation::Relu => (0.0, f32::MAX),
+            Activation::Relu6 => (0.0, 6.0),
+        };
+        let (levels, zero) = unit.grid.map_or((0, 0), |grid| (grid.max_code, grid.zero_point));
+        let grid_scale = 1.0 / ((output.elements() * usize::from(levels).max(1)) as f32).sqrt();
+        let shape = |Shape { height, width, .. }: Shape| (height as u32, width as u32);
+        let ((in_height, in_width), (out_height, out_width)) = (shape(input), shape(output));
+        let mut words = [
+            in_height,
+            in_width,
+            out_height,
+            out_width,
+            fours(input.channels) as u32,
+            fours(output.channels) as u32,
+            window.kernel as u32,
+            window.stride as u32,
+            window.pads.top as u32,
+            window.pads.left as u32,
+            0,
+            output.channels as u32,
+            self.spans.length as u32,
+            self.spans.count as u32,
+            self.weight_spans.length as u32,
+            self.weight_spans.count as u32,
+            u32::from(accumulate),
+            u32::from(normalized),
+            u32::from(integer_bias),
+            (place.factors.start / 4) as u32,
+            (place.steps.start / 4) as u32,
+            grid(unit.output) as u32,
+            grid(unit.inputs[0]) as u32,
+            epsilon.to_bits(),
+            low.to_bits(),
+            high.to_bits(),
+            f32::from(levels).to_bits(),
+            f32::from(zero).to_bits(),
+            grid_scale.to_bits(),
+            in_step.to_bits(),
+            0,
+            0,
+        ];
+        set_images(&mut words, images);
+        words
+    }
+}
+
+/// Writes the number of images into a record.
+pub fn set_images(words: &mut [u32; WORDS], images: usize) {
+    words[IMAGES] = images as u32;
+}
