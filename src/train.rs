@@ -27,6 +27,7 @@ mod state;
 mod stepper;
 mod trainer;
 mod tune;
+#[cfg(all(feature = "webgpu", target_arch = "wasm32"))]
 pub mod webgpu;
 
 pub use batch::{Augment, Batch};

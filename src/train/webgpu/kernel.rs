@@ -36,6 +36,8 @@ pub enum Kernel {
     Moments,
     /// Mean and variance, running statistics, slope and offset.
     Normalize,
+    /// The two above and [`Kernel::Finish`] for a small map.
+    NormalizeMap,
     /// Slope and offset from the running statistics.
     Fold,
     /// Slope and offset of pools and adds.
@@ -50,6 +52,10 @@ pub enum Kernel {
     GradientSums,
     /// Gradient of the output to gradient of the sums.
     Gradient,
+    /// The three above for a small map.
+    GradientMap,
+    /// Gradients of the steps of all outputs.
+    ScaleGradients,
     /// Sum of two maps.
     Add,
     /// Gradient of one of them.
@@ -72,11 +78,11 @@ pub enum Kernel {
     Update,
 }
 
-/// Workgroups in a row of a dispatch; WebGPU guarantees 65,535. The same in `shaders/invocation.wgsl`.
+/// Workgroups in a row of a dispatch. The same in `shaders/invocation.wgsl`.
 pub const ROW_OF_WORKGROUPS: u32 = 32768;
 
 /// Highest number of a binding in the shaders.
-const LAST_BINDING: u32 = 10;
+const LAST_BINDING: u32 = 11;
 
 const INVOCATION: &str = include_str!("shaders/invocation.wgsl");
 const LAYER: &str = include_str!("shaders/layer.wgsl");
@@ -113,8 +119,11 @@ impl Kernel {
             DepthwiseWeightGradient => {
                 &[INVOCATION, LAYER, include_str!("shaders/depthwise_weight_gradient.wgsl")]
             }
-            Moments | Normalize | Fold | Plain | Bias | Finish | GradientMoments | GradientSums
-            | Gradient => &[INVOCATION, LAYER, QUANTIZE, SETTINGS, include_str!("shaders/norm.wgsl")],
+            Moments | Normalize | NormalizeMap | Fold | Plain | Bias | Finish | GradientMoments
+            | GradientSums | Gradient | GradientMap => {
+                &[INVOCATION, LAYER, QUANTIZE, SETTINGS, include_str!("shaders/norm.wgsl")]
+            }
+            ScaleGradients => &[include_str!("shaders/scales.wgsl")],
             Add | AddGradient | Pool | PoolGradient | BiasGradient => {
                 &[INVOCATION, LAYER, include_str!("shaders/joins.wgsl")]
             }
@@ -135,12 +144,13 @@ impl Kernel {
             PointwiseInputGradient => "pointwise_input_gradient",
             WindowedSum => "windowed_sum",
             WindowedInfer => "windowed_infer",
-            DenseWeightGradient | DepthwiseWeightGradient => "main",
+            DenseWeightGradient | DepthwiseWeightGradient | ScaleGradients => "main",
             DepthwiseSum => "sum",
             DepthwiseInfer => "infer",
             DepthwiseInputGradient => "input_gradient",
             Moments => "moments",
             Normalize => "normalize",
+            NormalizeMap => "normalize_map",
             Fold => "fold",
             Plain => "plain",
             Bias => "bias",
@@ -148,6 +158,7 @@ impl Kernel {
             GradientMoments => "gradient_moments",
             GradientSums => "gradient_sums",
             Gradient => "gradient",
+            GradientMap => "gradient_map",
             Add => "add",
             AddGradient => "add_gradient",
             Pool => "pool",
@@ -174,12 +185,15 @@ impl Kernel {
             DenseWeightGradient | DepthwiseWeightGradient => &[0, 1, 2, 3],
             Moments => &[0, 1, 2, 3],
             Normalize => &[0, 2, 3, 4, 5, 6, 10],
+            NormalizeMap => &[0, 1, 3, 4, 5, 6, 7, 10],
             Fold => &[0, 3, 4, 5, 10],
             Plain | Bias => &[0, 4, 5],
             Finish => &[0, 1, 4, 5, 7],
             GradientMoments => &[0, 1, 2, 4, 5, 7],
-            GradientSums => &[0, 2, 6, 8, 9],
-            Gradient => &[0, 1, 4, 5, 7, 8, 9],
+            GradientSums => &[0, 2, 4, 6, 8, 9, 11],
+            Gradient => &[0, 1, 4, 5, 7, 9],
+            GradientMap => &[0, 1, 4, 5, 6, 7, 8, 11],
+            ScaleGradients => &[0, 1, 2],
             Add => &[0, 1, 2, 3],
             AddGradient | Pool | PoolGradient | BiasGradient => &[0, 1, 3],
             Loss => &[0, 1, 2, 3, 4, 6, 7, 8],

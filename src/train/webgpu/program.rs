@@ -5,15 +5,14 @@
 mod backward;
 mod forward;
 mod infer;
-#[cfg(test)]
-mod tests;
+mod optimize;
 
-use super::kernel::{Kernel, WORKGROUP};
-use super::layout::{BLOCK, Kind, Layout, ROW, fours};
+use super::kernel::{Kernel, ROW_OF_WORKGROUPS, WORKGROUP};
+use super::layout::{Layout, ROW, fours};
 use super::record::{self, Sizes, WORDS};
 use crate::net::{LayerId, TensorId};
 use crate::train::error::TrainError;
-use crate::train::plan::{Plan, Unit, UnitOp};
+use crate::train::plan::{AffinePlan, KernelPlan, Plan, Unit, UnitOp};
 
 /// Position of a buffer in [`Program::buffers`].
 pub type BufferId = usize;
@@ -64,6 +63,13 @@ pub struct Dispatch {
     pub groups: u32,
 }
 
+impl Dispatch {
+    /// Workgroups in a row and rows: WebGPU guarantees 65,535 of each.
+    pub fn grid(&self) -> [u32; 2] {
+        [self.groups.min(ROW_OF_WORKGROUPS), self.groups.div_ceil(ROW_OF_WORKGROUPS)]
+    }
+}
+
 /// Buffers that the host writes or reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
@@ -73,6 +79,8 @@ pub struct Places {
     pub settings: BufferId,
     /// Sizes and colours of images.
     pub image: BufferId,
+    /// The same for the teacher.
+    pub teacher_image: BufferId,
     /// Bytes of images.
     pub pixels: BufferId,
     /// Crops, mirrors, colours.
@@ -89,6 +97,8 @@ pub struct Places {
     pub second: BufferId,
     /// Blocks of the optimizer.
     pub blocks: BufferId,
+    /// Steps of tensors and where their gradients are.
+    pub scales: BufferId,
 }
 
 /// Buffers of one network.
@@ -139,8 +149,12 @@ pub struct Program {
     pub infer: Vec<Dispatch>,
     /// Logits of `infer`, `[images, classes padded to fours]`.
     pub logits: Slice,
+    /// What `forward` leaves of each tensor, by id; that of the image is padded to four channels.
+    pub maps: Vec<Slice>,
     /// Blocks of the optimizer, eight words each.
     pub blocks: Vec<u32>,
+    /// Steps of tensors, four words each.
+    pub scales: Vec<u32>,
     records: Vec<[u32; WORDS]>,
 }
 
@@ -159,7 +173,7 @@ impl Program {
         let mut builder = Builder::new(plan, layout, images);
         let network = builder.network(layout, plan);
         let input = builder.map("image", plan.image.padded().pixels() * 4);
-        let prepare = builder.prepare(plan, input);
+        let prepare = builder.prepare(plan, builder.places.image, input);
         let quantize = Dispatch {
             kernel: Kernel::Quantize,
             slices: vec![
@@ -183,6 +197,9 @@ impl Program {
             None => None,
             Some((plan, layout)) => {
                 let network = builder.network(layout, plan);
+                // Padding is another in real numbers.
+                let own = builder.map("teacher's image", plan.image.padded().pixels() * 4);
+                backward.push(builder.prepare(plan, builder.places.teacher_image, own));
                 refresh_teacher.push(Dispatch {
                     kernel: Kernel::Quantize,
                     slices: vec![
@@ -193,19 +210,14 @@ impl Program {
                     ],
                     groups: groups(layout.rows.len() / ROW),
                 });
-                taught = Some(builder.infer(
-                    plan,
-                    layout,
-                    &network,
-                    input,
-                    &mut refresh_teacher,
-                    &mut backward,
-                )?);
+                taught =
+                    Some(builder.infer(plan, layout, &network, own, &mut refresh_teacher, &mut backward)?);
                 Some(network)
             }
         };
         let partials = builder.backward(plan, layout, &network, &trace, taught, &mut backward)?;
-        let blocks = blocks(layout, &trace.sizes, &partials.places);
+        let blocks = optimize::blocks(layout, &trace.sizes, &partials.places);
+        let scales = optimize::scales(plan, layout, &builder.grid_places);
         let (collect, update) = builder.optimize(&network, layout, partials.buffer, &blocks, clip, plan);
         let Builder { mut buffers, records, places, partial_sums, partial_bytes, .. } = builder;
         buffers[partial_sums].bytes = partial_bytes;
@@ -226,7 +238,9 @@ impl Program {
             refresh_teacher,
             infer,
             logits,
+            maps: trace.maps,
             blocks,
+            scales,
             records,
         })
     }
@@ -264,34 +278,6 @@ fn groups(invocations: usize) -> u32 {
     invocations.div_ceil(WORKGROUP) as u32
 }
 
-/// The blocks of the optimizer, `Block` in WGSL; partial gradients are at `partials` by layer, in bytes.
-fn blocks(layout: &Layout, sizes: &[Sizes], partials: &[usize]) -> Vec<u32> {
-    let mut blocks = Vec::new();
-    for (range, kind) in &layout.tensors {
-        for start in (range.start..range.end.max(range.start + 1)).step_by(BLOCK) {
-            let (first, stride, spans) = match *kind {
-                Kind::Weight(id) => (
-                    partials[id] / 16 + (start - range.start) / 4,
-                    range.len() / 4,
-                    sizes[id].weight_spans.count,
-                ),
-                _ => (0, 0, 0),
-            };
-            let left = range.end.saturating_sub(start).div_ceil(4);
-            let kind = match kind {
-                Kind::Weight(_) => 0,
-                Kind::Factor => 1,
-                Kind::Step => 2,
-            };
-            blocks.push([first, stride, spans, left, kind]);
-        }
-    }
-    let count = blocks.len();
-    let words =
-        |[first, stride, spans, left, kind]: [usize; 5]| [first, stride, spans, left, kind, count, 0, 0];
-    blocks.into_iter().flat_map(words).map(|word| word as u32).collect()
-}
-
 /// What training keeps of a forward pass.
 struct Trace {
     sizes: Vec<Sizes>,
@@ -313,6 +299,9 @@ struct Builder {
     partial_bytes: usize,
     /// Means of gradients, of one layer at a time.
     means: BufferId,
+    /// Gradients of the outputs' steps by channel, and where they are by unit, in bytes.
+    grids: BufferId,
+    grid_places: Vec<usize>,
 }
 
 /// Bytes of a buffer whose size is set when all is known; bindings of it name their own size.
@@ -330,6 +319,7 @@ impl Builder {
             records: add("records", LATER),
             settings: add("settings", SETTINGS_WORDS),
             image: add("image settings", 16),
+            teacher_image: add("teacher's image settings", 16),
             pixels: add("pixels", images * plan.image.shape.pixels() * 3 / 4 + 4),
             augments: add("augments", images * AUGMENT_WORDS),
             targets: add("targets", images),
@@ -338,9 +328,17 @@ impl Builder {
             first: add("first moments", layout.parameters),
             second: add("second moments", layout.parameters),
             blocks: add("blocks", LATER),
+            scales: add("scales", 4 * plan.units.len()),
         };
         let partial_sums = add("partial sums", LATER);
-        let means = add("gradient means", 3 * 4 * widest);
+        let means = add("gradient means", 2 * 4 * widest);
+        let mut grid_places = Vec::new();
+        let mut bytes = 0;
+        for unit in &plan.units {
+            grid_places.push(bytes);
+            bytes += (16 * fours(unit.shape.channels)).next_multiple_of(256);
+        }
+        let grids = add("gradients of steps", bytes / 4);
         Self {
             images,
             buffers,
@@ -350,6 +348,8 @@ impl Builder {
             partial_sums,
             partial_bytes: 16,
             means,
+            grids,
+            grid_places,
         }
     }
 
@@ -419,68 +419,24 @@ impl Builder {
         shape.pixels() * 4 * fours(shape.channels)
     }
 
-    fn prepare(&self, plan: &Plan, input: Slice) -> Dispatch {
+    fn prepare(&self, plan: &Plan, image: BufferId, input: Slice) -> Dispatch {
         let places = &self.places;
         Dispatch {
             kernel: Kernel::Prepare,
-            slices: vec![
-                self.whole(places.image),
-                self.whole(places.pixels),
-                self.whole(places.augments),
-                input,
-            ],
+            slices: vec![self.whole(image), self.whole(places.pixels), self.whole(places.augments), input],
             groups: groups(self.images * plan.image.padded().pixels()),
         }
-    }
-
-    fn optimize(
-        &mut self,
-        network: &NetworkPlaces,
-        layout: &Layout,
-        partials: BufferId,
-        blocks: &[u32],
-        clip: bool,
-        plan: &Plan,
-    ) -> (Vec<Dispatch>, Dispatch) {
-        let count = blocks.len() / 8;
-        let groups = |kernel, slices| Dispatch { kernel, slices, groups: count as u32 };
-        let norms = self.buffer("norms", count + 1);
-        let norms = self.whole(norms);
-        let blocks = self.slice(self.places.blocks, 0, blocks.len() * 4);
-        let gradients = self.whole(self.places.gradients);
-        let parameters = self.whole(network.parameters);
-        let mut list = vec![groups(Kernel::Gather, vec![blocks, self.whole(partials), gradients])];
-        if plan.kernels().any(|(_, kernel)| kernel.grid.is_some()) {
-            list.push(Dispatch {
-                kernel: Kernel::Pass,
-                slices: vec![self.whole(network.rows), parameters, gradients],
-                groups: self::groups(layout.rows.len() / ROW),
-            });
-        }
-        if clip {
-            list.push(groups(Kernel::NormOfBlocks, vec![gradients, norms]));
-            list.push(Dispatch { kernel: Kernel::NormOfAll, slices: vec![blocks, norms], groups: 1 });
-        }
-        let places = &self.places;
-        let update = groups(
-            Kernel::Update,
-            vec![
-                blocks,
-                gradients,
-                parameters,
-                self.whole(places.first),
-                self.whole(places.second),
-                self.whole(places.settings),
-                norms,
-            ],
-        );
-        (list, update)
     }
 }
 
 /// Whether nothing follows a unit's sums: pools and adds in real numbers.
 fn is_bare(unit: &Unit) -> bool {
     !matches!(unit.op, UnitOp::Kernel(_)) && unit.grid.is_none()
+}
+
+/// Whether batch normalization follows a unit's sums.
+fn is_normed(unit: &Unit) -> bool {
+    matches!(&unit.op, UnitOp::Kernel(KernelPlan { affine: AffinePlan::Norm { .. }, .. }))
 }
 
 /// The name of a layer, for errors.

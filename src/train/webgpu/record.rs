@@ -19,6 +19,9 @@ const REDUCERS: usize = 4096;
 /// Numbers that one invocation of a reduction adds up at least.
 const SHORTEST: usize = 16;
 
+/// Pixels of all images up to which one workgroup has all pixels of four channels.
+const SMALL: usize = 1024;
+
 /// How sums over pixels are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spans {
@@ -72,6 +75,11 @@ impl Sizes {
         Self { geometry, spans: Spans::new(pixels, outputs, SHORTEST), weight_spans }
     }
 
+    /// Whether what follows the sums is done by one kernel each way.
+    pub fn is_small(&self, images: usize) -> bool {
+        images * self.geometry.output.pixels() <= SMALL
+    }
+
     /// The uniform's words for `images` images.
     pub fn words(
         &self,
@@ -103,7 +111,6 @@ impl Sizes {
             Activation::Relu6 => (0.0, 6.0),
         };
         let (levels, zero) = unit.grid.map_or((0, 0), |grid| (grid.max_code, grid.zero_point));
-        let grid_scale = 1.0 / ((output.elements() * usize::from(levels).max(1)) as f32).sqrt();
         let shape = |Shape { height, width, .. }: Shape| (height as u32, width as u32);
         let ((in_height, in_width), (out_height, out_width)) = (shape(input), shape(output));
         let mut words = [
@@ -135,8 +142,8 @@ impl Sizes {
             high.to_bits(),
             f32::from(levels).to_bits(),
             f32::from(zero).to_bits(),
-            grid_scale.to_bits(),
             in_step.to_bits(),
+            0,
             0,
             0,
         ];

@@ -1,9 +1,10 @@
 //! Optimization steps on the GPU.
 
 use super::device::Gpu;
-use super::kernel::{Kernel, ROW_OF_WORKGROUPS, WORKGROUP};
+use super::kernel::{Kernel, WORKGROUP};
 use super::layout::Layout;
 use super::program::{AUGMENT_WORDS, BufferId, Dispatch, NetworkPlaces, Program, SETTINGS_WORDS};
+use crate::net::TensorId;
 use crate::train::plan::ImagePlan;
 use crate::train::{
     Augment, Batch, Control, Metrics, Norm, Optimizer, Plan, Recipe, State, Stepper, TrainError,
@@ -19,6 +20,8 @@ pub struct WebGpuStepper {
     plan: Plan,
     recipe: Recipe,
     layout: Layout,
+    /// How the teacher sees images.
+    teacher_image: Option<ImagePlan>,
     program: Program,
     buffers: Vec<Handle>,
     /// Optimization steps taken.
@@ -74,6 +77,7 @@ impl WebGpuStepper {
             plan,
             recipe,
             layout,
+            teacher_image: taught.as_ref().map(|(plan, ..)| plan.image),
             program,
             buffers,
             steps: 0,
@@ -81,6 +85,7 @@ impl WebGpuStepper {
             stale: true,
         };
         stepper.write_constants();
+        stepper.write_records(images);
         stepper.load(state)?;
         if let (Some((plan, state, layout)), Some(places)) = (&taught, stepper.program.teacher.clone()) {
             state.check(plan)?;
@@ -131,18 +136,32 @@ impl WebGpuStepper {
         Ok((self.metrics().await?, self.layout.gather(&gradients)))
     }
 
+    /// Values of a tensor in the last pass forward with gradients or statistics, `[n, h, w, c]`; the image's are padded.
+    ///
+    /// # Errors
+    /// If the GPU fails.
+    pub async fn tensor(&self, tensor: TensorId) -> Result<Vec<f32>, TrainError> {
+        let slice = self.program.maps[tensor];
+        let bytes = slice.bytes / self.program.images * self.images;
+        let bytes = self.gpu.read(&self.buffers[slice.buffer], bytes as u64).await?;
+        let numbers: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+        let channels = self.plan.graph.tensors[tensor].shape.channels;
+        let padded = channels.next_multiple_of(4);
+        Ok(numbers.chunks_exact(padded).flat_map(|pixel| &pixel[..channels]).copied().collect())
+    }
+
     /// Runs a list.
     fn launch<'a>(&self, list: impl IntoIterator<Item = &'a Dispatch>) {
-        for Dispatch { kernel, slices, groups } in list {
-            let buffers = slices.iter().map(|slice| {
+        for dispatch in list {
+            let buffers = dispatch.slices.iter().map(|slice| {
                 let whole = &self.buffers[slice.buffer];
                 let end = whole.size_in_used() - (slice.start + slice.bytes) as u64;
                 whole.clone().offset_start(slice.start as u64).offset_end(end).binding()
             });
             let arguments = buffers.fold(KernelArguments::new(), KernelArguments::with_buffer);
-            let rows = groups.div_ceil(ROW_OF_WORKGROUPS);
-            let count = CubeCount::Static((*groups).min(ROW_OF_WORKGROUPS), rows, 1);
-            let kernel = SourceKernel::new(*kernel, CubeDim::new_1d(WORKGROUP as u32));
+            let [row, rows] = dispatch.grid();
+            let count = CubeCount::Static(row, rows, 1);
+            let kernel = SourceKernel::new(dispatch.kernel, CubeDim::new_1d(WORKGROUP as u32));
             self.gpu.client().launch(Box::new(kernel), count, arguments);
         }
     }
@@ -159,6 +178,9 @@ impl WebGpuStepper {
         }
         self.write(self.program.network.rows, &self.layout.rows);
         self.write(self.program.places.blocks, &self.program.blocks);
+        if !self.program.scales.is_empty() {
+            self.write(self.program.places.scales, &self.program.scales);
+        }
     }
 
     fn write_network(&self, places: &NetworkPlaces, layout: &Layout, state: &State) {
@@ -166,6 +188,12 @@ impl WebGpuStepper {
         if layout.running > 0 {
             self.write(places.running, &layout.scatter_running(&state.running));
         }
+    }
+
+    /// Tells the kernels of a number of images.
+    fn write_records(&mut self, images: usize) {
+        self.images = images;
+        self.write(self.program.places.records, &self.program.records(images));
     }
 
     fn write_batch(&mut self, batch: &Batch) -> Result<(), TrainError> {
@@ -176,8 +204,7 @@ impl WebGpuStepper {
             return Err(TrainError::Batch { what: "images", expected, found });
         }
         if batch.len() != self.images {
-            self.images = batch.len();
-            self.write(self.program.places.records, &self.program.records(self.images));
+            self.write_records(batch.len());
         }
         let places = self.program.places.clone();
         self.make_room(batch.pixels.len().next_multiple_of(4));
@@ -185,6 +212,9 @@ impl WebGpuStepper {
         pixels.resize(pixels.len().next_multiple_of(4), 0);
         self.write(places.pixels, &pixels);
         self.write(places.image, &image_words(&self.plan.image, batch));
+        if let Some(image) = &self.teacher_image {
+            self.write(places.teacher_image, &image_words(image, batch));
+        }
         let augments: Vec<u32> = batch.augments.iter().flat_map(augment_words).collect();
         self.write(places.augments, &augments);
         let targets: Vec<u32> = batch.targets.iter().map(|&target| target.into()).collect();
@@ -201,7 +231,8 @@ impl WebGpuStepper {
         self.program.buffers[pixels].bytes = bytes;
         self.buffers[pixels] = self.gpu.client().empty(bytes);
         let program = &mut self.program;
-        for dispatch in program.forward.iter_mut().chain(&mut program.infer) {
+        let lists = [&mut program.forward, &mut program.backward, &mut program.infer];
+        for dispatch in lists.into_iter().flatten() {
             for slice in dispatch.slices.iter_mut().filter(|slice| slice.buffer == pixels) {
                 (slice.bytes, slice.moved) = (bytes, bytes);
             }

@@ -59,7 +59,12 @@ impl Builder {
                     });
                 }
             }
-            for &input in unit.inputs.iter().filter(|&&input| input != 0) {
+            // The gradient of a sum is that of either; one of the two takes over its memory.
+            let heir = match (&unit.op, &unit.inputs[..]) {
+                (UnitOp::Add, &[a, b]) if a != b => [b, a].into_iter().find(|&x| gradients[x].is_none()),
+                _ => None,
+            };
+            for &input in unit.inputs.iter().filter(|&&input| input != 0 && Some(input) != heir) {
                 let record = match gradients[input].is_some() {
                     same if same == accumulate => record,
                     other => self.record(sizes.words(plan, layout, id, self.images, other)),
@@ -70,7 +75,10 @@ impl Builder {
                 list.push(dispatch);
                 gradients[input] = Some(target);
             }
-            self.give_back(gradient);
+            match heir {
+                Some(input) => gradients[input] = Some(gradient),
+                None => self.give_back(gradient),
+            }
         }
         Ok(partials)
     }
@@ -133,9 +141,28 @@ impl Builder {
         let sums = trace.sums[id];
         let outputs = fours(sizes.geometry.output.channels);
         let given = self.given(layout, network, id, record, sizes);
-        let means = self.slice(self.means, 0, 3 * 16 * outputs);
-        let partials = self.partial_sums(sizes.spans.count * 3 * 4 * outputs);
+        let settings = self.whole(self.places.settings);
         let all = self.whole(self.places.gradients).moving(32 * outputs);
+        let grids = self.slice(self.grids, self.grid_places[id], 16 * outputs);
+        if sizes.is_small(self.images) {
+            list.push(Dispatch {
+                kernel: Kernel::GradientMap,
+                slices: vec![
+                    record,
+                    sums.moving(2 * sums.bytes),
+                    given.affine,
+                    given.parameters,
+                    settings,
+                    gradient.moving(3 * gradient.bytes),
+                    all,
+                    grids,
+                ],
+                groups: outputs as u32,
+            });
+            return;
+        }
+        let means = self.slice(self.means, 0, 2 * 16 * outputs);
+        let partials = self.partial_sums(sizes.spans.count * 3 * 4 * outputs);
         list.push(Dispatch {
             kernel: Kernel::GradientMoments,
             slices: vec![record, sums, partials, given.affine, given.parameters, gradient],
@@ -143,7 +170,7 @@ impl Builder {
         });
         list.push(Dispatch {
             kernel: Kernel::GradientSums,
-            slices: vec![record, partials, self.whole(self.places.settings), all, means],
+            slices: vec![record, partials, given.affine, settings, all, means, grids],
             groups: outputs as u32,
         });
         list.push(Dispatch {
@@ -154,7 +181,6 @@ impl Builder {
                 given.affine,
                 given.parameters,
                 gradient.moving(2 * gradient.bytes),
-                all.moving(4),
                 means,
             ],
             groups: groups(self.images * sizes.geometry.output.pixels() * outputs),

@@ -1,6 +1,6 @@
 //! Forward with the statistics of the batch.
 
-use super::{Builder, Dispatch, NetworkPlaces, Slice, Trace, groups, is_bare};
+use super::{Builder, Dispatch, NetworkPlaces, Slice, Trace, groups, is_bare, is_normed};
 use crate::net::LayerId;
 use crate::train::error::TrainError;
 use crate::train::plan::{AffinePlan, Geometry, KernelPlan, Plan, UnitOp};
@@ -68,7 +68,7 @@ impl Builder {
                     list.push(sum_of(kernel, &given, source, sums, self.images));
                     if let AffinePlan::Bias(_) = kernel.affine {
                         list.push(channelwise(Kernel::Bias));
-                    } else {
+                    } else if !sizes.is_small(self.images) {
                         self.normalize(&sizes, &given, sums, list);
                     }
                 }
@@ -88,19 +88,23 @@ impl Builder {
                 (UnitOp::Add, Some(_)) => setup.push(channelwise(Kernel::Plain)),
                 _ => {}
             }
-            trace.sizes.push(sizes);
-            trace.sums.push(sums);
             trace.maps[unit.output] = if is_bare(unit) || unit.output == plan.graph.logits() {
                 sums
             } else {
                 let map = self.map("map", Self::numbers(plan, unit.output));
-                list.push(Dispatch {
-                    kernel: Kernel::Finish,
-                    slices: vec![record, sums, given.affine, given.parameters, map],
-                    groups: groups(elements),
-                });
+                if is_normed(unit) && sizes.is_small(self.images) {
+                    list.push(self.normalize_map(&given, sums, map, outputs));
+                } else {
+                    list.push(Dispatch {
+                        kernel: Kernel::Finish,
+                        slices: vec![record, sums, given.affine, given.parameters, map],
+                        groups: groups(elements),
+                    });
+                }
                 map
             };
+            trace.sizes.push(sizes);
+            trace.sums.push(sums);
         }
         Ok(trace)
     }
@@ -128,6 +132,28 @@ impl Builder {
             ],
             groups: outputs as u32,
         });
+    }
+}
+
+impl Builder {
+    /// Batch normalization and what follows it, of a small map.
+    fn normalize_map(&self, given: &Given, sums: Slice, map: Slice, outputs: usize) -> Dispatch {
+        let Given { record, affine, parameters, running, steps, .. } = *given;
+        let settings = self.whole(self.places.settings);
+        Dispatch {
+            kernel: Kernel::NormalizeMap,
+            slices: vec![
+                record,
+                sums.moving(2 * sums.bytes),
+                running,
+                affine,
+                parameters,
+                settings,
+                map,
+                steps,
+            ],
+            groups: outputs as u32,
+        }
     }
 }
 

@@ -40,7 +40,13 @@ impl Builder {
                 _ => channelwise(Kernel::Plain, plain),
             }
             let source = maps[unit.inputs[0]];
-            let target = self.borrow(Self::numbers(plan, unit.output));
+            let numbers = Self::numbers(plan, unit.output);
+            // The logits are read after all else here has run.
+            let target = if unit.output == plan.graph.logits() {
+                self.map("logits", numbers)
+            } else {
+                self.borrow(numbers)
+            };
             let elements = self.images * unit.shape.pixels() * outputs;
             match &unit.op {
                 UnitOp::Kernel(kernel) => {
@@ -71,7 +77,7 @@ impl Builder {
             }
             maps[unit.output] = target;
             if !matches!(unit.op, UnitOp::Kernel(_)) && !is_bare(unit) {
-                let finished = self.borrow(Self::numbers(plan, unit.output));
+                let finished = self.borrow(numbers);
                 list.push(Dispatch {
                     kernel: Kernel::Finish,
                     slices: vec![record, target, given.affine, given.parameters, finished],
@@ -84,9 +90,7 @@ impl Builder {
                 self.give_back(maps[tensor]);
             }
         }
-        let logits = maps[plan.graph.logits()];
-        self.give_back(logits);
-        Ok(logits)
+        Ok(maps[plan.graph.logits()])
     }
 }
 

@@ -18,9 +18,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
     let ky = tap / layer.kernel;
     let kx = tap % layer.kernel;
-    // Columns whose tap is not in the padding.
+    // Columns whose tap is not in the padding; of a small map all may be.
     let first = (max(layer.left, kx) - kx + layer.stride - 1u) / layer.stride;
-    let last = min(layer.out_width, (layer.in_width + layer.left - kx + layer.stride - 1u) / layer.stride);
+    let end_column = max(layer.in_width + layer.left, kx) - kx;
+    let last = min(layer.out_width, (end_column + layer.stride - 1u) / layer.stride);
     let end = min((span + 1u) * layer.weight_span, layer.images * layer.out_height);
     var sum = vec4f();
     for (var line = span * layer.weight_span; line < end; line++) {

@@ -39,12 +39,11 @@ struct Layer {
     // The highest code of the output, 0 if it stays in real numbers, and the code of zero.
     levels: f32,
     zero: f32,
-    // By how much the gradient of the output's step is scaled.
-    grid_scale: f32,
     // Step of the input where no parameter says it: the image. 0 elsewhere.
     in_step: f32,
     unused_a: u32,
     unused_b: u32,
+    unused_c: u32,
 }
 
 @group(0) @binding(0) var<storage, read> layer: Layer;

@@ -11,8 +11,10 @@
 @group(0) @binding(8) var<storage, read_write> gradients: array<vec4f>;
 // By layer: steps of the weights, what the image's zero adds to the sums in units.
 @group(0) @binding(10) var<storage, read> steps: array<vec4f>;
-// Over the pixels, by channel: mean of the gradient, mean of gradient x normalized sum, gradient of the grid.
+// Over the pixels, by channel: mean of the gradient, mean of gradient x normalized sum.
 @group(0) @binding(9) var<storage, read_write> means: array<vec4f>;
+// By channel: gradient of the grid.
+@group(0) @binding(11) var<storage, read_write> grids: array<vec4f>;
 
 var<workgroup> lane_a: array<vec4f, 64>;
 var<workgroup> lane_b: array<vec4f, 64>;
@@ -20,6 +22,22 @@ var<workgroup> lane_c: array<vec4f, 64>;
 
 fn count() -> f32 {
     return f32(out_pixels());
+}
+
+// Sums over the lanes of a workgroup, in the first place of each.
+fn add_up_lanes(lane: u32, a: vec4f, b: vec4f, c: vec4f) {
+    lane_a[lane] = a;
+    lane_b[lane] = b;
+    lane_c[lane] = c;
+    for (var half = 32u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lane < half {
+            lane_a[lane] += lane_a[lane + half];
+            lane_b[lane] += lane_b[lane + half];
+            lane_c[lane] += lane_c[lane + half];
+        }
+    }
+    workgroupBarrier();
 }
 
 // Sums and squared sums over a span of pixels, less the running mean: both stay small, no digits cancel.
@@ -56,16 +74,44 @@ fn normalize(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
         sum += partials[span * 2u * n + channel];
         square += partials[(span * 2u + 1u) * n + channel];
     }
-    lane_a[lane] = sum;
-    lane_b[lane] = square;
+    add_up_lanes(lane, sum, square, vec4f());
+    if lane == 0u {
+        settle(channel, lane_a[0], lane_b[0]);
+    }
+}
+
+// Of a small map, all of the above and `finish` in one: a workgroup has all pixels of four channels.
+@compute @workgroup_size(64)
+fn normalize_map(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let n = layer.outputs;
+    let channel = group.x;
+    let end = out_pixels() * n;
+    let shift = running[channel];
+    var sum = vec4f();
+    var square = vec4f();
+    for (var at = lane * n + channel; at < end; at += 64u * n) {
+        let x = sums[at] - shift;
+        sum += x;
+        square += x * x;
+    }
+    add_up_lanes(lane, sum, square, vec4f());
+    if lane == 0u {
+        settle(channel, lane_a[0], lane_b[0]);
+        lane_a[0] = affine[channel];
+        lane_b[0] = affine[n + channel];
+    }
     workgroupBarrier();
-    if lane != 0u {
-        return;
+    let slope = lane_a[0];
+    let offset = lane_b[0];
+    let step = grid_step();
+    for (var at = lane * n + channel; at < end; at += 64u * n) {
+        map[at] = activate(sums[at] * slope + offset, step);
     }
-    for (var i = 1u; i < min(64u, layer.spans); i++) {
-        sum += lane_a[i];
-        square += lane_b[i];
-    }
+}
+
+// From sums and squared sums over all pixels, less the running mean.
+fn settle(channel: u32, sum: vec4f, square: vec4f) {
+    let n = layer.outputs;
     if settings.frozen != 0u {
         write_affine(channel, running[channel], running[n + channel], layer.integer_bias != 0u);
         return;
@@ -141,9 +187,12 @@ fn plain(@builtin(global_invocation_id) id: vec3u) {
 @compute @workgroup_size(64)
 fn bias(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
-    if index < layer.outputs {
+    let n = layer.outputs;
+    if index < n {
         affine[index] = vec4f(1.0);
-        affine[layer.outputs + index] = parameters[layer.factors + index];
+        affine[n + index] = parameters[layer.factors + index];
+        affine[2u * n + index] = vec4f();
+        affine[3u * n + index] = vec4f(1.0);
     }
 }
 
@@ -161,8 +210,32 @@ fn inside(v: vec4f, step: f32) -> vec4<bool> {
     if layer.levels == 0.0 {
         return (v > vec4f(layer.low)) & (v < vec4f(layer.high));
     }
-    let code = floor(v / step + 0.5) + layer.zero;
+    let code = code_of(v, step);
     return (code >= vec4f(0.0)) & (code <= vec4f(layer.levels));
+}
+
+// What of the gradient passes the end of the layer, and its shares in the sums over the pixels.
+struct Passed { gradient: vec4f, centred: vec4f, grid: vec4f }
+
+// Four channels of `affine`, and the output's step.
+struct Channels { slope: vec4f, offset: vec4f, mean: vec4f, inverse: vec4f, step: f32 }
+
+fn channels_at(channel: u32) -> Channels {
+    let n = layer.outputs;
+    return Channels(
+        affine[channel], affine[n + channel], affine[2u * n + channel], affine[3u * n + channel], grid_step());
+}
+
+fn pass_at(at: u32, c: Channels) -> Passed {
+    let x = sums[at];
+    let v = x * c.slope + c.offset;
+    let within = inside(v, c.step);
+    let gradient = select(vec4f(), map[at], within);
+    var grid = vec4f();
+    if layer.levels != 0.0 {
+        grid = map[at] * (activate(v, c.step) - select(vec4f(), v, within));
+    }
+    return Passed(gradient, x - c.mean, grid);
 }
 
 // `map` is the gradient of the layer's output.
@@ -176,28 +249,19 @@ fn gradient_moments(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     let end = min((span + 1u) * layer.span, out_pixels());
-    let slope = affine[channel];
-    let offset = affine[n + channel];
-    let mean = affine[2u * n + channel];
-    let step = grid_step();
+    let c = channels_at(channel);
     var sum = vec4f();
     var product = vec4f();
     var grid = vec4f();
     for (var p = span * layer.span; p < end; p++) {
-        let x = sums[p * n + channel];
-        let gradient = map[p * n + channel];
-        let v = x * slope + offset;
-        let within = inside(v, step);
-        let passed = select(vec4f(), gradient, within);
-        sum += passed;
-        product += passed * (x - mean);
-        if layer.levels != 0.0 {
-            grid += gradient * (activate(v, step) - select(vec4f(), v, within));
-        }
+        let passed = pass_at(p * n + channel, c);
+        sum += passed.gradient;
+        product += passed.gradient * passed.centred;
+        grid += passed.grid;
     }
     let at = span * 3u * n + channel;
     partials[at] = sum;
-    partials[at + n] = product * affine[3u * n + channel];
+    partials[at + n] = product;
     partials[at + 2u * n] = grid;
 }
 
@@ -214,26 +278,36 @@ fn gradient_sums(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
         product += partials[at + n];
         grid += partials[at + 2u * n];
     }
-    lane_a[lane] = sum;
-    lane_b[lane] = product;
-    lane_c[lane] = grid;
-    workgroupBarrier();
-    if lane != 0u {
-        return;
+    add_up_lanes(lane, sum, product, grid);
+    if lane == 0u {
+        write_gradients(channel);
+        means[channel] = mean_of(lane_a[0]);
+        means[n + channel] = mean_of(lane_b[0] * affine[3u * n + channel]);
     }
-    for (var i = 1u; i < min(64u, layer.spans); i++) {
-        sum += lane_a[i];
-        product += lane_b[i];
-        grid += lane_c[i];
-    }
+}
+
+// Gradients of gamma, beta and grid from the sums over the lanes.
+fn write_gradients(channel: u32) {
+    let n = layer.outputs;
     if layer.normalized != 0u {
-        gradients[layer.factors + channel] = product;
-        gradients[layer.factors + n + channel] = sum;
+        gradients[layer.factors + channel] = lane_b[0] * affine[3u * n + channel];
+        gradients[layer.factors + n + channel] = lane_a[0];
     }
-    let constant = settings.frozen != 0u || layer.normalized == 0u;
-    means[channel] = select(sum / count(), vec4f(), constant);
-    means[n + channel] = select(product / count(), vec4f(), constant);
-    means[2u * n + channel] = grid;
+    grids[channel] = lane_c[0];
+}
+
+// Mean over the pixels, where the statistics depend on them.
+fn mean_of(sum: vec4f) -> vec4f {
+    if settings.frozen != 0u || layer.normalized == 0u {
+        return vec4f();
+    }
+    return sum / count();
+}
+
+// The gradient of a sum.
+fn gradient_at(at: u32, c: Channels, mean: vec4f, product: vec4f) -> vec4f {
+    let passed = pass_at(at, c);
+    return c.slope * (passed.gradient - mean - passed.centred * c.inverse * product);
 }
 
 // `map` becomes the gradient of the sums, in place.
@@ -241,21 +315,35 @@ fn gradient_sums(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
 fn gradient(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
     let n = layer.outputs;
-    if index >= out_pixels() * n {
-        return;
+    if index < out_pixels() * n {
+        let channel = index % n;
+        map[index] = gradient_at(index, channels_at(channel), means[channel], means[n + channel]);
     }
-    let channel = index % n;
-    let x = sums[index];
-    let slope = affine[channel];
-    let v = x * slope + affine[n + channel];
-    let passed = select(vec4f(), map[index], inside(v, grid_step()));
-    let normalized = (x - affine[2u * n + channel]) * affine[3u * n + channel];
-    map[index] = slope * (passed - means[channel] - normalized * means[n + channel]);
-    if index == 0u && layer.levels != 0.0 {
-        var grid = vec4f();
-        for (var i = 0u; i < n; i++) {
-            grid += means[2u * n + i];
-        }
-        gradients[layer.grid / 4u][layer.grid % 4u] = dot(grid, vec4f(layer.grid_scale));
+}
+
+// Of a small map, the three above in one: a workgroup has all pixels of four channels.
+@compute @workgroup_size(64)
+fn gradient_map(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let n = layer.outputs;
+    let channel = group.x;
+    let end = out_pixels() * n;
+    let c = channels_at(channel);
+    var sum = vec4f();
+    var product = vec4f();
+    var grid = vec4f();
+    for (var at = lane * n + channel; at < end; at += 64u * n) {
+        let passed = pass_at(at, c);
+        sum += passed.gradient;
+        product += passed.gradient * passed.centred;
+        grid += passed.grid;
+    }
+    add_up_lanes(lane, sum, product, grid);
+    if lane == 0u {
+        write_gradients(channel);
+    }
+    let mean = mean_of(lane_a[0]);
+    let mean_product = mean_of(lane_b[0] * c.inverse);
+    for (var at = lane * n + channel; at < end; at += 64u * n) {
+        map[at] = gradient_at(at, c, mean, mean_product);
     }
 }
