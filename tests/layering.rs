@@ -66,8 +66,14 @@ const ALLOWED: [(&str, &[&str]); 20] = [
 ];
 
 /// Crates that only some modules may see.
-const CONFINED: [(&str, &[&str]); 3] =
-    [("web_sys", &["web", "ui", "bin"]), ("yew", &["web", "ui", "bin"]), ("clap", &["cli"])];
+const CONFINED: [(&str, &[&str]); 6] = [
+    ("web_sys", &["web", "ui", "bin"]),
+    ("yew", &["web", "ui", "bin"]),
+    ("clap", &["cli"]),
+    ("burn", &["train"]),
+    ("burn_wgpu", &["train"]),
+    ("cubecl", &["train"]),
+];
 
 #[test]
 fn modules_use_only_what_stands_before_them() {

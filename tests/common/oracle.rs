@@ -36,6 +36,12 @@ impl<'a> Oracle<'a> {
         leaf
     }
 
+    /// Logits, `[n, classes]`.
+    #[allow(dead_code, reason = "benchmarks infer, tests train")]
+    pub fn infer(mut self, image: &[f32], count: usize) -> Vec<f32> {
+        self.logits(image, count).into_data().try_to_vec::<f32>().expect("f32")
+    }
+
     /// Mean loss without smoothing, and the gradients of all parameters.
     pub fn differentiate(mut self, image: &[f32], targets: &[u16]) -> (f32, Vec<f32>) {
         let logits = self.logits(image, targets.len());

@@ -1,0 +1,230 @@
+//! One layer at a time: every kind, stride, size and edge.
+
+use crate::pair::{BATCH, Distances, Pair, batch, distance, groups, quantizers, recipe, settled, size};
+use crate::quantized::{filled, mixed};
+use bitsmith::net::{Activation, Graph, Model, Pads, Shape, Window};
+use bitsmith::quant::{Bits, Policy};
+use bitsmith::train::{Batch, Control, Norm, Optimizer, Recipe, State, Stepper, WeightScales};
+use wasm_bindgen_test::{console_log, wasm_bindgen_test};
+
+const NAME: &str = "mobilenet-v1-0.25-32";
+
+fn window(kernel: usize, stride: usize, pads: Pads) -> Window {
+    Window { kernel, stride, pads }
+}
+
+fn pads(top: usize, left: usize, bottom: usize, right: usize) -> Pads {
+    Pads { top, left, bottom, right }
+}
+
+/// A layer between a first convolution and the classes.
+fn graph(height: usize, width: usize, channels: usize, layer: impl Fn(&mut Graph, usize) -> usize) -> Graph {
+    let mut graph = Graph::new(Shape::new(height, width, 3));
+    let x = graph.conv("first", 0, channels, window(3, 1, Pads::symmetric(1)), Activation::Relu);
+    let x = layer(&mut graph, x);
+    let x = graph.global_avg_pool("pool", x);
+    graph.linear("classes", x, 10);
+    graph
+}
+
+fn depthwise(height: usize, width: usize, channels: usize, window: Window) -> Graph {
+    graph(height, width, channels, |graph, x| graph.depthwise("layer", x, window, Activation::Relu6))
+}
+
+fn pointwise(height: usize, width: usize, channels: usize, outputs: usize) -> Graph {
+    graph(height, width, channels, |graph, x| {
+        graph.conv("layer", x, outputs, window(1, 1, Pads::default()), Activation::Linear)
+    })
+}
+
+/// The first layer has windows of all sizes, on three channels.
+fn first(height: usize, width: usize, channels: usize, window: Window) -> Graph {
+    let mut graph = Graph::new(Shape::new(height, width, 3));
+    let x = graph.conv("layer", 0, channels, window, Activation::Relu6);
+    let x = graph.global_avg_pool("pool", x);
+    graph.linear("classes", x, 10);
+    graph
+}
+
+fn shapes() -> Vec<(&'static str, Graph)> {
+    let add = graph(6, 5, 12, |graph, x| {
+        let y = graph.depthwise("branch", x, window(3, 1, Pads::symmetric(1)), Activation::Linear);
+        let x = graph.add("add", x, y);
+        graph.add("twice", x, y)
+    });
+    vec![
+        ("first 3x3, stride 2, SAME on an even side", first(12, 12, 8, window(3, 2, Pads::same(12, 3, 2)))),
+        ("first 5x5, all edges different", first(9, 11, 12, window(5, 1, pads(0, 1, 2, 3)))),
+        ("first 1x1", first(5, 7, 16, window(1, 1, Pads::default()))),
+        ("depthwise 3x3", depthwise(7, 9, 8, window(3, 1, Pads::symmetric(1)))),
+        ("depthwise 3x3, no edge", depthwise(6, 8, 12, window(3, 1, Pads::default()))),
+        (
+            "depthwise 3x3, stride 2, SAME on an even side",
+            depthwise(8, 8, 8, window(3, 2, Pads::same(8, 3, 2))),
+        ),
+        ("depthwise 3x3, stride 2, odd side", depthwise(7, 7, 20, window(3, 2, Pads::symmetric(1)))),
+        ("depthwise 3x3, 1x1 map", depthwise(1, 1, 32, window(3, 1, Pads::symmetric(1)))),
+        ("depthwise 5x5, 1x1 map", depthwise(1, 1, 8, window(5, 1, Pads::symmetric(2)))),
+        ("depthwise 5x5, stride 2, 1x2 map", depthwise(1, 2, 8, window(5, 2, pads(2, 2, 2, 2)))),
+        ("depthwise 5x5", depthwise(6, 9, 8, window(5, 1, Pads::symmetric(2)))),
+        (
+            "depthwise 5x5, stride 2, SAME on an even side",
+            depthwise(8, 8, 12, window(5, 2, Pads::same(8, 5, 2))),
+        ),
+        ("depthwise 5x5, all edges different", depthwise(9, 7, 8, window(5, 2, pads(2, 0, 1, 3)))),
+        ("pointwise, pixels no multiple of 4", pointwise(5, 7, 8, 24)),
+        ("pointwise, 1x1 map", pointwise(1, 1, 64, 12)),
+        ("residual adds", add),
+    ]
+}
+
+async fn made(graph: Graph, images: u64) -> (Model, Batch) {
+    let model = settled(filled(NAME, graph)).await;
+    let batch = batch(&model, images);
+    (model, batch)
+}
+
+fn check(name: &str, found: &Distances, most: f64) {
+    console_log!(
+        "{name}: largest {:.1e}, loss {:.1e}, logits {:.1e}, gradients {:.1e}",
+        found.largest(),
+        found.loss,
+        found.logits,
+        found.gradients
+    );
+    assert!(found.largest() < most, "{name}: {found:#?}");
+}
+
+#[wasm_bindgen_test]
+async fn layers_in_real_numbers_are_those_of_the_processor() {
+    for (name, graph) in shapes() {
+        let (model, batch) = made(graph, 5).await;
+        let mut pair = Pair::new(&model, None, recipe(), None, &batch).await;
+        for norm in [BATCH, Norm::Frozen] {
+            check(name, &pair.compare(&batch, norm).await, 1e-4);
+        }
+    }
+}
+
+/// One layer of each kind. Now and then a sum lies between two codes and is rounded the other way; in a deep network that
+/// would change all that follows.
+fn shallow() -> Graph {
+    let mut graph = Graph::new(Shape::new(24, 24, 3));
+    let x = graph.conv("first", 0, 8, window(3, 2, Pads::same(24, 3, 2)), Activation::Relu6);
+    let y = graph.depthwise("depthwise", x, window(3, 1, Pads::symmetric(1)), Activation::Relu);
+    let y = graph.conv("project", y, 8, window(1, 1, Pads::default()), Activation::Linear);
+    let x = graph.add("add", x, y);
+    let x = graph.depthwise("wide", x, window(5, 2, Pads::symmetric(2)), Activation::Relu6);
+    let x = graph.conv("expand", x, 24, window(1, 1, Pads::default()), Activation::Relu6);
+    let x = graph.global_avg_pool("pool", x);
+    graph.linear("classes", x, 10);
+    graph
+}
+
+#[wasm_bindgen_test]
+async fn quantized_layers_are_those_of_the_processor() {
+    let (model, batch) = made(shallow(), 8).await;
+    let uniform = |weights, activations| Policy::uniform(&model.graph, weights, activations);
+    for (widths, policy) in [
+        ("8/8", uniform(Bits::B8, Bits::B8)),
+        ("4/8", uniform(Bits::B4, Bits::B8)),
+        ("2/2", uniform(Bits::B2, Bits::B2)),
+        ("mixed", mixed(&model)),
+    ] {
+        let grids = quantizers(&model, &batch, &policy);
+        for scales in [WeightScales::Learned, WeightScales::MinMax] {
+            let recipe = Recipe { scales, ..recipe() };
+            let mut pair = Pair::new(&model, Some(&grids), recipe, None, &batch).await;
+            for norm in [BATCH, Norm::Frozen] {
+                let found = pair.compare(&batch, norm).await;
+                check(&format!("{widths} {scales:?} {norm:?}"), &found, 5e-3);
+            }
+        }
+    }
+}
+
+/// Mean loss with some parameters.
+async fn loss(pair: &mut Pair, batch: &Batch, state: &State, norm: Norm) -> f64 {
+    pair.gpu.load(state).expect("fits");
+    pair.gpu.differentiate(batch, norm).await.expect("a loss").0.loss / batch.len() as f64
+}
+
+/// For every shape: the derivative of the loss along the gradient of a layer's weights, and of what follows them, is the
+/// gradient's squared length. That of the first layer goes through the gradient of the second one's input.
+#[wasm_bindgen_test]
+async fn gradients_of_layers_are_finite_differences() {
+    for (name, graph) in shapes() {
+        let (model, batch) = made(graph, 5).await;
+        let mut pair = Pair::new(&model, None, recipe(), None, &batch).await;
+        let state = pair.gpu.state().await.expect("a state");
+        for norm in [Norm::Batch { momentum: 0.0 }, Norm::Frozen] {
+            pair.gpu.load(&state).expect("fits");
+            let (_, gradients) = pair.gpu.differentiate(&batch, norm).await.expect("gradients");
+            for (group, range) in groups(&pair.plan) {
+                let length = size(&gradients[range.clone()]);
+                let scale = 1.0 + size(&state.parameters[range.clone()]);
+                let expected = length * length;
+                let mut found = Vec::new();
+                // Long steps meet kinks, short ones the rounding of the loss.
+                for part in [3e-3, 1e-3, 1e-2, 3e-4] {
+                    let step = part * scale / length;
+                    let mut losses = [0.0; 2];
+                    for (place, factor) in losses.iter_mut().zip([step, -step]) {
+                        let mut moved = state.clone();
+                        for i in range.clone() {
+                            moved.parameters[i] += (factor * f64::from(gradients[i])) as f32;
+                        }
+                        *place = loss(&mut pair, &batch, &moved, norm).await;
+                    }
+                    found.push((losses[0] - losses[1]) / (2.0 * step));
+                    if found.iter().any(|found| (found - expected).abs() < 0.02 * expected) {
+                        break;
+                    }
+                }
+                let agrees = found.iter().any(|found| (found - expected).abs() < 0.02 * expected);
+                assert!(agrees, "{name} {norm:?} {group}: {found:?} {expected}");
+            }
+        }
+    }
+}
+
+/// Several steps of each optimizer leave the same parameters, running statistics and moments.
+#[wasm_bindgen_test]
+async fn optimizers_take_the_same_steps() {
+    let (model, batch) = made(shallow(), 8).await;
+    let grids = quantizers(&model, &batch, &mixed(&model));
+    for (optimizer, grids) in [
+        (Optimizer::ADAM, None),
+        (Optimizer::ADAM, Some(&grids)),
+        (Optimizer::Sgd { momentum: 0.9 }, None),
+        (Optimizer::Sgd { momentum: 0.9 }, Some(&grids)),
+    ] {
+        let recipe = Recipe { optimizer, clip: 0.5, decay: 0.01, scale_rate: 0.5, ..recipe() };
+        let mut pair = Pair::new(&model, grids, recipe, None, &batch).await;
+        let start = pair.cpu.state().await.expect("a state");
+        for norm in [BATCH, BATCH, Norm::Frozen] {
+            let control = Control { rate: 1e-3, norm };
+            pair.cpu.step(&batch, control).expect("a step");
+            pair.gpu.step(&batch, control).expect("a step");
+        }
+        let (found, expected) =
+            (pair.gpu.state().await.expect("a state"), pair.cpu.state().await.expect("a state"));
+        let moved = |state: &State| -> Vec<f32> {
+            state.parameters.iter().zip(&start.parameters).map(|(now, before)| now - before).collect()
+        };
+        let distances = [
+            distance(&moved(&found), &moved(&expected)),
+            distance(&found.running, &expected.running),
+            distance(&found.first, &expected.first),
+            distance(&found.second, &expected.second),
+        ];
+        console_log!("{optimizer:?} {}: {distances:?}", grids.is_some());
+        assert_eq!(found.steps, 3);
+        // Adam divides gradients by their size, so that even those next to nothing move a parameter.
+        let most = if optimizer == Optimizer::ADAM { 1e-2 } else { 1e-3 };
+        assert!(
+            distances[0] < most && distances[1..].iter().all(|&d| d < 1e-3),
+            "{optimizer:?}: {distances:?}"
+        );
+    }
+}

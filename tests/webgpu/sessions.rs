@@ -1,0 +1,96 @@
+//! Runs of training: what happens when the GPU is lost, and which device is chosen.
+
+use crate::built_in::{blank, images};
+use crate::curve;
+use crate::pair::{gpu, recipe};
+use bitsmith::train::webgpu::WebGpuStepper;
+use bitsmith::train::{
+    CpuStepper, DeviceChoice, Job, Plan, Point, Recipe, Report, Session, State, Turn, WeightScales,
+};
+use std::sync::Arc;
+use wasm_bindgen_test::{console_log, wasm_bindgen_test};
+
+fn seconds() -> f64 {
+    js_sys::Date::now() / 1e3
+}
+
+async fn session(choice: DeviceChoice) -> Session {
+    let model = blank("mobilenet-v1-0.25-32");
+    let plan = Plan::new(&model, None, WeightScales::Learned);
+    let state = State::new(&plan, &model, None).expect("complete");
+    let recipe = Recipe { epochs: 4, batch: 8, warm_up: 0.0, frozen: 1.0, ..recipe() };
+    let job = Job { plan, recipe, teacher: None };
+    let (train, measured) = (Arc::new(images(48, true)), vec![images(24, false)]);
+    Session::start(job, &state, choice, train, measured, None, seconds).await.expect("a device")
+}
+
+/// When the GPU is taken away training goes on from the last checkpoint, on another GPU first and on the processor the
+/// next time; the curve is that of a run that nothing happens to.
+#[wasm_bindgen_test]
+async fn a_lost_gpu_costs_at_most_an_epoch() {
+    let mut session = session(DeviceChoice::Gpu).await;
+    assert!(session.device().gpu && session.device().software && !session.device().reason.is_empty());
+    let steps = session.trainer().steps_per_epoch() as usize;
+    let mut moves = Vec::new();
+    let mut epochs = Vec::new();
+    loop {
+        match session.turn(2).await.expect("training goes on") {
+            Turn::Moved { reason, device, epoch } => {
+                assert!(reason.contains("took the GPU away"), "{reason}");
+                assert_eq!(epoch as usize, epochs.len());
+                moves.push(device.gpu);
+            }
+            Turn::Report(Report::Epoch(point)) => epochs.push(point),
+            Turn::Report(Report::Progress(progress)) => {
+                // In the middle of the second and the third epoch.
+                let lost = moves.len();
+                if lost < 2 && progress.step as usize == steps * (lost + 1) + 4 {
+                    session.trainer().stepper().lose_device();
+                }
+            }
+            Turn::Report(Report::Finished) => break,
+            Turn::Report(Report::Measuring { .. }) => {}
+        }
+    }
+    assert_eq!(moves, [true, false]);
+    let undisturbed = undisturbed().await;
+    console_log!("{epochs:?}\n{undisturbed:?}");
+    assert_eq!(epochs.len(), 4);
+    for (found, expected) in epochs.iter().zip(&undisturbed) {
+        assert_eq!(found.epoch, expected.epoch);
+        assert!((found.loss - expected.loss).abs() < 0.01 * expected.loss, "{found:?} {expected:?}");
+    }
+    assert!(epochs[3].loss < 0.8 * epochs[0].loss, "{epochs:?}");
+}
+
+/// The curve on the processor.
+async fn undisturbed() -> Vec<Point> {
+    let mut session = session(DeviceChoice::Cpu).await;
+    while session.turn(6).await.expect("training goes on") != Turn::Report(Report::Finished) {}
+    session.trainer().curve().to_vec()
+}
+
+/// What the automatic choice makes of a GPU in software.
+#[wasm_bindgen_test]
+async fn a_gpu_in_software_is_named_and_not_chosen() {
+    let session = session(DeviceChoice::Automatic).await;
+    assert!(!session.device().gpu);
+    assert!(session.device().reason.contains("GPU in software"), "{:?}", session.device());
+}
+
+/// 200 steps at 4 bits take the same course on the GPU and on the processor.
+#[wasm_bindgen_test]
+async fn curves_are_those_of_the_processor() {
+    let (plan, recipe, state) = curve::job();
+    let cpu = CpuStepper::new(plan.clone(), recipe.clone(), &state, None).expect("fits");
+    let images = recipe.batch;
+    let gpu =
+        WebGpuStepper::new(gpu().await, plan, recipe.clone(), &state, None, images).await.expect("room");
+    let start = seconds();
+    let expected = curve::train(cpu, recipe.clone()).await;
+    console_log!("processor, {:.0} s: {expected:?}", seconds() - start);
+    let start = seconds();
+    let found = curve::train(gpu, recipe).await;
+    console_log!("GPU, {:.0} s: {found:?}", seconds() - start);
+    curve::agree(&found, &expected);
+}
