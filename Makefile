@@ -106,7 +106,7 @@ bench-c: ## what the C runtime takes on emulated boards, beside other libraries
 
 bench-webgpu: ## training steps on the GPU beside TensorFlow.js, in Chromium
 	@.ci/tools web browser
-	$(STEP) "Wasm of the benchmark" cargo build --release --bench webgpu --target wasm32-unknown-unknown --no-default-features --features webgpu
+	$(STEP) "Wasm of the benchmark" cargo build --release --bench webgpu $(WASM)
 	$(STEP) "npm packages of the benchmark" npm ci --silent --no-audit --no-fund --prefix benches/webgpu
 	$(STEP) "benchmark" .ci/bench-webgpu
 

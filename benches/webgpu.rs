@@ -1,10 +1,13 @@
 //! Steps and inference on the GPU, for `benches/webgpu/run.mjs`, which runs them beside TensorFlow.js in one Chromium.
 //!
-//! Built for Wasm only: `cargo build --bench webgpu --target wasm32-unknown-unknown --no-default-features --features webgpu`.
+//! Built for Wasm only, by `make bench-webgpu`.
 
 #[cfg(target_arch = "wasm32")]
 #[path = "../tests/common/infer.rs"]
 mod cases;
+#[cfg(target_arch = "wasm32")]
+#[path = "../tests/common/oracle.rs"]
+mod oracle;
 #[cfg(target_arch = "wasm32")]
 #[path = "../tests/common/quantized.rs"]
 mod quantized;
@@ -13,11 +16,13 @@ fn main() {}
 
 #[cfg(target_arch = "wasm32")]
 mod measure {
+    use super::oracle::Oracle;
     use super::quantized::{images, mixed, model};
     use bitsmith::calibrate::{Observer, Settings};
     use bitsmith::train::webgpu::{Gpu, WebGpuStepper};
     use bitsmith::train::{
-        Augment, Batch, Control, CpuStepper, Norm, Optimizer, Plan, Recipe, State, Stepper, WeightScales,
+        Augment, Batch, Control, CpuStepper, Metrics, Norm, Optimizer, Plan, Recipe, State, Stepper,
+        WeightScales,
     };
     use std::cell::RefCell;
     use wasm_bindgen::prelude::*;
@@ -26,6 +31,14 @@ mod measure {
     enum Any {
         Gpu(Box<WebGpuStepper>),
         Cpu(Box<CpuStepper>),
+        /// The same network in burn's operators: gradients without an optimizer.
+        Burn(Box<Burn>),
+    }
+
+    struct Burn {
+        plan: Plan,
+        state: State,
+        image: Vec<f32>,
     }
 
     struct Subject {
@@ -37,13 +50,14 @@ mod measure {
         static SUBJECT: RefCell<Option<Subject>> = const { RefCell::new(None) };
     }
 
-    /// Prepares a network for batches of `images` images of noise; says what a step is made of.
+    /// Prepares a network for batches of `count` images of noise on "gpu", "cpu" or burn's processor backend, "burn"; says
+    /// what a step is made of.
     #[wasm_bindgen]
     pub async fn prepare(
         network: String,
         count: usize,
         quantized: bool,
-        on_gpu: bool,
+        device: String,
     ) -> Result<String, String> {
         let model = model(&network);
         let grids = quantized.then(|| {
@@ -67,16 +81,24 @@ mod measure {
             distillation: None,
             ..Recipe::finetune()
         };
-        let (stepper, about) = if on_gpu {
+        let mut about = String::new();
+        let stepper = if device == "gpu" {
             let gpu = Gpu::open().await.map_err(|e| e.to_string())?;
             let stepper = WebGpuStepper::new(gpu, plan, recipe, &state, None, count)
                 .await
                 .map_err(|e| e.to_string())?;
-            let about = format!("{} dispatches, {} bytes moved", stepper.dispatches(), stepper.bytes_moved());
-            (Any::Gpu(Box::new(stepper)), about)
+            about = format!("{} dispatches, {} bytes moved", stepper.dispatches(), stepper.bytes_moved());
+            Any::Gpu(Box::new(stepper))
         } else {
-            let stepper = CpuStepper::new(plan, recipe, &state, None).map_err(|e| e.to_string())?;
-            (Any::Cpu(Box::new(stepper)), String::new())
+            let mut stepper =
+                CpuStepper::new(plan.clone(), recipe, &state, None).map_err(|e| e.to_string())?;
+            if device == "burn" {
+                stepper.logits(&batch).await.map_err(|e| e.to_string())?;
+                let image = stepper.tensor(0).to_vec();
+                Any::Burn(Box::new(Burn { plan, state, image }))
+            } else {
+                Any::Cpu(Box::new(stepper))
+            }
         };
         SUBJECT.with(|subject| *subject.borrow_mut() = Some(Subject { stepper, batch }));
         Ok(about)
@@ -96,6 +118,12 @@ mod measure {
                 stepper.step(&subject.batch, control).map_err(|e| e.to_string())?;
                 stepper.metrics().await
             }
+            Any::Burn(burn) => {
+                let images = subject.batch.len() as u64;
+                let oracle = Oracle::new(&burn.plan, &burn.state, true);
+                let (loss, _) = oracle.differentiate(&burn.image, &subject.batch.targets);
+                Ok(Metrics { loss: f64::from(loss) * images as f64, correct: 0, images })
+            }
         };
         let metrics = metrics.map_err(|e| e.to_string())?;
         SUBJECT.with(|place| *place.borrow_mut() = Some(subject));
@@ -109,6 +137,9 @@ mod measure {
         let logits = match &mut subject.stepper {
             Any::Gpu(stepper) => stepper.logits(&subject.batch).await,
             Any::Cpu(stepper) => stepper.logits(&subject.batch).await,
+            Any::Burn(burn) => {
+                Ok(Oracle::new(&burn.plan, &burn.state, false).infer(&burn.image, subject.batch.len()))
+            }
         };
         logits.map_err(|e| e.to_string())?;
         SUBJECT.with(|place| *place.borrow_mut() = Some(subject));

@@ -24,36 +24,55 @@ const server = createServer(async (request, response) => {
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const browser = await chromium.launch({ executablePath: binary, args });
 
-const least = (results) => Math.min(...results.map(({ seconds }) => seconds));
-async function measure(name, side) {
-  // A page of its own: two tenants of one device would wait for each other.
+const GPU = ["bitsmith", "bitsmith, fake-quantized", "TensorFlow.js"];
+const PROCESSOR = ["bitsmith, processor", "burn, processor", "TensorFlow.js, processor"];
+
+async function open(name, side) {
   const page = await browser.newPage();
   page.on("pageerror", (error) => console.error(`${name}: ${error}`));
   await page.goto(`http://127.0.0.1:${server.address().port}/page.html`);
   await page.waitForFunction("globalThis.ready");
-  const found = await page.evaluate(([...given]) => globalThis.measure(...given), [name, side, +BATCH, +ROUNDS]);
-  await page.close();
-  const step = least(found.steps);
-  const inference = least(found.inferences);
-  const { dispatches, submits } = found.steps[0];
-  console.log(`${name}, ${side}x${side}, batch ${BATCH}: step ${step.toFixed(3)} s (first ${found.first.toFixed(1)}), ` +
-    `inference ${inference.toFixed(3)} s, ${dispatches} dispatches in ${submits} submissions per step` +
-    (found.about && `; ${found.about}`));
-  return { step, inference };
+  return { page, ...await page.evaluate((given) => globalThis.prepare(...given), [name, side, +BATCH]) };
+}
+
+/** Each has a page of its own; they take turns, so that other work on the machine disturbs all alike. */
+async function measure(names, side) {
+  const subjects = {};
+  for (const name of names) subjects[name] = await open(name, side);
+  for (const what of ["step", "infer"]) {
+    for (let round = 0; round < +ROUNDS; round += 1) {
+      for (const name of names) {
+        const { seconds, dispatches, submits } = await subjects[name].page.evaluate((what) => globalThis.time(what), what);
+        const before = subjects[name][what];
+        subjects[name][what] = { seconds: Math.min(seconds, before?.seconds ?? Infinity), dispatches, submits };
+      }
+    }
+  }
+  for (const name of names) {
+    const { page, about, first, step, infer } = subjects[name];
+    await page.close();
+    const submitted = step.dispatches ? `, ${step.dispatches} dispatches in ${step.submits} submissions a step` : "";
+    console.log(`${name}, ${side}x${side}, batch ${BATCH}: step ${step.seconds.toFixed(3)} s (first ${first.toFixed(1)}), ` +
+      `inference ${infer.seconds.toFixed(3)} s${submitted}${about && `; ${about}`}`);
+  }
+  const ratio = (name, other, what) => {
+    if (!subjects[name] || !subjects[other]) return;
+    const value = subjects[name][what].seconds / subjects[other][what].seconds;
+    console.log(`  ${what}, ${name} / ${other}: ${value.toFixed(3)}`);
+  };
+  ratio("bitsmith", "TensorFlow.js", "step");
+  ratio("bitsmith", "TensorFlow.js", "infer");
+  ratio("bitsmith, fake-quantized", "bitsmith", "step");
+  ratio("bitsmith, processor", "burn, processor", "step");
+  ratio("TensorFlow.js, processor", "bitsmith, processor", "step");
 }
 
 const sides = process.argv.slice(2).map(Number);
 for (const side of sides.length ? sides : [96, 128]) {
-  const names = ["bitsmith", "bitsmith, fake-quantized", "TensorFlow.js", "bitsmith, processor"];
-  const found = {};
-  for (const name of names.filter((name) => !ONLY || ONLY.split(";").includes(name))) found[name] = await measure(name, side);
-  const ratio = (name, other, key) => {
-    if (!found[name] || !found[other]) return;
-    console.log(`  ${key}, ${name} / ${other}: ${(found[name][key] / found[other][key]).toFixed(3)}`);
-  };
-  ratio("bitsmith", "TensorFlow.js", "step");
-  ratio("bitsmith", "TensorFlow.js", "inference");
-  ratio("bitsmith, fake-quantized", "bitsmith", "step");
+  for (const names of [GPU, PROCESSOR]) {
+    const wanted = names.filter((name) => !ONLY || ONLY.split(";").includes(name));
+    if (wanted.length) await measure(wanted, side);
+  }
 }
 await browser.close();
 server.close();
