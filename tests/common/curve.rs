@@ -42,13 +42,13 @@ pub async fn train(stepper: impl Stepper, recipe: Recipe) -> Vec<Point> {
 }
 
 /// The same course, within what rounding does to a quantized network: a code that is rounded the other way changes all
-/// that follows.
+/// that follows. An accuracy of 75 % on 200 images has a standard deviation of 3 points; two of them are allowed.
 pub fn agree(found: &[Point], expected: &[Point]) {
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
         assert!((found.loss - expected.loss).abs() < 0.05 * expected.loss, "{found:?} {expected:?}");
-        assert!((found.measured[0] - expected.measured[0]).abs() <= 4.0, "{found:?} {expected:?}");
+        assert!((found.measured[0] - expected.measured[0]).abs() <= 6.0, "{found:?} {expected:?}");
     }
     let (first, last) = (&found[0], &found[found.len() - 1]);
-    assert!(last.loss < 0.9 * first.loss && last.measured[0] > first.measured[0], "{found:?}");
+    assert!(last.loss < 0.9 * first.loss && last.accuracy > first.accuracy + 5.0, "{found:?}");
 }

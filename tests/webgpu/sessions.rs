@@ -60,7 +60,7 @@ async fn a_lost_gpu_costs_at_most_an_epoch() {
         assert_eq!(found.epoch, expected.epoch);
         assert!((found.loss - expected.loss).abs() < 0.01 * expected.loss, "{found:?} {expected:?}");
     }
-    assert!(epochs[3].loss < 0.8 * epochs[0].loss, "{epochs:?}");
+    assert!(epochs[3].loss < 0.9 * epochs[0].loss, "{epochs:?}");
 }
 
 /// The curve on the processor.
