@@ -84,10 +84,12 @@ test-peers: ## exports in ONNX Runtime, PlatformIO and other people's build syst
 	$(STEP) "comparisons with peers" $(CARGO_TEST) $(addprefix --test ,$(PEER_SUITES))
 
 test-full: build ## the long form of some tests: all layers in all widths, whole networks of ../shared/data (an hour)
-	@.ci/tools rust c browser peers
+	@.ci/tools web browser c peers
 	$(STEP) "all layers, all widths, all targets" env BITSMITH_FULL=1 cargo test --test kernels every_layer -- --nocapture
 	$(STEP) "whole networks in C" env BITSMITH_FULL=1 cargo test --test c_package shared -- --nocapture
 	$(STEP) "whole networks in ONNX Runtime" env BITSMITH_FULL=1 cargo test --test onnx shared -- --nocapture
+	$(STEP) "200 steps on the GPU" env BITSMITH_FULL=1 WASM_BINDGEN_TEST_TIMEOUT=3600 \
+	  cargo test $(WASM) --test webgpu -- --nocapture
 	$(STEP) "whole networks in Chromium" env BITSMITH_FULL=1 node --test --test-reporter=spec \
 	  tests/browser/logits.test.mjs tests/browser/imagenet.test.mjs
 

@@ -1,53 +1,27 @@
 //! The training loop: it learns, repeats itself, and goes on where it was interrupted.
 
+#[path = "common/built_in.rs"]
+mod built_in;
+#[path = "common/curve.rs"]
+mod curve;
+
 use bitsmith::calibrate::{self, Observer, Settings};
-use bitsmith::data::{Archive, Files, Preprocess, PureRust};
-use bitsmith::flow::Listing;
 use bitsmith::import::{ImportOptions, import, save};
 use bitsmith::infer::{Engine, Workspace};
-use bitsmith::net::{Affine, Model};
+use bitsmith::net::Model;
 use bitsmith::quant::{Bits, Grids, Policy};
 use bitsmith::train::{
     Augmentation, Checkpoint, CpuStepper, Distillation, Images, Plan, Point, Recipe, Report, State,
     TrainError, Trained, Trainer, WeightScales, tune,
 };
+use built_in::{blank, images, network};
 use pollster::block_on;
-use std::fs;
-use std::io::Cursor;
 use std::sync::Arc;
 
-const MEASURED: usize = 200;
-
-/// A network whose classifier knows nothing.
-fn blank() -> Model {
-    let mut model = model();
-    let classifier = model.weights.iter_mut().flatten().next_back().expect("layers");
-    classifier.weight.fill(0.0);
-    classifier.affine = Affine::Bias(vec![0.0; 10]);
-    model
-}
-
 /// The smallest of the built-in networks.
-fn model() -> Model {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/www/demo/mobilenet-v1-0.25-32.safetensors");
-    import(&fs::read(path).expect("weights"), &ImportOptions::default()).expect("a network").model
-}
+const NAME: &str = "mobilenet-v1-0.25-32";
 
-/// The first `count` of the built-in images in an order in which classes take turns: to train, or to measure.
-fn images(count: usize, train: bool) -> Images {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/www/demo/fashion-mnist.tgz");
-    let bytes = fs::read(path).expect("images");
-    let mut archive = Archive::open("fashion-mnist.tgz", Cursor::new(bytes)).expect("an archive");
-    let listing = Listing::new("demo".into(), archive.files(), 1000).expect("classes");
-    let items = if train { listing.calibration } else { listing.limited(Some(count)) };
-    let mut images = Images::new(32);
-    for item in items.iter().take(count) {
-        let image = archive.read(item.file).and_then(|bytes| Preprocess::new(32).load(&PureRust, &bytes));
-        images.push(&image.expect("an image"), item.class).expect("fits");
-    }
-    assert_eq!(images.len(), count);
-    images
-}
+const MEASURED: usize = 200;
 
 fn recipe() -> Recipe {
     Recipe {
@@ -97,16 +71,16 @@ fn run(trainer: &mut Trainer<CpuStepper>, until: Option<u64>) -> Vec<Point> {
 #[test]
 fn a_float_network_learns_and_repeats_itself() {
     let recipe = Recipe { frozen: 0.0, ..recipe() };
-    let curve = run(&mut trainer(&blank(), None, recipe.clone()), None);
+    let curve = run(&mut trainer(&blank(NAME), None, recipe.clone()), None);
     let last = curve.last().expect("epochs");
     assert_eq!((curve.len(), last.epoch), (3, 3));
     assert!(last.measured[0] > 50.0 && last.loss < curve[0].loss, "{curve:?}");
-    assert_eq!(run(&mut trainer(&blank(), None, recipe), None), curve);
+    assert_eq!(run(&mut trainer(&blank(NAME), None, recipe), None), curve);
 }
 
 #[test]
 fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
-    let model = model();
+    let model = network(NAME);
     let initial = initial(&model, Bits::B4);
     let expected = run(&mut trainer(&model, Some(&initial), recipe()), None);
     // Twenty steps an epoch; the last epoch is frozen.
@@ -122,7 +96,7 @@ fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
 
 #[test]
 fn a_checkpoint_of_another_network_or_version_is_refused() {
-    let model = model();
+    let model = network(NAME);
     let mut float = trainer(&model, None, recipe());
     let checkpoint = block_on(float.checkpoint()).expect("a state");
     let mut four = trainer(&model, Some(&initial(&model, Bits::B4)), recipe());
@@ -136,7 +110,7 @@ fn a_checkpoint_of_another_network_or_version_is_refused() {
 /// What was trained is what is saved, read and run in integers.
 #[test]
 fn trained_integers_reach_what_training_measured() {
-    let model = model();
+    let model = network(NAME);
     let initial = initial(&model, Bits::B4);
     let teacher = Distillation { weight: 0.3, temperature: 2.0 };
     for recipe in [
@@ -171,7 +145,7 @@ fn trained_integers_reach_what_training_measured() {
 
 #[test]
 fn a_little_training_inside_a_search_repeats_itself() {
-    let model = model();
+    let model = network(NAME);
     let initial = initial(&model, Bits::B4);
     let plan = Plan::new(&model, Some(&initial), WeightScales::Learned);
     let start = State::new(&plan, &model, Some(&initial)).expect("complete");
@@ -188,7 +162,7 @@ fn a_little_training_inside_a_search_repeats_itself() {
 
 #[test]
 fn divergence_and_wrong_data_are_named() {
-    let model = model();
+    let model = network(NAME);
     let mut wild = trainer(&model, None, Recipe { rate: 1e30, warm_up: 0.0, ..recipe() });
     let error = loop {
         match block_on(wild.turn(3)) {
@@ -212,4 +186,16 @@ fn divergence_and_wrong_data_are_named() {
         Vec::new(),
     );
     assert!(matches!(none, Err(TrainError::NoImages)));
+}
+
+/// Fine-tuning at 2/8 takes the recorded course, which `tests/webgpu.rs` compares with in a browser.
+#[test]
+fn courses_are_as_recorded() {
+    for course in [curve::SHORT, curve::LONG] {
+        let (plan, state) = course.start();
+        let stepper = CpuStepper::new(plan, course.recipe(), &state, None).expect("fits");
+        let found = block_on(course.train(stepper));
+        println!("{found:?}");
+        course.check(&found, "native");
+    }
 }

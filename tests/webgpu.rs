@@ -20,4 +20,7 @@ mod quantized;
 #[path = "webgpu/sessions.rs"]
 mod sessions;
 
+/// Whether the long form of some tests was asked for, which takes a quarter of an hour.
+const FULL: bool = option_env!("BITSMITH_FULL").is_some();
+
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

@@ -38,6 +38,15 @@ pub struct Metrics {
     pub images: u64,
 }
 
+/// Part of a step that is added before rounding down. With a whole bias the accumulator is often exactly zero, which lies
+/// on the edge between two codes; integers go up there, single precision would go either way. A few units in the last
+/// place of the largest code: more would round values up that integers round down.
+pub(super) const NUDGE: f32 = 1.0 / 131_072.0;
+
+/// Part of a step below the lowest code at which the gradient still passes. An accumulator of zero is rounded to that code
+/// in any case, but single precision would put it on either side of the edge, differently on each device.
+pub(super) const SLACK: f32 = 1.0 / 4096.0;
+
 /// A network on a device, one optimization step at a time.
 ///
 /// The semantics are those of the processor's implementation, [`CpuStepper`](super::CpuStepper); others are tested

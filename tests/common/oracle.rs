@@ -180,8 +180,14 @@ impl<'a> Oracle<'a> {
         let one = scale.clone().reshape([1, 1, 1, 1]);
         let zero = f32::from(grid.zero_point);
         // A little more than a half: an accumulator of zero is rounded up, as integers are.
-        let codes = straight(sums / one.clone(), |x| (x + (0.5 + 1.0 / 131_072.0)).floor());
-        ((bounded(codes + zero, grid.max_code) - zero) * one, Some(scale))
+        let codes = straight(sums / one.clone() + zero, |x| {
+            let reached = x + (0.5 + 1.0 / 131_072.0);
+            // The gradient passes a little below the lowest code, too.
+            let below = reached.clone().lower_elem(0.0).float()
+                * reached.clone().greater_equal_elem(-1.0 / 4096.0).float();
+            reached.floor() * (below * -1.0 + 1.0)
+        });
+        ((bounded(codes, grid.max_code) - zero) * one, Some(scale))
     }
 }
 

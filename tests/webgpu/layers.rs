@@ -1,5 +1,6 @@
 //! One layer at a time: every kind, stride, size and edge.
 
+use crate::FULL;
 use crate::pair::{BATCH, Distances, Pair, batch, distance, groups, quantizers, recipe, settled, size};
 use crate::quantized::{filled, mixed};
 use bitsmith::net::{Activation, Graph, Model, Pads, Shape, Window};
@@ -153,14 +154,19 @@ async fn loss(pair: &mut Pair, batch: &Batch, state: &State, norm: Norm) -> f64 
 /// gradient's squared length. That of the first layer goes through the gradient of the second one's input.
 #[wasm_bindgen_test]
 async fn gradients_of_layers_are_finite_differences() {
-    for (name, graph) in shapes() {
+    for (n, (name, graph)) in shapes().into_iter().enumerate() {
         let (model, batch) = made(graph, 5).await;
         let mut pair = Pair::new(&model, None, recipe(), None, &batch).await;
         let state = pair.gpu.state().await.expect("a state");
-        for norm in [Norm::Batch { momentum: 0.0 }, Norm::Frozen] {
+        let norms = [Norm::Batch { momentum: 0.0 }, Norm::Frozen];
+        // What the statistics' standing still leaves out is as in the other test; the short form has it for a few.
+        for norm in norms.into_iter().take(if FULL || n % 5 == 0 { 2 } else { 1 }) {
             pair.gpu.load(&state).expect("fits");
             let (_, gradients) = pair.gpu.differentiate(&batch, norm).await.expect("gradients");
-            for (group, range) in groups(&pair.plan) {
+            // The classifier is the same in all.
+            for (group, range) in
+                groups(&pair.plan).into_iter().filter(|(group, _)| !group.starts_with("classes"))
+            {
                 let length = size(&gradients[range.clone()]);
                 let scale = 1.0 + size(&state.parameters[range.clone()]);
                 let expected = length * length;

@@ -210,17 +210,18 @@ impl Pair {
         Outcome { loss, logits, gradients, tensors }
     }
 
-    /// How far the processor is from itself if all parameters are off by about one unit in the last place: a sum that lies
-    /// between two codes is rounded either way, and all that follows sees another code. The largest of some trials.
+    /// How far the processor is from itself if all parameters are off by a few units in the last place, as much as WGSL
+    /// grants `exp`: a sum that lies between two codes is rounded either way, and all that follows sees another code. The
+    /// largest of some trials.
     pub async fn noise(&mut self, batch: &Batch, norm: Norm) -> Distances {
         let state = self.cpu.state().await.expect("a state");
         let exact = self.on_processor(batch, norm).await;
         let mut largest: Option<Distances> = None;
-        for seed in 0..4 {
+        for seed in 0..6 {
             let mut random = Random(seed);
             let mut noisy = state.clone();
             for parameter in &mut noisy.parameters {
-                *parameter *= 1.0 + (random.within(-1, 1) as f32) * f32::EPSILON;
+                *parameter *= 1.0 + (random.within(-4, 4) as f32) * f32::EPSILON;
             }
             self.cpu.load(&noisy).expect("fits");
             let outcome = self.on_processor(batch, norm).await;

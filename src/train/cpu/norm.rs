@@ -2,6 +2,7 @@
 
 use super::tiled::{Tiled, tasks};
 use crate::parallel;
+use crate::train::stepper::{NUDGE, SLACK};
 use pulp::{Arch, Simd};
 
 /// The non-linearity at the end of a unit.
@@ -12,11 +13,6 @@ pub(super) enum Bounds {
     /// Codes: `scale * (clamp(floor(v / scale + 1/2) + zero, 0, max) - zero)`.
     Codes { scale: f32, zero: f32, max: f32 },
 }
-
-/// Part of a step that is added before rounding down. With a whole bias the accumulator is often exactly zero, which lies
-/// on the edge between two codes; integers go up there, single precision would go either way. A few units in the last
-/// place of the largest code: more would round values up that integers round down.
-const NUDGE: f32 = 1.0 / 131_072.0;
 
 /// What is done to the sums of each channel: `v = slope * sum + offset`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -259,9 +255,9 @@ fn unround_with_simd<'a, S: Simd>(
             gradient.iter_mut().zip(sums).zip(coefficients).zip(totals)
         {
             let value = (sum * slope + offset) * steps;
-            let code = (value + half).floor();
-            let bounded = code.max(0.0).min(max);
-            let inside = code == bounded;
+            let reached = value + half;
+            let bounded = reached.floor().max(0.0).min(max);
+            let inside = (reached >= -SLACK) & (reached < max + 1.0);
             let passed = if inside { *gradient } else { 0.0 };
             let rounding = bounded - zero - if inside { value } else { 0.0 };
             *scales += *gradient * rounding;

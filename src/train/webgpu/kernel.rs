@@ -1,5 +1,7 @@
 //! The kernels: WGSL sources, entry points, and which numbers their bindings have.
 
+use crate::train::stepper::{NUDGE, SLACK};
+
 /// Invocations in a workgroup of every kernel.
 pub const WORKGROUP: usize = 64;
 
@@ -93,7 +95,9 @@ impl Kernel {
     /// The WGSL module whose entry point is called `main` and whose bindings are numbered in the order in which a
     /// dispatch lists them, as burn's template kernels have it.
     pub fn source(self) -> String {
-        let mut source = self.parts().join("\n").replace(&format!("fn {}(", self.entry()), "fn main(");
+        let constants = format!("const NUDGE = {NUDGE:?};\nconst SLACK = {SLACK:?};\n");
+        let mut source =
+            (constants + &self.parts().join("\n")).replace(&format!("fn {}(", self.entry()), "fn main(");
         for binding in 0..=LAST_BINDING {
             let place = self.bindings().iter().position(|&used| used == binding);
             // What another entry point of the module uses goes where it is in nobody's way.

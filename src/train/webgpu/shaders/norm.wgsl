@@ -210,8 +210,8 @@ fn inside(v: vec4f, step: f32) -> vec4<bool> {
     if layer.levels == 0.0 {
         return (v > vec4f(layer.low)) & (v < vec4f(layer.high));
     }
-    let code = code_of(v, step);
-    return (code >= vec4f(0.0)) & (code <= vec4f(layer.levels));
+    let place = reached(v, step);
+    return (place >= vec4f(-SLACK)) & (place < vec4f(layer.levels + 1.0));
 }
 
 // What of the gradient passes the end of the layer, and its shares in the sums over the pixels.
