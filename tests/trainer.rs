@@ -191,7 +191,7 @@ fn divergence_and_wrong_data_are_named() {
 /// Fine-tuning at 2/8 takes the recorded course, which `tests/webgpu.rs` compares with in a browser.
 #[test]
 fn courses_are_as_recorded() {
-    for course in [curve::SHORT, curve::LONG] {
+    for course in [curve::curve::LONG] {
         let (plan, state) = course.start();
         let stepper = CpuStepper::new(plan, course.recipe(), &state, None).expect("fits");
         let found = block_on(course.train(stepper));

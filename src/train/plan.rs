@@ -105,7 +105,7 @@ pub struct KernelPlan {
 }
 
 /// What a unit computes before its activation.
-#[expect(clippy::large_enum_variant, reason = "most units are kernels")]
+#[allow(clippy::large_enum_variant, reason = "most units are kernels")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum UnitOp {
     /// Convolution, depthwise convolution or linear layer with what follows it.

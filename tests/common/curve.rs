@@ -29,14 +29,6 @@ pub const LONG: Course = Course {
     recorded: &[[1.588, 52.75, 72.50], [1.310, 64.75, 74.50], [1.263, 66.00, 74.75], [1.124, 71.63, 74.50]],
 };
 
-/// For where a step takes a second: 30 steps.
-pub const SHORT: Course = Course {
-    epochs: 2,
-    trained: 240,
-    measured: 200,
-    recorded: &[[1.776, 47.92, 47.50], [1.647, 48.75, 52.50]],
-};
-
 /// Percent by which accuracies may differ: two standard deviations of 75 % on 200 images.
 const ACCURACY: f32 = 6.0;
 

@@ -154,7 +154,8 @@ async fn loss(pair: &mut Pair, batch: &Batch, state: &State, norm: Norm) -> f64 
 /// gradient's squared length. That of the first layer goes through the gradient of the second one's input.
 #[wasm_bindgen_test]
 async fn gradients_of_layers_are_finite_differences() {
-    for (n, (name, graph)) in shapes().into_iter().enumerate() {
+    // The short form has some of the shapes.
+    for (n, (name, graph)) in shapes().into_iter().enumerate().filter(|(n, _)| FULL || n % 4 == 0) {
         let (model, batch) = made(graph, 5).await;
         let mut pair = Pair::new(&model, None, recipe(), None, &batch).await;
         let state = pair.gpu.state().await.expect("a state");
