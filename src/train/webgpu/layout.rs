@@ -56,7 +56,7 @@ pub struct Layout {
     pub running: usize,
     /// Numbers in the steps of weights.
     pub steps: usize,
-    /// Output channels of all layers for the weight kernels, [`ROW`] words each, filled up to whole workgroups.
+    /// Output channels of all layers for the weight kernels, a row of the table each, filled up to whole workgroups.
     pub rows: Vec<u32>,
     /// Place on the device of each of the plan's parameters.
     parameter_places: Vec<u32>,
