@@ -106,7 +106,11 @@ impl CpuStepper {
         }
         let logits = self.forward.logits(&self.plan);
         let (metrics, gradient) = loss::loss(logits, &batch.targets, taught, &self.recipe);
-        self.tensors[self.plan.graph.logits()] = gradient;
+        // From the pool, which the way back gives every gradient to: a fresh one each step would make it grow.
+        let mut held = self.free.pop().unwrap_or_default();
+        held.resize(gradient.len());
+        held.copy_from_slice(&gradient);
+        self.tensors[self.plan.graph.logits()] = held;
         self.gradients.fill(0.0);
         for unit in (0..self.plan.units.len()).rev() {
             self.backward(unit, batch.len());
@@ -241,5 +245,35 @@ impl Stepper for CpuStepper {
         state.check(&self.plan)?;
         self.state = Held::new(state);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::Augment;
+    use super::super::fresh::fresh;
+    use super::super::plan::WeightScales;
+    use super::*;
+    use crate::net::Normalization;
+
+    #[test]
+    fn memory_does_not_grow_from_step_to_step() {
+        let model = fresh("mobilenet-v1-0.25-32".parse().expect("a name"), Normalization::SIGNED, 1);
+        let plan = Plan::new(&model, None, WeightScales::Learned);
+        let state = State::new(&plan, &model, None).expect("complete");
+        let recipe = Recipe { distillation: None, ..Recipe::finetune() };
+        let mut stepper = CpuStepper::new(plan, recipe, &state, None).expect("fits");
+        let pixels = (0..2 * 32 * 32 * 3).map(|i| (i * 7) as u8).collect();
+        let augments = vec![Augment::crop(0, 0); 2];
+        let batch = Batch { height: 32, width: 32, pixels, targets: vec![0, 1], augments };
+        let control = Control { rate: 1e-3, norm: Norm::Batch { momentum: 0.1 } };
+        let mut buffers = || {
+            stepper.step(&batch, control).expect("a step");
+            (stepper.free.len(), stepper.free.iter().map(|buffer| buffer.capacity()).sum::<usize>())
+        };
+        let after_two = (buffers(), buffers()).1;
+        for _ in 0..4 {
+            assert_eq!(buffers(), after_two);
+        }
     }
 }

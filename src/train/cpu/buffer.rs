@@ -21,6 +21,12 @@ impl Buffer {
         self.len = len;
     }
 
+    /// Elements that there is memory for.
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.tensor.storage::<f32>().len()
+    }
+
     /// The elements as a tensor of burn on the processor; memory is shared until either is written.
     pub fn tensor<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
         let tensor = Tensor::<1>::from_primitive::<Flex>(self.tensor.clone());

@@ -16,7 +16,7 @@ pub(super) fn loss(
     targets: &[u16],
     teacher: Option<&Buffer>,
     recipe: &Recipe,
-) -> (Metrics, Buffer) {
+) -> (Metrics, Vec<f32>) {
     let images = targets.len();
     let classes = logits.len() / images;
     let correct = logits.chunks_exact(classes).zip(targets);
@@ -41,7 +41,7 @@ pub(super) fn loss(
     let gradient = answers.grad(&gradients).map(|gradient| gradient.into_data().try_to_vec::<f32>());
     // Every logit takes part in the loss, in single precision.
     let gradient = gradient.and_then(Result::ok).unwrap_or_else(|| vec![0.0; logits.len()]);
-    (Metrics { loss: loss.into(), correct, images: images as u64 }, gradient.into())
+    (Metrics { loss: loss.into(), correct, images: images as u64 }, gradient)
 }
 
 /// What the softmax should be, `[n, classes]`.
