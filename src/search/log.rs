@@ -8,6 +8,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// Why a policy was scored.
@@ -134,8 +135,11 @@ impl Log {
     /// The best candidate of an allocator, and its score with the run-off if there was one.
     fn winner(&self, allocator: Allocator) -> Option<(&Episode, Option<Score>)> {
         let episodes = || self.episodes.iter().filter(|episode| episode.allocator == allocator);
+        let run_off = episodes().filter(|episode| episode.purpose == Purpose::RunOff);
+        let again: HashMap<&Policy, Score> =
+            run_off.map(|episode| (&episode.policy, episode.score)).collect();
         let together = |episode: &Episode| {
-            let again = self.run_off(episode)?;
+            let again = *again.get(&episode.policy)?;
             Some([episode.score, again].into_iter().sum::<Score>())
         };
         let candidates = episodes().filter(|episode| episode.is_candidate());
