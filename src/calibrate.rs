@@ -15,6 +15,7 @@ mod convert;
 mod moments;
 mod observe;
 mod quantize;
+mod settle;
 mod sums;
 mod trained;
 mod walk;

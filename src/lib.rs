@@ -15,7 +15,7 @@
 //! 9. [`search`] chooses a policy for a budget; [`score`] measures many of them quickly.
 //! 10. [`link`] writes a policy as the text of a link.
 //! 11. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
-//! 12. `train` (with the feature of that name) trains networks with the quantization of a policy.
+//! 12. [`train`] trains networks with the quantization of a policy; its steppers come with the feature of that name.
 //! 13. [`export`] makes the file and the firmware package.
 //! 14. [`flow`] is the application without a screen. The command line (`cli`) and the browser (`web`, the workers, and
 //!     [`ui`], the page) drive it.
@@ -37,7 +37,6 @@ pub mod quant;
 pub mod score;
 pub mod search;
 pub mod speed;
-#[cfg(feature = "train")]
 pub mod train;
 pub mod ui;
 #[cfg(feature = "web")]

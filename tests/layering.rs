@@ -61,7 +61,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("flow", &CORE),
     ("cli", &APPLICATION),
     ("web", &APPLICATION),
-    ("ui", &["net", "data", "quant", "memory", "speed", "search", "link", "flow", "web"]),
+    ("ui", &["net", "data", "quant", "memory", "speed", "search", "link", "train", "flow", "web"]),
     ("bin", &["cli", "web", "ui"]),
 ];
 

@@ -38,7 +38,12 @@ pub struct LayerIntegers(Integers);
 
 #[derive(Clone, Debug)]
 enum Integers {
-    Kernel { weights: Arc<CodedWeights>, requantizers: Vec<Requantizer>, pad_codes: Vec<u8> },
+    Kernel {
+        weights: Arc<CodedWeights>,
+        requantizers: Vec<Requantizer>,
+        pad_codes: Vec<u8>,
+        slopes_offsets: Vec<(f64, f64)>,
+    },
     Pool(Requantizer),
     Add(AddRequantizer),
 }
@@ -55,7 +60,7 @@ impl LayerIntegers {
         id: LayerId,
     ) -> Result<EngineStep, CalibrateError> {
         let layer = match &self.0 {
-            Integers::Kernel { weights, requantizers, pad_codes } => EngineLayer::Kernel {
+            Integers::Kernel { weights, requantizers, pad_codes, .. } => EngineLayer::Kernel {
                 kernel: weights.kernel.clone(),
                 requantizers: requantizers.clone(),
                 pad_codes: pad_codes.clone(),
@@ -69,7 +74,7 @@ impl LayerIntegers {
     /// The same with codes of its own.
     pub fn quantized(&self) -> QuantizedLayer {
         match &self.0 {
-            Integers::Kernel { weights, requantizers, pad_codes } => QuantizedLayer::Kernel(Kernel {
+            Integers::Kernel { weights, requantizers, pad_codes, .. } => QuantizedLayer::Kernel(Kernel {
                 weights: weights.weights.codes.clone(),
                 bits: weights.bits,
                 zero_points: weights.zero_points(),
@@ -78,6 +83,15 @@ impl LayerIntegers {
             }),
             Integers::Pool(requantizer) => QuantizedLayer::Pool(*requantizer),
             Integers::Add(requantizer) => QuantizedLayer::Add(*requantizer),
+        }
+    }
+
+    /// Slope and offset of each channel's sums in real units, as far as they were corrected: `y = slope sum + offset`;
+    /// `None` without weights.
+    pub(super) fn slopes_offsets(&self) -> Option<&[(f64, f64)]> {
+        match &self.0 {
+            Integers::Kernel { slopes_offsets, .. } => Some(slopes_offsets),
+            Integers::Pool(_) | Integers::Add(_) => None,
         }
     }
 }
@@ -95,6 +109,18 @@ impl Conversion<'_> {
         let coded = self.codings.weights(self.model, self.calibration, id, policy.weight(id))?;
         let input = Input::new(self.model, id, tensors[self.model.graph.layers[id].inputs[0]]);
         Some(SumsWanted { kernel: coded.kernel.clone(), pad_codes: input.pad_codes })
+    }
+
+    /// Mean and deviation of each channel's sums in real units; `None` without weights.
+    pub(super) fn moments(
+        &self,
+        policy: &Policy,
+        tensors: &[Quantizer],
+        id: LayerId,
+        sums: &SumMoments,
+    ) -> Option<Vec<(f64, f64)>> {
+        let coded = self.codings.weights(self.model, self.calibration, id, policy.weight(id))?;
+        Some(coded.real(&Input::new(self.model, id, tensors[self.model.graph.layers[id].inputs[0]]), sums))
     }
 
     /// A layer in integers. `sums` answers what it [`wants`](Self::wants): statistics of the sums over all
@@ -180,7 +206,7 @@ impl Conversion<'_> {
         } else {
             self.codings.without(self.model, id, &coded, switched_off)
         };
-        Integers::Kernel { weights, requantizers, pad_codes: input.pad_codes }
+        Integers::Kernel { weights, requantizers, pad_codes: input.pad_codes, slopes_offsets: slope_offset }
     }
 }
 

@@ -1,11 +1,12 @@
 //! One policy's integers, layer by layer.
 
+use super::settle::settle;
 use super::walk::Walk;
 use super::{CalibrateError, Calibration, Codings, Conversion, SumMoments};
 use crate::float::FloatError;
-use crate::net::Model;
+use crate::net::{LayerWeights, Model};
 use crate::parallel;
-use crate::quant::{Policy, QuantizedLayer, QuantizedNetwork, Quantizer};
+use crate::quant::{Grids, Policy, QuantizedLayer, QuantizedNetwork, Quantizer};
 
 /// Images that a thread takes through a layer at a time.
 const TOGETHER: usize = 8;
@@ -18,6 +19,8 @@ pub struct Quantization<'a> {
     policy: &'a Policy,
     tensors: Vec<Quantizer>,
     layers: Vec<QuantizedLayer>,
+    /// Parameters of the layers done, with what was corrected.
+    settled: Vec<Option<LayerWeights>>,
     walks: Vec<Walk>,
 }
 
@@ -45,7 +48,8 @@ impl<'a> Quantization<'a> {
         let walks = images.chunks(TOGETHER).map(|images| Walk::new(&model.graph, images)).collect();
         let codings = Codings::new(model);
         let tensors = Conversion { model, calibration, codings: &codings }.tensors(policy);
-        Ok(Self { model, calibration, codings, policy, tensors, layers: Vec::new(), walks })
+        let (layers, settled) = (Vec::new(), Vec::new());
+        Ok(Self { model, calibration, codings, policy, tensors, layers, settled, walks })
     }
 
     /// Layers done and layers in all.
@@ -58,7 +62,7 @@ impl<'a> Quantization<'a> {
     /// # Errors
     /// If the layer has no integer form.
     pub fn step(&mut self) -> Result<Option<QuantizedNetwork>, CalibrateError> {
-        let Self { model, calibration, codings, policy, tensors, layers, walks } = self;
+        let Self { model, calibration, codings, policy, tensors, layers, settled, walks } = self;
         let graph = &model.graph;
         let id = layers.len();
         if let Some(layer) = graph.layers.get(id) {
@@ -70,6 +74,8 @@ impl<'a> Quantization<'a> {
                 all
             });
             let integers = conversion.layer(policy, tensors, id, sums.as_ref())?;
+            let moments = sums.and_then(|sums| conversion.moments(policy, tensors, id, &sums));
+            settled.push(settle(model.layer(id), integers.slopes_offsets(), moments.as_deref()));
             if layer.output != graph.logits() && !walks.is_empty() {
                 let step = integers.step(model, tensors, id)?;
                 parallel::map(walks, |walk| walk.advance(graph, id, &step));
@@ -88,6 +94,17 @@ impl<'a> Quantization<'a> {
             normalization: model.normalization,
             labels: model.labels.clone(),
         }))
+    }
+
+    /// What training begins with: after the last layer, the float network with the corrections that the integers have,
+    /// and its quantizers. [`trained`](super::trained()) makes of it what [`Quantization::step`] made, but for single
+    /// precision. Before the last layer, later ones are as they were.
+    pub fn settled(&self) -> (Model, Grids) {
+        let mut model = self.model.clone();
+        for (weights, settled) in model.weights.iter_mut().zip(&self.settled) {
+            weights.clone_from(settled);
+        }
+        (model, self.calibration.grids(self.model, self.policy))
     }
 
     /// Does all layers.

@@ -158,6 +158,7 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
         weights_sha256: &session.sha256,
         images: session.images_source(),
         integers: *integers,
+        trained: None,
         float: *float,
         calibration,
         targets,

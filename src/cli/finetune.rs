@@ -5,10 +5,11 @@ use super::arguments::{BitsArgument, Inputs};
 use super::eval::policy_of;
 use super::session::Session;
 use super::training::{RecipeArguments, train};
+use crate::calibrate::Quantization;
 use crate::link::Link;
 use crate::net::{Graph, Op};
-use crate::quant::{Bits, Grids, Policy, Slot};
-use crate::train::Recipe;
+use crate::quant::{Bits, Policy, Slot};
+use crate::train::{Recipe, Trained};
 use anyhow::ensure;
 use clap::Args;
 
@@ -37,17 +38,18 @@ pub struct Finetune {
 /// Trains a network from its weights.
 pub fn run(arguments: &Finetune) -> anyhow::Result<Report> {
     let mut session = Session::open(&arguments.inputs, arguments.link.as_ref())?;
-    let initial = initial_grids(arguments, &mut session)?;
+    let start = start(arguments, &mut session)?;
     let usual = Recipe::finetune();
     // A float network has nobody to learn from.
-    let usual = if initial.is_some() { usual } else { Recipe { distillation: None, frozen: 0.0, ..usual } };
-    train(&mut session, initial.as_ref(), usual, &arguments.recipe)
+    let usual =
+        if start.grids.is_some() { usual } else { Recipe { distillation: None, frozen: 0.0, ..usual } };
+    train(&mut session, &start, usual, &arguments.recipe)
 }
 
-/// The quantizers before training; `None` in real numbers.
-fn initial_grids(arguments: &Finetune, session: &mut Session) -> anyhow::Result<Option<Grids>> {
+/// What training begins with: the calibrated network, or the float network.
+fn start(arguments: &Finetune, session: &mut Session) -> anyhow::Result<Trained> {
     if arguments.float {
-        return Ok(None);
+        return Ok(Trained { model: session.model.clone(), grids: None });
     }
     let (images, _) = session.calibration_images()?;
     let calibration = session.calibrate(&images, arguments.inputs.calibration.settings())?;
@@ -70,7 +72,10 @@ fn initial_grids(arguments: &Finetune, session: &mut Session) -> anyhow::Result<
             policy
         }
     };
-    Ok(Some(calibration.grids(&session.model, &policy)))
+    let mut quantization = Quantization::new(&session.model, &calibration, &policy, &images)?;
+    while quantization.step()?.is_none() {}
+    let (model, grids) = quantization.settled();
+    Ok(Trained { model, grids: Some(grids) })
 }
 
 /// Sets the widths of the weights of all layers that are not pointwise.

@@ -5,7 +5,7 @@ use super::arguments::Network;
 use super::session::Session;
 use super::training::{RecipeArguments, train};
 use crate::net::Normalization;
-use crate::train::{Recipe, fresh};
+use crate::train::{Recipe, Trained, fresh};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -27,5 +27,6 @@ pub fn run(arguments: &Train) -> anyhow::Result<Report> {
     let model = fresh(arguments.network.spec()?, Normalization::SIGNED, arguments.recipe.seed(&usual));
     let mut session = Session::new(model, String::new(), &arguments.images, 0)?;
     session.model.labels = Some(session.class_names());
-    train(&mut session, None, usual, &arguments.recipe)
+    let start = Trained { model: session.model.clone(), grids: None };
+    train(&mut session, &start, usual, &arguments.recipe)
 }

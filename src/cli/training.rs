@@ -4,10 +4,10 @@ use super::Report;
 use super::session::{self, Labelled, Session, measure, progress};
 use crate::calibrate;
 use crate::flow::Tally;
-use crate::quant::{Grids, QuantizedNetwork};
+use crate::quant::QuantizedNetwork;
 use crate::train::{
-    Augmentation, Checkpoint, CpuStepper, Distillation, Images, Optimizer, Plan, Point, Recipe,
-    Report as Turn, Schedule, State, Trained, Trainer, WeightScales,
+    Augmentation, Checkpoint, CpuStepper, Distillation, Images, Job, Optimizer, Point, Recipe,
+    Report as Turn, Schedule, Trained, Trainer, WeightScales,
 };
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -66,10 +66,11 @@ pub struct RecipeArguments {
     /// How scales of weights are found [default: learned].
     #[arg(long)]
     scales: Option<ScalesName>,
-    /// Side of the stored training images in pixels, of which random crops are taken [default: 5/4 of the network's].
+    /// Side of the stored training images in pixels, of which random crops are taken [default: 5/4 of the network's, or
+    /// the network's own below 64].
     #[arg(long, value_name = "PIXELS")]
     stored: Option<usize>,
-    /// Pixels that a crop may reach over the edges of the stored image.
+    /// Pixels that a crop may reach over the edges of the stored image [default: 0, or 1/16 of the side below 64].
     #[arg(long, value_name = "PIXELS")]
     overhang: Option<u16>,
     /// Do not mirror images.
@@ -161,34 +162,26 @@ impl RecipeArguments {
     }
 }
 
-/// Trains the session's model, quantized as `initial` says, and measures what comes out.
+/// Trains what `start` holds, and measures what comes out. The session's model is the teacher.
 pub fn train(
     session: &mut Session,
-    initial: Option<&Grids>,
+    start: &Trained,
     usual: Recipe,
     arguments: &RecipeArguments,
 ) -> anyhow::Result<Report> {
-    let recipe = arguments.recipe(usual);
-    recipe.check()?;
     let side = usize::from(session.model.spec.side);
-    let stored = arguments.stored.unwrap_or(side * 5 / 4);
+    let (stored, augmentation) = Augmentation::usual(side);
+    let recipe = arguments.recipe(Recipe { augmentation, ..usual });
+    recipe.check()?;
+    let stored = arguments.stored.unwrap_or(stored);
     let train = session.training_images(stored, None)?;
     let reward = session.reward_images(None)?;
     let test = session.test_images()?;
 
-    let model = &session.model;
-    let plan = Plan::new(model, initial, recipe.scales);
-    let state = State::new(&plan, model, initial)?;
-    let teacher = if recipe.distillation.is_some() {
-        let plan = Plan::new(model, None, recipe.scales);
-        let state = State::new(&plan, model, None)?;
-        Some((plan, state))
-    } else {
-        None
-    };
-    let stepper = CpuStepper::new(plan.clone(), recipe.clone(), &state, teacher)?;
+    let Trained { model, grids } = start;
+    let (job, state) = Job::new(model, grids.as_ref(), &session.model, recipe.clone())?;
     let (train, splits) = (collect(&train, stored)?.into(), vec![collect(&reward, side)?]);
-    let mut trainer = Trainer::new(stepper, recipe, side, train, splits)?.with_clock(seconds);
+    let mut trainer = Trainer::new(job.on_cpu(&state)?, recipe, side, train, splits)?.with_clock(seconds);
     if let Some(path) = &arguments.checkpoint
         && let Ok(bytes) = fs::read(path)
     {
@@ -199,7 +192,7 @@ pub fn train(
         Some((state, _)) => state.clone(),
         None => block_on(trainer.checkpoint())?.state,
     };
-    let trained = Trained::new(&plan, &state, model, initial);
+    let trained = Trained::new(&job.plan, &state, model, grids.as_ref());
     finish(arguments, session, &trained, trainer.curve(), &reward, &test)
 }
 
@@ -216,14 +209,11 @@ fn run(arguments: &RecipeArguments, trainer: &mut Trainer<CpuStepper>) -> anyhow
             Turn::Epoch(point) => {
                 let measured: Vec<_> =
                     point.measured.iter().map(|accuracy| format!("{accuracy:.2}")).collect();
+                let learned = point.loss.zip(point.accuracy).map_or(String::new(), |(loss, accuracy)| {
+                    format!("loss {loss:.4}, training top-1 {accuracy:.2} %, ")
+                });
                 bar.suspend(|| {
-                    eprintln!(
-                        "epoch {}: loss {:.4}, training top-1 {:.2} %, reward top-1 {} %",
-                        point.epoch,
-                        point.loss,
-                        point.accuracy,
-                        measured.join(", ")
-                    );
+                    eprintln!("epoch {}: {learned}reward top-1 {} %", point.epoch, measured.join(", "));
                 });
                 if let Some(path) = &arguments.checkpoint {
                     let bytes = block_on(trainer.checkpoint())?.to_bytes()?;
@@ -268,7 +258,8 @@ fn finish(
         }))
     };
     let (reward, test) = (accuracy(reward)?, accuracy(test)?);
-    let mut text = format!("{}, {} epochs\n", trained.model.spec, curve.len());
+    let epochs = curve.last().map_or(0, |point| point.epoch);
+    let mut text = format!("{}, {epochs} epochs\n", trained.model.spec);
     for (name, tally) in [("reward", &reward), ("test", &test)] {
         if let Some(tally) = tally {
             let _ = writeln!(

@@ -61,6 +61,18 @@ pub struct Augmentation {
     pub colour: f32,
 }
 
+impl Augmentation {
+    /// Networks for smaller images, in pixels, have training images stored as they come.
+    const SMALL: usize = 64;
+
+    /// Side of the stored images in pixels, and changes that suit a network for images of `side` pixels: crops of images
+    /// a quarter larger; from small ones crops that reach over the edges.
+    pub fn usual(side: usize) -> (usize, Self) {
+        let (stored, overhang) = if side < Self::SMALL { (side, side / 16) } else { (side * 5 / 4, 0) };
+        (stored, Self { overhang: overhang as u16, mirror: true, colour: 0.0 })
+    }
+}
+
 /// Everything that is chosen before the first step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {

@@ -1,28 +1,13 @@
 //! A run of training that outlives its device.
 
-use super::device::{AnyStepper, DeviceChoice, DeviceReport, Job};
+use super::any::AnyStepper;
+use super::device::{DeviceChoice, DeviceReport, Turn};
 use super::error::TrainError;
 use super::images::Images;
+use super::job::Job;
 use super::state::State;
 use super::trainer::{Checkpoint, Report, Trainer};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// What a turn brought.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Turn {
-    /// Training goes on.
-    Report(Report),
-    /// The device failed; training goes on from the last checkpoint on another.
-    Moved {
-        /// What happened.
-        reason: String,
-        /// The other device.
-        device: DeviceReport,
-        /// Epoch from which it goes on.
-        epoch: u32,
-    },
-}
 
 /// Training of one network on the device that suits, with a checkpoint after every epoch.
 #[derive(Debug)]

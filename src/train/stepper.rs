@@ -41,10 +41,12 @@ pub struct Metrics {
 /// Part of a step that is added before rounding down. With a whole bias the accumulator is often exactly zero, which lies
 /// on the edge between two codes; integers go up there, single precision would go either way. A few units in the last
 /// place of the largest code: more would round values up that integers round down.
+#[cfg(feature = "train")]
 pub(super) const NUDGE: f32 = 1.0 / 131_072.0;
 
 /// Part of a step below the lowest code at which the gradient still passes. An accumulator of zero is rounded to that code
 /// in any case, but single precision would put it on either side of the edge, differently on each device.
+#[cfg(feature = "train")]
 pub(super) const SLACK: f32 = 1.0 / 4096.0;
 
 /// A network on a device, one optimization step at a time.

@@ -25,7 +25,7 @@ pub enum Report {
         /// Images in all.
         total: usize,
     },
-    /// An epoch is over and was measured.
+    /// An epoch is over and was measured, or what training begins with was.
     Epoch(Point),
     /// All epochs are over. The best state is [`Trainer::best`].
     Finished,
@@ -54,15 +54,15 @@ pub struct Progress {
     pub frozen: bool,
 }
 
-/// One point of the curves: the end of an epoch.
+/// One point of the curves: the beginning, or the end of an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Epochs done.
     pub epoch: u32,
-    /// Mean loss of the epoch's steps.
-    pub loss: f32,
-    /// Right answers of the epoch's steps on changed images, in percent.
-    pub accuracy: f32,
+    /// Mean loss of the epoch's steps; `None` before the first.
+    pub loss: Option<f32>,
+    /// Right answers of the epoch's steps on changed images, in percent; `None` before the first.
+    pub accuracy: Option<f32>,
     /// Right answers on each measured split in percent, in their order, with the quantization of training.
     pub measured: Vec<f32>,
 }
@@ -89,7 +89,7 @@ pub struct Checkpoint {
 }
 
 /// Version of a checkpoint's bytes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Checkpoint {
     /// As bytes to store.
@@ -149,7 +149,7 @@ struct Measuring {
 
 impl<S: Stepper> Trainer<S> {
     /// Training of what the stepper holds. `side` is that of the network's images; those of `train` may be larger, and
-    /// are cropped. After each epoch the splits `measured` are classified; the first decides which state is best.
+    /// are cropped. Before the first epoch and after each the splits `measured` are classified; the first decides which state is best.
     ///
     /// # Errors
     /// If the recipe has no meaning or there are no images.
@@ -231,7 +231,8 @@ impl<S: Stepper> Trainer<S> {
     }
 
     /// The state with the most right answers on the first measured split, and its accuracy in percent; of equals the
-    /// last. `None` before the first epoch is over or if nothing is measured.
+    /// last. The one that training began with takes part, so that training never makes a network worse. `None` before it
+    /// is measured, or if nothing is.
     pub fn best(&self) -> Option<&(State, f32)> {
         self.best.as_ref()
     }
@@ -272,7 +273,9 @@ impl<S: Stepper> Trainer<S> {
         if self.epoch >= self.recipe.epochs {
             return Ok(Report::Finished);
         }
-        if self.step == self.steps_per_epoch() {
+        let is_start =
+            self.curve.is_empty() && (self.epoch, self.step) == (0, 0) && !self.measured.is_empty();
+        if is_start || self.step == self.steps_per_epoch() {
             self.measuring = Some(Measuring::default());
             return self.measure().await;
         }
@@ -366,8 +369,9 @@ impl<S: Stepper> Trainer<S> {
             self.measuring = Some(measuring);
             return Ok(Report::Measuring { done, total });
         }
-        let (loss, accuracy) = means(&self.sums);
-        self.epoch += 1;
+        let trained = (self.step > 0).then(|| means(&self.sums));
+        self.epoch += u32::from(trained.is_some());
+        let (loss, accuracy) = trained.unzip();
         let point = Point { epoch: self.epoch, loss, accuracy, measured: measuring.results };
         if let Some(&found) = point.measured.first()
             && self.best.as_ref().is_none_or(|(_, best)| found >= *best)

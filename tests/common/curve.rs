@@ -7,7 +7,6 @@
 
 use crate::built_in::{SIDE, images, network};
 use bitsmith::calibrate::{Observer, Settings};
-use bitsmith::infer::argmax;
 use bitsmith::quant::{Bits, Policy};
 use bitsmith::train::{Augmentation, Plan, Point, Recipe, Report, State, Stepper, Trainer, WeightScales};
 
@@ -35,14 +34,13 @@ const ACCURACY: f32 = 6.0;
 /// What a course brought.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Right answers before the first step in percent.
-    pub measured: f32,
     pub points: Vec<Point>,
 }
 
 impl Found {
     fn rows(&self) -> impl Iterator<Item = [f32; 3]> {
-        self.points.iter().map(|point| [point.loss, point.accuracy, point.measured[0]])
+        let row = |point: &Point| Some([point.loss?, point.accuracy?, point.measured[0]]);
+        self.points.iter().filter_map(row)
     }
 }
 
@@ -80,22 +78,13 @@ impl Course {
     }
 
     /// Takes the steps.
-    pub async fn train(self, mut stepper: impl Stepper) -> Found {
+    pub async fn train(self, stepper: impl Stepper) -> Found {
         let (train, measured) = (images(self.trained, true), images(self.measured, false));
-        let mut right = 0;
-        for start in (0..measured.len()).step_by(BATCH) {
-            let batch = measured.batch(start..(start + BATCH).min(measured.len()), SIDE);
-            let logits = stepper.logits(&batch).await.expect("logits");
-            let classes = logits.len() / batch.len();
-            let answers = logits.chunks(classes).zip(&batch.targets);
-            right += answers.filter(|(logits, target)| argmax(logits) == usize::from(**target)).count();
-        }
         let mut trainer =
             Trainer::new(stepper, self.recipe(), SIDE, train.into(), vec![measured]).expect("images");
         assert_eq!(trainer.steps(), self.steps());
         while trainer.turn(25).await.expect("a turn") != Report::Finished {}
-        let measured = 100.0 * right as f32 / self.measured as f32;
-        Found { measured, points: trainer.curve().to_vec() }
+        Found { points: trainer.curve().to_vec() }
     }
 
     /// Whether a course is that of native code, within what rounding does to a quantized network: a code that is rounded
@@ -112,6 +101,7 @@ impl Course {
             assert!(close, "{what}: {rows:.2?}, native {:.2?}", self.recorded);
         }
         let last = rows[rows.len() - 1];
-        assert!(last[2] > found.measured + 5.0, "{what}: {} {rows:.2?}", found.measured);
+        let start = found.points[0].measured[0];
+        assert!(last[2] > start + 5.0, "{what}: {start} {rows:.2?}");
     }
 }

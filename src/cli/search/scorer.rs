@@ -72,7 +72,10 @@ impl Scorer {
             #[cfg(feature = "train")]
             tuner: match arguments.tune_steps() {
                 0 => None,
-                steps => Some(Tuner::new(session, calibration.clone(), steps, [reward, again, test])?),
+                steps => {
+                    let (calibration, calibrating) = (calibration.clone(), calibrating.to_vec());
+                    Some(Tuner::new(session, calibration, calibrating, steps, [reward, again, test])?)
+                }
             },
             float,
             scores: Scores::open(arguments.checkpoint.as_deref(), &subject)?,

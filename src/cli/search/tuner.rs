@@ -2,25 +2,25 @@
 
 use super::super::session::{Labelled, Session};
 use super::scores::Images;
-use crate::calibrate::{Calibration, trained};
+use crate::calibrate::{Calibration, Quantization, trained};
 use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
 use crate::score::score_network;
 use crate::search::{Sample, Score};
-use crate::train::{self, CpuStepper, Plan, Recipe, State, Trained, tune};
+use crate::train::{self, Job, Recipe, Trained, tune};
 use pollster::block_on;
 use std::sync::Arc;
 
-/// Trains each policy for some steps from the float weights, always with the same images in the same order, and scores
+/// Trains each policy for some steps from what calibration makes of it, always with the same images in the same order, and scores
 /// what comes out in integers.
 pub struct Tuner {
     model: Model,
     calibration: Arc<Calibration>,
+    /// Pixels that statistics are re-estimated on.
+    calibrating: Vec<Vec<u8>>,
     recipe: Recipe,
     steps: u32,
     images: Arc<train::Images>,
-    /// The float network, whose answers are learned.
-    teacher: Option<(Plan, State)>,
     /// Reward images, those of the run-off, test images.
     scored: [Vec<Labelled>; 3],
 }
@@ -30,6 +30,7 @@ impl Tuner {
     pub fn new(
         session: &mut Session,
         calibration: Arc<Calibration>,
+        calibrating: Vec<Vec<u8>>,
         steps: u32,
         scored: [Vec<Labelled>; 3],
     ) -> anyhow::Result<Self> {
@@ -41,15 +42,7 @@ impl Tuner {
             images.push(&pixels, target)?;
         }
         let model = session.model.clone();
-        let teacher = match recipe.distillation {
-            Some(_) => {
-                let plan = Plan::new(&model, None, recipe.scales);
-                let state = State::new(&plan, &model, None)?;
-                Some((plan, state))
-            }
-            None => None,
-        };
-        Ok(Self { model, calibration, recipe, steps, images: images.into(), teacher, scored })
+        Ok(Self { model, calibration, calibrating, recipe, steps, images: images.into(), scored })
     }
 
     /// The score of a policy after its training.
@@ -65,14 +58,14 @@ impl Tuner {
     }
 
     fn network(&self, policy: &Policy) -> anyhow::Result<QuantizedNetwork> {
-        let Self { model, recipe, .. } = self;
-        let grids = self.calibration.grids(model, policy);
-        let plan = Plan::new(model, Some(&grids), recipe.scales);
-        let state = State::new(&plan, model, Some(&grids))?;
-        let stepper = CpuStepper::new(plan.clone(), recipe.clone(), &state, self.teacher.clone())?;
-        let side = usize::from(model.spec.side);
-        let state = block_on(tune(stepper, recipe, side, self.images.clone(), self.steps))?;
-        let Trained { model, grids } = Trained::new(&plan, &state, model, Some(&grids));
-        Ok(trained(&model, &grids.unwrap_or_else(|| self.calibration.grids(&model, policy)))?)
+        let Self { model: float, recipe, .. } = self;
+        let mut quantization = Quantization::new(float, &self.calibration, policy, &self.calibrating)?;
+        while quantization.step()?.is_none() {}
+        let (model, grids) = quantization.settled();
+        let (job, state) = Job::new(&model, Some(&grids), float, recipe.clone())?;
+        let side = usize::from(float.spec.side);
+        let state = block_on(tune(job.on_cpu(&state)?, recipe, side, self.images.clone(), self.steps))?;
+        let model = Trained::new(&job.plan, &state, &model, None).model;
+        Ok(trained(&model, &state.grids(&job.plan, &grids))?)
     }
 }
