@@ -12,8 +12,8 @@ mod tally;
 
 pub use images::{CALIBRATION, Item, Listing};
 pub use messages::{
-    ClassSummary, Command, Event, ImagesSummary, Measurement, NetworkSummary, SearchEnd, SearchFound,
-    SearchRequest, SearchResult, SearchStart, Task,
+    ClassSummary, Command, Event, FinetuneFound, FinetuneRequest, FinetuneStart, ImagesSummary, Measurement,
+    NetworkSummary, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Task,
 };
 pub use package::{Artefact, Package};
 pub use sources::Sources;

@@ -1,8 +1,8 @@
 //! The browser: workers, files, messages.
 //!
 //! The page only draws. It talks to one worker, which owns the flow and reads the user's files; that worker starts a
-//! pool of evaluation workers, one per core, each of which holds its own share of the images. No memory is shared,
-//! so any static host will do.
+//! pool of evaluation workers, one per core, each of which holds its own share of the images, and, when training starts,
+//! the worker that trains, whose program is large. No memory is shared, so any static host will do.
 
 mod evaluator;
 mod files;
@@ -12,7 +12,9 @@ mod runner;
 mod store;
 #[cfg(feature = "train")]
 pub mod trainer;
+mod trainer_port;
+mod training;
 mod wire;
 pub mod worker;
 
-pub use port::Port;
+pub use port::{Port, trainer_module};

@@ -257,14 +257,18 @@ fn finish(
             None => session::measure_float(&trained.model, images)?,
         }))
     };
+    let float = match &network {
+        Some(_) if !test.is_empty() => Some(session::measure_float(&session.model, test)?),
+        _ => None,
+    };
     let (reward, test) = (accuracy(reward)?, accuracy(test)?);
     let epochs = curve.last().map_or(0, |point| point.epoch);
     let mut text = format!("{}, {epochs} epochs\n", trained.model.spec);
-    for (name, tally) in [("reward", &reward), ("test", &test)] {
+    for (name, tally) in [("reward", &reward), ("test", &test), ("float, test", &float)] {
         if let Some(tally) = tally {
             let _ = writeln!(
                 text,
-                "{name:<9} top-1 {:.2} % ({} of {}, 95 % within {:.2})",
+                "{name:<11} top-1 {:.2} % ({} of {}, 95 % within {:.2})",
                 tally.percent(),
                 tally.correct,
                 tally.images,
@@ -287,6 +291,7 @@ fn finish(
         "curve": curve,
         "reward_top1": reward.map(|tally| tally.percent()),
         "reward_correct": reward.map(|tally| tally.correct),
+        "float_test_top1": float.map(|tally| tally.percent()),
         "test_top1": test.map(|tally| tally.percent()),
         "test_correct": test.map(|tally| tally.correct),
         "test_images": test.map(|tally| tally.images),

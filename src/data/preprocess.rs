@@ -3,9 +3,10 @@
 use super::decode::{Decode, RgbImage};
 use super::error::DataError;
 use super::resize::resize;
+use serde::{Deserialize, Serialize};
 
 /// The part of an image that a network sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Crop {
     /// The centre: the shorter side becomes 256/224 of the network's (rounded down: 146 for 128), then
     /// the middle square is cut out. This is how ImageNet networks are evaluated.
@@ -18,7 +19,7 @@ pub enum Crop {
 }
 
 /// Resizes and crops images to `side` x `side` pixels. An image of exactly that size stays as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preprocess {
     /// Side of the network's input in pixels.
     pub side: usize,

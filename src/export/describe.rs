@@ -58,6 +58,7 @@ pub struct Description {
     accuracy: Option<AccuracyText>,
     float_accuracy: Option<AccuracyText>,
     weights_sha256: Option<String>,
+    trained_epochs: Option<u32>,
     images: Option<String>,
 }
 
@@ -218,6 +219,7 @@ impl Description {
             accuracy: info.accuracy.map(AccuracyText::new),
             float_accuracy: info.float_accuracy.map(AccuracyText::new),
             weights_sha256: info.weights_sha256.clone(),
+            trained_epochs: info.trained_epochs,
             images: info.images.clone(),
         }
     }

@@ -40,6 +40,8 @@ pub struct PackageInfo {
     pub accuracy: Option<Accuracy>,
     /// Accuracy of the float network on the same images.
     pub float_accuracy: Option<Accuracy>,
+    /// Epochs of training after the weight file was loaded, if there were any.
+    pub trained_epochs: Option<u32>,
     /// SHA-256 of the weight file in hexadecimal.
     pub weights_sha256: Option<String>,
     /// Where the images came from.

@@ -115,6 +115,7 @@ impl Listing {
                 .collect(),
             calibration: self.calibration.len(),
             evaluation: self.evaluation.len(),
+            train: self.train.len(),
             reward: self.reward.len(),
             test: self.test.len(),
             skipped: skipped.iter().take(100).cloned().collect(),

@@ -4,6 +4,7 @@ use super::{Artefact, Tally};
 use crate::net::Spec;
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
+use crate::train::{DeviceChoice, DeviceReport, Point, Recipe, Turn};
 use serde::{Deserialize, Serialize};
 
 /// What the page asks for. A new command of the same kind replaces one that is still running.
@@ -46,10 +47,26 @@ pub enum Command {
     },
     /// Search for a policy. The search starts anew; one that was stored is replaced.
     Search(SearchRequest),
-    /// Hold the search after the policy that is being scored.
-    PauseSearch,
-    /// Go on with a search that is held.
-    ResumeSearch,
+    /// Train the network with a policy. Training starts anew; one that was stored is replaced.
+    Finetune {
+        /// What the user asks of it.
+        request: FinetuneRequest,
+        /// Address of the module that trains.
+        module: String,
+    },
+    /// Say whether training is stored that was not finished, perhaps before the page was loaded again.
+    FindFinetune,
+    /// Go on with the stored training. Its network and images must be loaded.
+    ContinueFinetune {
+        /// Address of the module that trains.
+        module: String,
+    },
+    /// Hand over the weights that were trained last, with their quantizers.
+    SaveTrained,
+    /// Hold the search after the policy that is being scored, or training after the steps that are being taken.
+    Pause,
+    /// Go on with what is held.
+    Resume,
     /// Say whether a search is stored that was not finished, perhaps before the page was loaded again.
     FindSearch,
     /// Go on with the stored search. Its network and images must be loaded.
@@ -64,6 +81,21 @@ pub struct SearchRequest {
     /// Allocators, budgets and all else that decides the search.
     pub settings: Settings,
     /// At most this many reward images; all if `None`.
+    pub limit: Option<usize>,
+}
+
+/// What the user asks of training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneRequest {
+    /// Width of every tensor.
+    pub policy: Policy,
+    /// How to train.
+    pub recipe: Recipe,
+    /// Where.
+    pub device: DeviceChoice,
+    /// At most this many training images; all if `None`.
+    pub images: Option<usize>,
+    /// Measure on at most this many evaluation images before and after; all if `None`.
     pub limit: Option<usize>,
 }
 
@@ -86,6 +118,8 @@ pub enum Task {
     Package,
     /// Searching for a policy.
     Search,
+    /// Training.
+    Finetune,
 }
 
 /// What the worker reports.
@@ -104,8 +138,8 @@ pub enum Event {
     Progress {
         /// Which.
         task: Task,
-        /// Steps done: layers for [`Task::Quantize`], bytes for [`Task::Weights`], episodes for [`Task::Search`], else
-        /// images.
+        /// Steps done: layers for [`Task::Quantize`], bytes for [`Task::Weights`], episodes for [`Task::Search`],
+        /// optimization steps for [`Task::Finetune`], else images.
         done: usize,
         /// Steps in all.
         total: usize,
@@ -130,14 +164,30 @@ pub enum Event {
     SearchStarted(Box<SearchStart>),
     /// A policy was scored.
     Episode(Box<Episode>),
-    /// The search is held. It keeps all it has.
-    SearchPaused,
-    /// The search goes on.
-    SearchResumed,
+    /// A search or training is held. It keeps all it has.
+    Paused(Task),
+    /// It goes on.
+    Resumed(Task),
     /// The search has ended, by itself or because it was stopped.
     SearchEnded(SearchEnd),
     /// A search is stored that was not finished.
     SearchFound(Box<SearchFound>),
+    /// Training begins, or goes on after it was stored.
+    FinetuneStarted(Box<FinetuneStart>),
+    /// Some steps were taken, an epoch is over, or the device changed.
+    FinetuneTurn(Turn),
+    /// Training has ended, by itself or because it was stopped; [`Event::Measured`] follows.
+    FinetuneEnded {
+        /// Whether it was stopped before its end.
+        stopped: bool,
+    },
+    /// Training is stored that was not finished.
+    FinetuneFound(Box<FinetuneFound>),
+    /// The device failed; a smaller batch needs less of it.
+    FinetuneTooLarge {
+        /// Images in a step that asks for half the memory.
+        batch: usize,
+    },
     /// A task ended without a result because the user stopped it.
     Stopped(Task),
     /// The worker is gone, and all that was loaded with it.
@@ -165,6 +215,8 @@ pub struct NetworkSummary {
     pub labels: Option<Vec<String>>,
     /// SHA-256 of the file in hexadecimal.
     pub sha256: String,
+    /// The policy that the weights were trained at, if the file has their quantizers.
+    pub policy: Option<Policy>,
 }
 
 /// Loaded images.
@@ -178,7 +230,9 @@ pub struct ImagesSummary {
     pub calibration: usize,
     /// Images to measure with.
     pub evaluation: usize,
-    /// Those of them that may steer a search.
+    /// Images to train with; those that calibrate are among them.
+    pub train: usize,
+    /// Those of the images to measure with that may steer a search.
     pub reward: usize,
     /// Those of them that nothing but the last measurement sees.
     pub test: usize,
@@ -210,6 +264,34 @@ pub struct Measurement {
     pub stopped: bool,
     /// Calibration images that were used.
     pub calibration: usize,
+    /// Epochs of training behind its weights; `None` if they are as they were loaded.
+    pub trained: Option<u32>,
+}
+
+/// Training that begins or goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneStart {
+    /// What was asked.
+    pub request: FinetuneRequest,
+    /// Where it runs.
+    pub device: DeviceReport,
+    /// Training images, and images that choose the best epoch.
+    pub images: (usize, usize),
+    /// The curves so far: some only if it was stored.
+    pub curve: Vec<Point>,
+}
+
+/// Stored training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneFound {
+    /// What was asked.
+    pub request: FinetuneRequest,
+    /// The network.
+    pub network: NetworkSummary,
+    /// Where the images came from.
+    pub images: String,
+    /// The curves so far.
+    pub curve: Vec<Point>,
 }
 
 /// A search that begins or goes on.

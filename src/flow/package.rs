@@ -65,6 +65,8 @@ pub struct Package<'a> {
     pub images: &'a str,
     /// Accuracy of the integers.
     pub integers: Tally,
+    /// Epochs of training behind the weights, if they were trained after they were loaded.
+    pub trained: Option<u32>,
     /// Accuracy of the float network on the same images, if it was measured.
     pub float: Option<Tally>,
     /// Pixels of the calibration images; the first ones become the self-test.
@@ -115,6 +117,7 @@ impl Package<'_> {
             budget: Some(self.link.budget),
             accuracy: Some(accuracy(self.integers)),
             float_accuracy: self.float.map(accuracy),
+            trained_epochs: self.trained,
             weights_sha256: Some(self.weights_sha256.to_owned()),
             images: Some(self.images.to_owned()),
             allocator: Some(self.link.allocator.to_string()),

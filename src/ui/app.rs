@@ -3,9 +3,10 @@
 use super::{
     browser,
     components::{Header, Help, Patterns, help},
+    reports::Reports,
     sections::{
-        Controls, DeviceSection, ImagesSection, NetworkSection, PolicySection, ResultSection, SearchSection,
-        ShareSection,
+        Controls, DeviceSection, FinetuneSection, ImagesSection, NetworkSection, PolicySection,
+        ResultSection, SearchSection, ShareSection,
     },
     state::{Action, Allocator, Area, DEMOS, State},
 };
@@ -39,7 +40,7 @@ pub fn App() -> Html {
     let link = use_link(&state, &act);
     use_demo(&ask);
     use_float(&state, &ask);
-    use_stored_search(&state, &ask);
+    use_stored(&state, &ask);
 
     let measure = {
         let (state, ask) = (state.clone(), ask.clone());
@@ -63,8 +64,8 @@ pub fn App() -> Html {
             <div class="sections">
                 <p class="lead">
                     { "Bitsmith fits a trained image classifier into a microcontroller: it gives the weights and the output of \
-                       every layer 2, 4 or 8 bits, measures the result in the integers that the chip will compute, and hands \
-                       it over as C code. Try it with the demo: press Measure, or start a search." }
+                       every layer 2, 4 or 8 bits, measures the result in the integers that the chip will compute, \
+                       trains away what was lost, and hands it over as C code. Try it with the demo: press Measure, or start a search." }
                 </p>
                 if let Some(message) = &state.link_error {
                     <p class="error banner" role="alert">{ message }</p>
@@ -76,6 +77,7 @@ pub fn App() -> Html {
                 <PolicySection design={design.clone()} notice={state.notice.clone()} can_undo={state.can_undo()}
                     can_redo={state.can_redo()} pins={state.search.pins.clone()} controls={controls.clone()} />
                 <SearchSection state={(*state).clone()} controls={controls.clone()} />
+                <FinetuneSection state={(*state).clone()} controls={controls.clone()} />
                 <ResultSection state={(*state).clone()} on_measure={measure.reform(|_| ())} controls={controls.clone()} />
                 <ShareSection state={(*state).clone()} {link} package={(*package).clone()} {controls} />
             </div>
@@ -98,7 +100,7 @@ fn use_worker(
         let (act, port, package) = (act.clone(), port.clone(), package.setter());
         move |()| {
             let on_event = {
-                let act = act.clone();
+                let (act, reports) = (act.clone(), Reports::new(act.clone()));
                 let mut last = None::<AttrValue>;
                 move |event: Event, bulk: Option<js_sys::ArrayBuffer>| {
                     if let (Event::Packaged { name }, Some(bytes)) = (&event, &bulk) {
@@ -114,7 +116,7 @@ fn use_worker(
                             last = Some(url);
                         }
                     }
-                    act.emit(Action::Reported(event, browser::now()));
+                    reports.add(event);
                 }
             };
             let on_event = std::cell::RefCell::new(on_event);
@@ -122,7 +124,7 @@ fn use_worker(
                 Port::spawn(Callback::from(move |(event, bulk)| on_event.borrow_mut()(event, bulk)));
             match spawned {
                 Ok(spawned) => *port.borrow_mut() = Some(spawned),
-                Err(message) => act.emit(Action::Reported(Event::Crashed { message }, browser::now())),
+                Err(message) => Reports::new(act).add(Event::Crashed { message }),
             }
             move || drop(port.take())
         }
@@ -194,13 +196,14 @@ fn use_float(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>
     });
 }
 
-/// Asks once, as soon as the worker listens, whether a search was left unfinished.
+/// Asks once, as soon as the worker listens, whether a search or training was left unfinished.
 #[hook]
-fn use_stored_search(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>)>) {
+fn use_stored(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>)>) {
     let ask = ask.clone();
     use_effect_with(state.work.workers.is_some(), move |&listens| {
         if listens {
             ask.emit((Command::FindSearch, Vec::new()));
+            ask.emit((Command::FindFinetune, Vec::new()));
         }
     });
 }

@@ -1,6 +1,7 @@
 //! The sections of the page, in the order of the work.
 
 mod device;
+mod finetune;
 mod images;
 mod network;
 mod policy;
@@ -9,6 +10,7 @@ mod search;
 mod share;
 
 pub use device::DeviceSection;
+pub use finetune::FinetuneSection;
 pub use images::ImagesSection;
 pub use network::NetworkSection;
 pub use policy::PolicySection;

@@ -1,6 +1,7 @@
 //! All that the page knows, and how it changes.
 
 mod design;
+mod finetune;
 mod network;
 mod reasons;
 mod rows;
@@ -11,6 +12,7 @@ mod trial;
 mod work;
 
 pub use design::{Allocator, Design, Target, Version};
+pub use finetune::{Finetune, Plan, Stage, Training};
 pub use network::{Kind, Network};
 pub use rows::{Output, Row, Widths};
 pub use search::{Phase, Run, Search, Wish, pinned};
@@ -18,7 +20,7 @@ pub use trial::{Trial, in_words};
 pub use work::{Running, Work};
 
 use crate::{
-    flow::{Command, Event, Tally, Task},
+    flow::{Command, Event, FinetuneStart, Tally, Task},
     link::{self, LinkError},
     memory::catalogue::MCUS,
     net::{Family, Padding, Spec, Width},
@@ -41,10 +43,12 @@ pub enum Area {
     Share,
     /// Search.
     Search,
+    /// Training.
+    Finetune,
 }
 
 impl Area {
-    pub(crate) const COUNT: usize = 5;
+    pub(crate) const COUNT: usize = 6;
 
     fn of_task(task: Task) -> Self {
         match task {
@@ -53,6 +57,7 @@ impl Area {
             Task::Calibrate | Task::Quantize | Task::Evaluate | Task::EvaluateFloat => Area::Result,
             Task::Package => Area::Share,
             Task::Search => Area::Search,
+            Task::Finetune => Area::Finetune,
         }
     }
 
@@ -62,9 +67,11 @@ impl Area {
             Command::OpenDemo(_) | Command::OpenWeights { .. } => Some(Area::Network),
             Command::OpenImages { .. } => Some(Area::Images),
             Command::Measure { .. } | Command::MeasureFloat { .. } => Some(Area::Result),
-            Command::Package { .. } => Some(Area::Share),
+            Command::Package { .. } | Command::SaveTrained => Some(Area::Share),
             Command::Search(_) | Command::ContinueSearch => Some(Area::Search),
-            Command::Stop | Command::PauseSearch | Command::ResumeSearch | Command::FindSearch => None,
+            Command::Finetune { .. } | Command::ContinueFinetune { .. } => Some(Area::Finetune),
+            Command::Stop | Command::Pause | Command::Resume => None,
+            Command::FindSearch | Command::FindFinetune => None,
         }
     }
 }
@@ -93,6 +100,8 @@ pub enum Action {
     Pin(Vec<Slot>, bool),
     /// The user wants this of the next search.
     SetWish(Wish),
+    /// The user wants this of the next training.
+    SetPlan(Plan),
     /// A policy that a search has scored shall be on the screen.
     Adopt(Box<Episode>),
     /// Back to the policy before the last change.
@@ -105,8 +114,8 @@ pub enum Action {
     Asked(Command, f64),
     /// Something was refused before it reached the worker.
     Refused(Area, String),
-    /// The worker reported, at a time in milliseconds.
-    Reported(Event, f64),
+    /// The worker reported, each event at a time in milliseconds.
+    Reported(Vec<(Event, f64)>),
     /// Measure on at most so many images.
     SetLimit(Option<usize>),
     /// Whether the float network is measured as well.
@@ -134,6 +143,8 @@ pub struct State {
     pub work: Work,
     /// Searches.
     pub search: Search,
+    /// Training.
+    pub finetune: Finetune,
     /// Measured policies, oldest first.
     pub trials: Rc<Vec<Trial>>,
     /// Accuracy of the float network on the loaded images.
@@ -149,6 +160,8 @@ pub struct State {
     asked: Option<Asked>,
     /// Whether the page shows the next network that is loaded, whichever it is.
     follows_file: bool,
+    /// Whether the page shows the policy of the training that begins next.
+    adopts_training: bool,
     load: u32,
 }
 
@@ -178,6 +191,7 @@ impl Default for State {
             future: Vec::new(),
             work: Work::default(),
             search: Search::default(),
+            finetune: Finetune::default(),
             trials: Rc::default(),
             float: None,
             saved: None,
@@ -186,6 +200,7 @@ impl Default for State {
             forced: false,
             asked: None,
             follows_file: false,
+            adopts_training: false,
             load: 0,
         }
     }
@@ -205,6 +220,7 @@ impl State {
             Action::Set(slots, bits) => next.change(self.design.edited(&slots, bits)),
             Action::Pin(slots, pinned) => next.search.pin(&slots, pinned),
             Action::SetWish(wish) => next.search.wish = wish,
+            Action::SetPlan(plan) => next.finetune.plan = plan,
             Action::Adopt(episode) => next.adopt(&episode),
             Action::Undo => {
                 if let Some(version) = next.past.pop() {
@@ -221,7 +237,7 @@ impl State {
             Action::OpenLink(text) => next.open_link(&text),
             Action::Asked(command, now) => next.asked(&command, now),
             Action::Refused(area, message) => next.work.failed(area, &message),
-            Action::Reported(event, now) => next.reported(&event, now),
+            Action::Reported(events) => events.iter().for_each(|(event, now)| next.reported(event, *now)),
             Action::SetLimit(limit) => next.limit = limit,
             Action::SetFloat(with_float) => next.with_float = with_float,
             Action::SetForced(forced) => next.forced = forced,
@@ -361,6 +377,8 @@ impl State {
                 self.select_network(*spec);
             }
             Command::OpenWeights { .. } => self.follows_file = true,
+            Command::Finetune { .. } => self.adopts_training = false,
+            Command::ContinueFinetune { .. } => self.adopts_training = true,
             Command::Measure { .. } => {
                 let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
                 self.asked = Some(Asked::new(&self.design, images, self.load));
@@ -376,6 +394,10 @@ impl State {
             Event::Network(summary) => {
                 if std::mem::take(&mut self.follows_file) {
                     self.select_network(summary.spec);
+                    if let Some(policy) = &summary.policy {
+                        let policy = Rc::new(policy.clone());
+                        self.change(Version { policy, allocator: link::Allocator::ByHand, seed: 0 });
+                    }
                 }
                 self.loaded();
             }
@@ -390,20 +412,49 @@ impl State {
                 self.search.started(Network::new(spec), start);
             }
             Event::Episode(episode) => self.search.scored(episode),
-            Event::SearchPaused => self.search.set_phase(Phase::Paused),
-            Event::SearchResumed => self.search.set_phase(Phase::Running),
+            Event::Paused(Task::Finetune) => self.finetune.set_stage(Stage::Paused),
+            Event::Resumed(Task::Finetune) => self.finetune.set_stage(Stage::Running),
+            Event::Paused(_) => self.search.set_phase(Phase::Paused),
+            Event::Resumed(_) => self.search.set_phase(Phase::Running),
             Event::SearchEnded(end) => self.search.ended(end),
             Event::SearchFound(found) => self.search.found = Some((**found).clone()),
-            Event::Stopped(Task::Search)
-            | Event::Failed { task: Task::Search, .. }
-            | Event::Crashed { .. } => {
+            Event::Stopped(Task::Search) | Event::Failed { task: Task::Search, .. } => self.search.broke(),
+            Event::FinetuneStarted(start) => self.training_started(start),
+            Event::FinetuneTurn(turn) => self.finetune.turn(turn),
+            Event::FinetuneEnded { stopped } => {
+                self.finetune.set_stage(if *stopped { Stage::Stopped } else { Stage::Done });
+            }
+            Event::FinetuneFound(found) => self.finetune.found = Some((**found).clone()),
+            Event::FinetuneTooLarge { batch } => self.finetune.smaller = Some(*batch),
+            Event::Stopped(Task::Finetune) => self.finetune.set_stage(Stage::Stopped),
+            Event::Failed { task: Task::Finetune, .. } => self.finetune.set_stage(Stage::Failed),
+            Event::Crashed { .. } => {
                 self.search.broke();
+                self.finetune.set_stage(Stage::Failed);
             }
             Event::MeasuredFloat { tally, stopped } => {
                 self.float = Some(FloatResult { tally: *tally, stopped: *stopped });
             }
             _ => {}
         }
+    }
+
+    /// What was asked comes to the screen if training was found again: its policy may be another.
+    fn training_started(&mut self, start: &FinetuneStart) {
+        let network = Network::new(self.work.network.as_ref().map_or(self.design.network.spec, |n| n.spec));
+        let policy = Rc::new(start.request.policy.clone());
+        if std::mem::take(&mut self.adopts_training) {
+            self.select_network(network.spec);
+            if policy != *self.design.policy() {
+                self.change(Version { policy: policy.clone(), allocator: link::Allocator::ByHand, seed: 0 });
+            }
+        }
+        let Version { allocator, seed, .. } = self.design.version;
+        let version = Version { policy, allocator, seed };
+        let design = Design::new(network.clone(), self.design.target, version);
+        let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
+        self.asked = Some(Asked::new(&design, images, self.load));
+        self.finetune.started(network, start);
     }
 
     /// Results so far are of other weights or images.

@@ -38,7 +38,7 @@ impl Evaluator {
                 self.images[set as usize].clear();
                 (Answer::Done, nothing)
             }
-            Order::Load { side, keep } => self.load(side, keep, bulk),
+            Order::Load { preprocess, keep } => self.load(preprocess, keep, bulk),
             Order::UseIntegers(network) => (
                 self.adopt(Engine::new(&network), |e| Network::Integers(Box::new(e), Workspace::default())),
                 nothing,
@@ -86,8 +86,12 @@ impl Evaluator {
         step(scorer).map_or_else(|error| Answer::Refused(error.to_string()), Answer::Step)
     }
 
-    fn load(&mut self, side: usize, keep: Option<(Set, Vec<usize>)>, bulk: &Array) -> (Answer, Array) {
-        let preprocess = Preprocess::new(side);
+    fn load(
+        &mut self,
+        preprocess: Preprocess,
+        keep: Option<(Set, Vec<usize>)>,
+        bulk: &Array,
+    ) -> (Answer, Array) {
         let mut failed = Vec::new();
         let pixels = Array::new();
         for (position, file) in bulk.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use super::wire;
 use crate::calibrate::{Calibration, SumMoments};
+use crate::data::Preprocess;
 use crate::flow::Tally;
 use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
@@ -22,11 +23,11 @@ pub const NAME: &str = "evaluation";
 pub enum Order {
     /// Forget the images of a set.
     Clear(Set),
-    /// Decode the image files that come along and crop them to `side`. With `keep` they are kept to be
-    /// classified; without, their pixels are sent back.
+    /// Decode the image files that come along, resize and crop them. With `keep` they are kept to be classified;
+    /// without, their pixels are sent back.
     Load {
-        /// Side of the network's input in pixels.
-        side: usize,
+        /// Size and crop.
+        preprocess: Preprocess,
         /// Where to keep them, and the right output for each image.
         keep: Option<(Set, Vec<usize>)>,
     },

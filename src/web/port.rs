@@ -5,10 +5,7 @@ use crate::flow::{Command, Event};
 use js_sys::{Array, ArrayBuffer};
 use std::{cell::RefCell, rc::Rc};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{
-    Blob, BlobPropertyBag, ErrorEvent, File, HtmlMetaElement, MessageEvent, Url, Worker, WorkerOptions,
-    WorkerType,
-};
+use web_sys::{ErrorEvent, File, HtmlMetaElement, MessageEvent, Url, Worker};
 use yew::Callback;
 
 type Waiting = Rc<RefCell<Option<Vec<(Command, Vec<File>)>>>>;
@@ -76,25 +73,30 @@ impl Drop for Port {
     }
 }
 
-/// Starts the worker that the document names. A worker inherits the page's security policy only if it starts from a
-/// blob. That blob does not know where the page lies; the worker's name says so.
+/// Starts the worker that the document names. It does not know where the page lies; its name says so.
 fn start() -> Result<Worker, JsValue> {
+    let (module, base) = module("worker")?;
+    wire::module_worker(&module, &base)
+}
+
+/// Address of the module of the worker that trains, as the document names it.
+///
+/// # Errors
+/// A sentence for the user if the page names none.
+pub fn trainer_module() -> Result<String, String> {
+    let (module, _) = module("trainer").map_err(|error| wire::describe(&error))?;
+    Ok(module)
+}
+
+/// Addresses of a worker's module, which the document names, and of the document.
+fn module(worker: &str) -> Result<(String, String), JsValue> {
     let missing = || JsValue::from(js_sys::Error::new("the page does not say where it is"));
     let document = web_sys::window().and_then(|w| w.document()).ok_or_else(missing)?;
-    let meta = document.query_selector("meta[name=worker]")?.ok_or_else(missing)?;
+    let meta = document.query_selector(&format!("meta[name={worker}]"))?.ok_or_else(missing)?;
     let module = meta.dyn_into::<HtmlMetaElement>()?.content();
     let base = document.base_uri()?.ok_or_else(missing)?;
     let base = base.split('#').next().unwrap_or_default();
-    let url = Url::new_with_base(&module, base)?;
-    let script = Array::of1(&format!("import {};", js_sys::JSON::stringify(&url.href().into())?).into());
-    let javascript = BlobPropertyBag::new();
-    javascript.set_type("text/javascript");
-    let blob = Blob::new_with_str_sequence_and_options(&script, &javascript)?;
-    let options = WorkerOptions::new();
-    options.set_type(WorkerType::Module);
-    options.set_name(base);
-    // Not revoked: the pool's workers start from the same blob.
-    Worker::new_with_options(&Url::create_object_url_with_blob(&blob)?, &options)
+    Ok((Url::new_with_base(&module, base)?.href(), base.to_owned()))
 }
 
 fn post(worker: &Worker, command: &Command, files: &[File]) {

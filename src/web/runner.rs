@@ -1,12 +1,13 @@
 //! The worker that owns the flow: carries out the page's commands one after the other.
 
+mod finetune;
 mod prepare;
 mod search;
 
 use super::files;
 use super::pool::{self, Answer, Member, Order, Set};
 use super::wire;
-use crate::calibrate::{Calibration, Observer, Quantization, Settings};
+use crate::calibrate::{self, Calibration, Observer, Quantization, Settings};
 use crate::data::{Archive, Files};
 use crate::flow::{
     Artefact, Command, Event, Item, Listing, Measurement, NetworkSummary, Package, Sources, Tally, Task,
@@ -14,7 +15,8 @@ use crate::flow::{
 use crate::import::{ImportOptions, import};
 use crate::link::Link;
 use crate::net::{Model, Spec};
-use crate::quant::{Policy, QuantizedNetwork};
+use crate::quant::{Grids, Policy, QuantizedNetwork};
+use crate::train::Trained;
 use futures::future::{join_all, try_join_all};
 use gloo::timers::future::TimeoutFuture;
 use js_sys::Array;
@@ -58,16 +60,28 @@ struct Prepared {
     targets: Vec<usize>,
 }
 
+/// A network in integers and how well it does.
+struct Measured {
+    network: QuantizedNetwork,
+    tally: Tally,
+    /// Epochs of training behind its weights, if any.
+    trained: Option<u32>,
+}
+
 /// What the worker has loaded and found out so far.
 pub struct Runner {
     scope: DedicatedWorkerGlobalScope,
     signals: Signals,
     pool: Vec<Member>,
     model: Option<(Model, NetworkSummary)>,
+    /// Quantizers that were trained with the weights, if their file has them.
+    grids: Option<Grids>,
     images: Option<Images>,
     prepared: Option<Prepared>,
     calibration: Option<Calibration>,
-    measured: Option<(QuantizedNetwork, Tally)>,
+    measured: Option<Measured>,
+    /// What was trained last, and for how many epochs.
+    trained: Option<(Trained, u32)>,
     float: Option<Tally>,
     /// Sets of images in the pool besides the evaluation images, and how many there are of each.
     held: Vec<(Set, usize)>,
@@ -78,7 +92,7 @@ pub struct Runner {
 pub struct Signals {
     /// It shall end.
     pub stop: Rc<Cell<bool>>,
-    /// It shall hold, if it is a search.
+    /// It shall hold, if it is a search or training.
     pub pause: Rc<Cell<bool>>,
 }
 
@@ -94,10 +108,12 @@ impl Runner {
             signals,
             pool,
             model: None,
+            grids: None,
             images: None,
             prepared: None,
             calibration: None,
             measured: None,
+            trained: None,
             float: None,
             held: Vec::new(),
         })
@@ -122,8 +138,12 @@ impl Runner {
             Command::Search(request) => self.search(request).await,
             Command::FindSearch => self.find_search().await,
             Command::ContinueSearch => self.continue_search().await,
+            Command::Finetune { request, module } => self.finetune(request, &module).await,
+            Command::FindFinetune => self.find_finetune().await,
+            Command::ContinueFinetune { module } => self.continue_finetune(&module).await,
+            Command::SaveTrained => self.save_trained(),
             // Those who read the messages deal with them.
-            Command::Stop | Command::PauseSearch | Command::ResumeSearch => Ok(()),
+            Command::Stop | Command::Pause | Command::Resume => Ok(()),
         };
         match result {
             Ok(()) => {}
@@ -168,12 +188,14 @@ impl Runner {
         let imported = import(bytes, &ImportOptions { network, padding, ..Default::default() })?;
         let model = imported.model;
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let summary =
-            NetworkSummary { spec: model.spec, source: source.into(), labels: model.labels.clone(), sha256 };
+        let policy = imported.grids.as_ref().map(|grids| grids.policy(&model.graph));
+        let (spec, source, labels) = (model.spec, source.into(), model.labels.clone());
+        let summary = NetworkSummary { spec, source, labels, sha256, policy };
         self.report(&Event::Network(summary.clone()));
+        self.grids = imported.grids;
         self.model = Some((model, summary));
         self.calibration = None;
-        self.measured = None;
+        (self.measured, self.trained) = (None, None);
         self.float = None;
         Ok(())
     }
@@ -194,7 +216,7 @@ impl Runner {
         self.prepared = None;
         self.held.clear();
         self.calibration = None;
-        self.measured = None;
+        (self.measured, self.trained) = (None, None);
         self.float = None;
         Ok(())
     }
@@ -227,13 +249,16 @@ impl Runner {
     async fn measure(&mut self, policy: Policy, limit: Option<usize>) -> Result<(), End> {
         self.prepare(limit).await?;
         self.calibrate().await?;
-        let network = self.quantize(&policy).await?;
+        let (network, trained) = match self.trained_at(&policy)? {
+            Some((network, epochs)) => (network, Some(epochs)),
+            None => (self.quantize(&policy).await?.0, None),
+        };
         let order = Order::UseIntegers(Box::new(network.clone()));
         let (tally, stopped) = self.classify(Task::Evaluate, Set::Evaluation, &order).await?;
         // The network of a stopped measurement can be packaged all the same.
-        self.measured = Some((network, tally));
+        self.measured = Some(Measured { network, tally, trained });
         let calibration = self.prepared.as_ref().map_or(0, |p| p.calibration.len());
-        self.report(&Event::Measured(Measurement { policy, tally, stopped, calibration }));
+        self.report(&Event::Measured(Measurement { policy, tally, stopped, calibration, trained }));
         Ok(())
     }
 
@@ -263,14 +288,29 @@ impl Runner {
         Ok(())
     }
 
-    async fn quantize(&self, policy: &Policy) -> Result<QuantizedNetwork, End> {
+    /// The integers that were trained here at a policy, and for how many epochs.
+    fn trained_at(&self, policy: &Policy) -> Result<Option<(QuantizedNetwork, u32)>, End> {
+        let Some((Trained { model, grids: Some(grids) }, epochs)) = &self.trained else { return Ok(None) };
+        if grids.policy(&model.graph) != *policy {
+            return Ok(None);
+        }
+        Ok(Some((calibrate::trained(model, grids)?, *epochs)))
+    }
+
+    /// A policy's integers, and what training of it begins with.
+    async fn quantize(&self, policy: &Policy) -> Result<(QuantizedNetwork, Trained), End> {
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         let calibration = self.calibration.as_ref().ok_or_else(no_images)?;
         let images = &self.prepared.as_ref().ok_or_else(no_images)?.calibration;
+        if let Some(grids) = self.grids.as_ref().filter(|grids| grids.policy(&model.graph) == *policy) {
+            let start = Trained { model: model.clone(), grids: Some(grids.clone()) };
+            return Ok((calibrate::trained(model, grids)?, start));
+        }
         let mut quantization = Quantization::new(model, calibration, policy, images)?;
         loop {
             if let Some(network) = quantization.step()? {
-                return Ok(network);
+                let (model, grids) = quantization.settled();
+                return Ok((network, Trained { model, grids: Some(grids) }));
             }
             let (done, total) = quantization.progress();
             self.progress(Task::Quantize, done, total, None);
@@ -318,7 +358,7 @@ impl Runner {
         let link: Link = link.parse()?;
         let unmeasured =
             || End::Failed("this policy was not measured with these weights; measure it first".into());
-        let (network, integers) = self.measured.as_ref().ok_or_else(unmeasured)?;
+        let Measured { network, tally, trained } = self.measured.as_ref().ok_or_else(unmeasured)?;
         if (network.spec, &network.policy) != (link.spec, &link.policy) {
             return Err(unmeasured());
         }
@@ -330,7 +370,8 @@ impl Runner {
             device,
             weights_sha256: &summary.sha256,
             images: &images.listing.source,
-            integers: *integers,
+            integers: *tally,
+            trained: *trained,
             float: self.float,
             calibration: &prepared.calibration,
             targets: &prepared.targets,
@@ -360,11 +401,12 @@ pub fn task_of(command: &Command) -> Task {
         Command::OpenImages { .. } => Task::Images,
         Command::Measure { .. } => Task::Evaluate,
         Command::MeasureFloat { .. } => Task::EvaluateFloat,
-        Command::Package { .. } => Task::Package,
+        Command::Package { .. } | Command::SaveTrained => Task::Package,
         Command::Search(_)
         | Command::ContinueSearch
         | Command::FindSearch
-        | Command::PauseSearch
-        | Command::ResumeSearch => Task::Search,
+        | Command::Pause
+        | Command::Resume => Task::Search,
+        Command::Finetune { .. } | Command::FindFinetune | Command::ContinueFinetune { .. } => Task::Finetune,
     }
 }

@@ -6,6 +6,7 @@
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Blob, BlobPropertyBag, Url, Worker, WorkerOptions, WorkerType};
 
 /// An object with `control` and `bulk`, and the list of the buffers that change hands.
 pub fn encode(control: &impl Serialize, bulk: &Array) -> (Object, Array) {
@@ -26,6 +27,20 @@ pub fn decode<T: DeserializeOwned>(message: &JsValue) -> Option<(T, Array)> {
     let control = get("control")?.dyn_into::<Uint8Array>().ok()?;
     let bulk = get("bulk")?.dyn_into::<Array>().ok()?;
     Some((postcard::from_bytes(&control.to_vec()).ok()?, bulk))
+}
+
+/// Starts a worker from the module at an address. A worker inherits the page's security policy only if it starts from a
+/// blob, which imports the module.
+pub fn module_worker(module: &str, name: &str) -> Result<Worker, JsValue> {
+    let script = Array::of1(&format!("import {};", js_sys::JSON::stringify(&module.into())?).into());
+    let javascript = BlobPropertyBag::new();
+    javascript.set_type("text/javascript");
+    let blob = Blob::new_with_str_sequence_and_options(&script, &javascript)?;
+    let options = WorkerOptions::new();
+    options.set_type(WorkerType::Module);
+    options.set_name(name);
+    // Not revoked: a worker may start others from the same blob.
+    Worker::new_with_options(&Url::create_object_url_with_blob(&blob)?, &options)
 }
 
 /// Bytes as a buffer of their own, to be handed over.

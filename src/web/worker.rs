@@ -42,10 +42,10 @@ fn run(scope: DedicatedWorkerGlobalScope) {
             let Some((command, bulk)) = wire::decode::<Command>(&message.data()) else { return };
             match command {
                 Command::Stop => return stop.set(true),
-                Command::PauseSearch => return pause.set(true),
-                Command::ResumeSearch => return pause.set(false),
+                Command::Pause => return pause.set(true),
+                Command::Resume => return pause.set(false),
                 // A question, which replaces nothing.
-                Command::FindSearch => {}
+                Command::FindSearch | Command::FindFinetune => {}
                 _ if running.get() == Some(task_of(&command)) => stop.set(true),
                 _ => {}
             }

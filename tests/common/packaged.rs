@@ -49,6 +49,7 @@ pub fn packaged(network: &mut QuantizedNetwork) -> Vec<u8> {
         accuracy: Some(Accuracy { correct: 912, images: 1000 }),
         float_accuracy: Some(Accuracy { correct: 2, images: 3 }),
         weights_sha256: Some("00".repeat(32)),
+        trained_epochs: Some(8),
         images: Some("noise".into()),
         allocator: Some("rule".into()),
         seed: Some(7),

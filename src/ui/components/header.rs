@@ -12,12 +12,13 @@ use web_sys::{HtmlSelectElement, ScrollLogicalPosition};
 use yew::prelude::*;
 
 /// Sections with the ids of their headings.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("network", "Network"),
     ("device", "Device"),
     ("images", "Images"),
     ("policy", "Policy"),
     ("search", "Search"),
+    ("finetune", "Fine-tune"),
     ("result", "Result"),
     ("share", "Download"),
 ];

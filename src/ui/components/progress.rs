@@ -31,6 +31,7 @@ pub fn Progress(props: &ProgressProps) -> Html {
                 match task {
                     Some(Task::Quantize) => "layers",
                     Some(Task::Search) => "policies",
+                    Some(Task::Finetune) => "steps",
                     _ => "images",
                 }
             ),
@@ -63,6 +64,7 @@ const fn unit(task: Task) -> Option<&'static str> {
     match task {
         Task::Images | Task::Calibrate | Task::Evaluate | Task::EvaluateFloat => Some("images"),
         Task::Search => Some("policies"),
+        Task::Finetune => Some("steps"),
         Task::Weights | Task::Quantize | Task::Package => None,
     }
 }
@@ -77,5 +79,6 @@ const fn title(task: Task) -> &'static str {
         Task::EvaluateFloat => "Measuring in float",
         Task::Package => "Building the package",
         Task::Search => "Searching",
+        Task::Finetune => "Training",
     }
 }

@@ -40,7 +40,7 @@ pub fn ResultSection(props: &ResultSectionProps) -> Html {
         Action::SetFloat(event.target_dyn_into::<HtmlInputElement>().is_some_and(|input| input.checked()))
     });
     html! {
-        <Section id="result" number={6} title="Result">
+        <Section id="result" number={7} title="Result">
             <div class="toolbar">
                 <button type="button" class="primary" onclick={on_measure.clone()} disabled={why_not.is_some()}
                     title={why_not.clone().unwrap_or("Quantize, calibrate and measure the integer network".into())}>
@@ -99,11 +99,14 @@ fn Accuracies(props: &AccuraciesProps) -> Html {
         }
     };
     let integer = trial.as_ref().map(|t| (t.tally, t.stopped));
+    let trained = trial.as_ref().and_then(|t| t.trained);
+    let title =
+        if trained.is_some() { "Integer top-1, this policy, trained" } else { "Integer top-1, this policy" };
     let difference = integer.zip(*float).filter(|((a, _), (b, _))| a.images == b.images);
     html! {
         <div aria-live="polite">
             <dl class="accuracies">
-                { figure("Integer top-1, this policy", integer, "not measured yet") }
+                { figure(title, integer, "not measured yet") }
                 { figure("Float top-1", *float, "not measured yet") }
                 if let Some(((integer, _), (float, _))) = difference {
                     <div>
@@ -139,7 +142,8 @@ fn History(props: &HistoryProps) -> Html {
         html! {
             <tr key={i}>
                 <td class="number">{ i + 1 }</td>
-                <th scope="row"><a href={format!("#{}", trial.link)} {onclick} title="Show this policy again">{ trial.spec.to_string() }</a></th>
+                <th scope="row"><a href={format!("#{}", trial.link)} {onclick} title="Show this policy again">{ trial.spec.to_string() }</a>
+                    { trial.trained.map_or(String::new(), |epochs| format!(", trained {}", format::count(epochs as usize, "epoch", "epochs"))) }</th>
                 <td>{ &trial.bits }</td>
                 <td class="number">{ Bytes(trial.usage.flash).to_string() }</td>
                 <td class="number">{ Bytes(trial.usage.ram).to_string() }</td>

@@ -56,9 +56,9 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
                         title={why_not.clone().unwrap_or("Score policies on the reward images and keep the best".into())}>
                         { "Start search" }</button>
                     if phase == Some(&Phase::Paused) {
-                        <button type="button" onclick={send(Command::ResumeSearch)} title="Go on where it was held">{ "Resume" }</button>
+                        <button type="button" onclick={send(Command::Resume)} title="Go on where it was held">{ "Resume" }</button>
                     } else {
-                        <button type="button" onclick={send(Command::PauseSearch)} disabled={phase != Some(&Phase::Running)}
+                        <button type="button" onclick={send(Command::Pause)} disabled={phase != Some(&Phase::Running)}
                             title={if phase == Some(&Phase::Running) { "Hold after the policy that is being scored" } else { "No search is running." }}>
                             { "Pause" }</button>
                     }

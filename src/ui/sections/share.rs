@@ -54,7 +54,7 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
         }
     });
     html! {
-        <Section id="share" number={7} title="Download and share">
+        <Section id="share" number={8} title="Download and share">
             <div class="toolbar">
                 <button type="button" class="primary" onclick={ask_for(Artefact::Package)} disabled={why_not.is_some()}
                     title={why_not.clone().unwrap_or("Weights, C code, golden vectors and a self-test as one zip".into())}>

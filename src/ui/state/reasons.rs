@@ -1,6 +1,7 @@
 //! Why something cannot be done now: every disabled control has a reason.
 
 use super::{Area, State};
+use crate::flow::NetworkSummary;
 
 impl State {
     /// Why nothing can be measured now; `None` if it can.
@@ -8,13 +9,49 @@ impl State {
         if self.search.is_active() {
             return Some("A search is running: stop it first.".into());
         }
+        if self.finetune.is_active() || self.work.running(Area::Finetune).is_some() {
+            return Some("Training is running: stop it first.".into());
+        }
         self.why_not_compute()
+    }
+
+    /// Why nothing can be trained now; `None` if it can.
+    pub fn why_not_finetune(&self) -> Option<String> {
+        if let Some(reason) = self.why_not_measure() {
+            return Some(reason);
+        }
+        if self.work.running(Area::Search).is_some() || self.work.running(Area::Result).is_some() {
+            return Some("A measurement is running.".into());
+        }
+        let images = self.work.images.as_ref()?;
+        if images.train < 2 {
+            return Some("There are no training images: expected folders train and val with one folder for each class.".into());
+        }
+        None
+    }
+
+    /// Why the stored training cannot go on now; `None` if it can.
+    pub fn why_not_continue_finetune(&self) -> Option<String> {
+        let found = self.finetune.found.as_ref()?;
+        self.why_not_loaded(&found.network, &found.images).or_else(|| self.why_not_finetune())
+    }
+
+    /// Why the weights that were trained cannot be saved; `None` if they can.
+    pub fn why_not_save_trained(&self) -> Option<String> {
+        let trained = self.trials.iter().any(|trial| trial.load == self.load && trial.trained.is_some());
+        if !trained {
+            return Some("Nothing was trained with these weights yet.".into());
+        }
+        self.why_not_measure()
     }
 
     /// Why no search can be started now; `None` if it can.
     pub fn why_not_search(&self) -> Option<String> {
         if self.search.is_active() || self.work.running(Area::Search).is_some() {
             return Some("A search is running.".into());
+        }
+        if self.finetune.is_active() || self.work.running(Area::Finetune).is_some() {
+            return Some("Training is running: stop it first.".into());
         }
         if self.work.running(Area::Result).is_some() {
             return Some("A measurement is running.".into());
@@ -28,17 +65,17 @@ impl State {
     /// Why the stored search cannot go on now; `None` if it can.
     pub fn why_not_continue(&self) -> Option<String> {
         let found = self.search.found.as_ref()?;
-        let loaded = self.work.network.as_ref();
-        if loaded.is_none_or(|loaded| loaded.sha256 != found.network.sha256) {
-            return Some(format!(
-                "Load its weights first: {} ({}).",
-                found.network.source, found.network.spec
-            ));
+        let loaded = self.why_not_loaded(&found.network, &found.images);
+        loaded.or_else(|| self.work.running(Area::Result).map(|_| "A measurement is running.".into()))
+    }
+
+    /// What must be loaded before something that was stored can go on; `None` if it is.
+    fn why_not_loaded(&self, network: &NetworkSummary, images: &str) -> Option<String> {
+        if self.work.network.as_ref().is_none_or(|loaded| loaded.sha256 != network.sha256) {
+            return Some(format!("Load its weights first: {} ({}).", network.source, network.spec));
         }
-        if self.work.images.as_ref().is_none_or(|images| images.source != found.images) {
-            return Some(format!("Load its images first: {}.", found.images));
-        }
-        self.work.running(Area::Result).map(|_| "A measurement is running.".into())
+        let has_images = self.work.images.as_ref().is_some_and(|loaded| loaded.source == images);
+        (!has_images).then(|| format!("Load its images first: {images}."))
     }
 
     /// Why no accuracy can be counted now, whoever asks.

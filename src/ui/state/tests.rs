@@ -1,3 +1,4 @@
+mod finetune;
 mod search;
 
 use super::*;
@@ -9,12 +10,12 @@ fn state(actions: impl IntoIterator<Item = Action>) -> State {
 }
 
 fn reported(event: Event) -> Action {
-    Action::Reported(event, 0.0)
+    Action::Reported(vec![(event, 0.0)])
 }
 
 fn network(spec: Spec) -> Action {
     let (source, sha256) = ("demo".into(), "0".repeat(64));
-    reported(Event::Network(NetworkSummary { spec, source, labels: None, sha256 }))
+    reported(Event::Network(NetworkSummary { spec, source, labels: None, sha256, policy: None }))
 }
 
 fn images() -> Action {
@@ -24,6 +25,7 @@ fn images() -> Action {
         classes: (0..10).map(class).collect(),
         calibration: 100,
         evaluation: 400,
+        train: 500,
         reward: 100,
         test: 300,
         skipped: Vec::new(),
@@ -35,7 +37,8 @@ fn images() -> Action {
 fn measured(before: State) -> State {
     let policy = (**before.design.policy()).clone();
     let tally = Tally { correct: 360, images: 400 };
-    let measurement = Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100 };
+    let measurement =
+        Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100, trained: None };
     before
         .after(Action::Asked(Command::Measure { policy, limit: None }, 0.0))
         .after(reported(Event::Measured(measurement)))
@@ -136,7 +139,8 @@ fn images_that_a_measurement_reads_are_the_ones_that_were_opened() {
     let ready = state([network(DEMOS[0]), images()]);
     let policy = (**ready.design.policy()).clone();
     let tally = Tally { correct: 1, images: 2 };
-    let measurement = Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100 };
+    let measurement =
+        Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100, trained: None };
     let progress = Event::Progress { task: Task::Images, done: 5, total: 10, tally: None };
     let reading =
         ready.after(Action::Asked(Command::Measure { policy, limit: None }, 0.0)).after(reported(progress));
@@ -172,8 +176,13 @@ fn results_belong_to_what_was_asked_not_to_what_is_on_the_screen() {
     let ready = state([network(DEMOS[0]), images()]);
     let asked = ready.design.clone();
     let policy = (**asked.policy()).clone();
-    let measurement =
-        Measurement { policy: policy.clone(), tally: Tally::default(), stopped: true, calibration: 100 };
+    let measurement = Measurement {
+        policy: policy.clone(),
+        tally: Tally::default(),
+        stopped: true,
+        calibration: 100,
+        trained: None,
+    };
     let answered = ready
         .after(Action::Asked(Command::Measure { policy, limit: None }, 0.0))
         .after(Action::SelectNetwork(DEMOS[2]))
@@ -186,7 +195,7 @@ fn results_belong_to_what_was_asked_not_to_what_is_on_the_screen() {
 fn tasks_show_where_they_belong_and_end() {
     let progress = |done, now| {
         let tally = Some(Tally { correct: done, images: done });
-        Action::Reported(Event::Progress { task: Task::Evaluate, done, total: 400, tally }, now)
+        Action::Reported(vec![(Event::Progress { task: Task::Evaluate, done, total: 400, tally }, now)])
     };
     let running = state([network(DEMOS[0]), images(), progress(0, 1_000.0), progress(100, 3_000.0)]);
     let task = running.work.running(Area::Result).expect("runs");

@@ -29,6 +29,8 @@ pub struct Trial {
     pub tally: Tally,
     /// Whether it was stopped before the end.
     pub stopped: bool,
+    /// Epochs of training behind the weights; `None` if they are as they were loaded.
+    pub trained: Option<u32>,
     /// Counts loads of weights and images: trials with the same number are comparable.
     pub load: u32,
 }
@@ -61,8 +63,8 @@ impl Asked {
 
     pub(super) fn answered(self, measurement: &Measurement) -> Trial {
         let Self { spec, policy, usage, link, bits, images, load } = self;
-        let Measurement { tally, stopped, .. } = *measurement;
-        Trial { spec, policy, usage, link, bits, images, tally, stopped, load }
+        let Measurement { tally, stopped, trained, .. } = *measurement;
+        Trial { spec, policy, usage, link, bits, images, tally, stopped, trained, load }
     }
 }
 

@@ -73,9 +73,9 @@ impl Work {
         self.failures[area as usize].as_deref()
     }
 
-    /// Where images are read because a measurement or a search needs them, not because others were opened.
+    /// Where images are read because a measurement, a search or training needs them, not because others were opened.
     fn preparing(&self) -> Option<Area> {
-        let areas = [Area::Search, Area::Result];
+        let areas = [Area::Search, Area::Finetune, Area::Result];
         areas.into_iter().find(|&area| self.running(area).is_some() && self.running(Area::Images).is_none())
     }
 
@@ -108,9 +108,9 @@ impl Work {
                 self.ended(Area::Images);
             }
             Event::Progress { task, done, total, tally } => {
-                // A search reads images and measures, too.
+                // A search reads images and measures, too, and so does training before it begins.
                 let area = match (self.preparing(), task) {
-                    (Some(Area::Search), _) => Area::Search,
+                    (Some(area @ (Area::Search | Area::Finetune)), _) => area,
                     (Some(area), Task::Images) => area,
                     _ => Area::of_task(*task),
                 };
@@ -121,11 +121,10 @@ impl Work {
             Event::Measured(_) | Event::MeasuredFloat { .. } => self.ended(Area::Result),
             Event::Packaged { .. } => self.ended(Area::Share),
             Event::SearchEnded(_) => self.ended(Area::Search),
-            Event::SearchStarted(_)
-            | Event::Episode(_)
-            | Event::SearchPaused
-            | Event::SearchResumed
-            | Event::SearchFound(_) => {}
+            Event::FinetuneEnded { .. } => self.ended(Area::Finetune),
+            Event::SearchStarted(_) | Event::Episode(_) | Event::SearchFound(_) => {}
+            Event::FinetuneStarted(_) | Event::FinetuneTurn(_) | Event::FinetuneFound(_) => {}
+            Event::FinetuneTooLarge { .. } | Event::Paused(_) | Event::Resumed(_) => {}
             Event::Stopped(task) => self.ended(Area::of_task(*task)),
             Event::Failed { task, message } => self.failed(Area::of_task(*task), message),
             Event::Crashed { message } => {

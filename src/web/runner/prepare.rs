@@ -1,7 +1,7 @@
 //! Decoding the images for the network at hand, spread over the pool.
 
 use super::{Answer, End, Item, Order, Prepared, Runner, Set, no_images, no_network, pool, wire};
-use crate::data::{ClassMap, Files};
+use crate::data::{ClassMap, Files, Preprocess};
 use crate::flow::{Event, Task};
 use futures::future::try_join_all;
 use js_sys::Array;
@@ -39,9 +39,13 @@ impl Runner {
         self.held.clear();
         let total = calibration.len() + evaluation.len();
         let mut skipped = Vec::new();
-        let pixels = self.decode(&calibration, side, None, (0, total), &mut skipped).await?;
+        let preprocess = Preprocess::new(side);
+        let mut pixels = Vec::new();
+        let keep = |_: &[Item], images: Array| pixels.extend(images.iter().map(|image| wire::bytes(&image)));
+        self.decode(&calibration, preprocess, None, (0, total), &mut skipped, keep).await?;
         let keep = Some((Set::Evaluation, &map));
-        self.decode(&evaluation, side, keep, (calibration.len(), total), &mut skipped).await?;
+        let progress = (calibration.len(), total);
+        self.decode(&evaluation, preprocess, keep, progress, &mut skipped, |_, _| ()).await?;
         if !skipped.is_empty()
             && let Some(images) = &self.images
         {
@@ -61,12 +65,13 @@ impl Runner {
         }
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         let map = self.images.as_ref().ok_or_else(no_images)?.listing.class_map(model)?;
-        let side = usize::from(model.spec.side);
+        let preprocess = Preprocess::new(usize::from(model.spec.side));
         self.held.retain(|(held, _)| *held != set);
         self.clear(set).await?;
         // Those that cannot be read were named when the evaluation images were decoded, or will be.
         let mut skipped = Vec::new();
-        self.decode(items, side, Some((set, &map)), (0, items.len()), &mut skipped).await?;
+        let keep = Some((set, &map));
+        self.decode(items, preprocess, keep, (0, items.len()), &mut skipped, |_, _| ()).await?;
         self.held.push((set, items.len()));
         Ok(())
     }
@@ -78,16 +83,17 @@ impl Runner {
         Ok(())
     }
 
-    /// Decodes images. With a set and a class map they stay in the pool, else their pixels come back, in order.
-    async fn decode(
+    /// Decodes images. With a set and a class map they stay in the pool, else `on` gets their pixels, some images at a
+    /// time and in order, a buffer for each; that of an image which cannot be read is empty.
+    pub(super) async fn decode(
         &mut self,
         items: &[Item],
-        side: usize,
+        preprocess: Preprocess,
         keep: Option<(Set, &ClassMap)>,
         (before, total): (usize, usize),
         skipped: &mut Vec<String>,
-    ) -> Result<Vec<Vec<u8>>, End> {
-        let mut pixels = Vec::new();
+        mut on: impl FnMut(&[Item], Array),
+    ) -> Result<(), End> {
         let mut done = before;
         for round in items.chunks(DECODE * self.pool.len()) {
             let mut orders = Vec::new();
@@ -101,7 +107,7 @@ impl Runner {
                     let target = |item: &Item| map.output_of(item.class).unwrap_or(usize::MAX);
                     (set, share.iter().map(target).collect())
                 });
-                orders.push((Order::Load { side, keep }, pool::bulk(files)));
+                orders.push((Order::Load { preprocess, keep }, pool::bulk(files)));
             }
             let asked =
                 self.pool.iter().zip(&orders).map(|(member, (order, files))| member.ask(order, files));
@@ -110,13 +116,13 @@ impl Runner {
                 if let Answer::Loaded { failed } = answer {
                     skipped.extend(failed.into_iter().map(|(at, why)| format!("{}: {why}", share[at].path)));
                 }
-                pixels.extend(images.iter().map(|image| wire::bytes(&image)));
+                on(share, images);
             }
             done += round.len();
             self.progress(Task::Images, done, total, None);
             self.breathe().await?;
         }
-        Ok(pixels)
+        Ok(())
     }
 
     fn read(&mut self, file: usize, skipped: &mut Vec<String>) -> Vec<u8> {

@@ -197,13 +197,13 @@ impl Runner {
 
     /// Waits until the search shall go on or end.
     async fn hold_search(&self) {
-        self.report(&Event::SearchPaused);
+        self.report(&Event::Paused(Task::Search));
         while self.signals.pause.get() && !self.signals.stop.get() {
             TimeoutFuture::new(LOOK).await;
         }
         self.signals.pause.set(false);
         if !self.signals.stop.get() {
-            self.report(&Event::SearchResumed);
+            self.report(&Event::Resumed(Task::Search));
         }
     }
 

@@ -39,7 +39,7 @@ async function open(t, url, { traced = false, serviceWorkers = "block", processo
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   await page.goto(url, { waitUntil: "networkidle" });
-  return { page, requests, problems };
+  return { browser, page, requests, problems };
 }
 
 /** Serves a worker's script with another number of processors. */

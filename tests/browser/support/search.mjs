@@ -36,7 +36,7 @@ export const scoredMoreThan = (page, number) =>
     const facts = document.querySelector("#search .course .facts")?.textContent;
     const [, now] = /([\d,]+) polic/.exec(facts) ?? [, "0"];
     return Number(now.replace(",", "")) > number;
-  }, number, LOADED);
+  }, number, { ...LOADED, polling: 200 });
 
 /** Loads the page again; resolves to the offer to go on, and the episodes that it says are done. */
 export async function reload(page) {

@@ -3,7 +3,7 @@
 use crate::{
     search::Allocator,
     ui::{
-        components::TextField,
+        components::NumberField,
         format,
         state::{Action, Wish},
     },
@@ -112,35 +112,4 @@ pub fn WishFields(props: &WishFieldsProps) -> Html {
             <p class="hint">{ pins }{ images }</p>
         </>
     }
-}
-
-#[derive(Properties, PartialEq)]
-struct NumberFieldProps {
-    id: &'static str,
-    label: &'static str,
-    value: u64,
-    least: u64,
-    most: u64,
-    on_change: Callback<u64>,
-}
-
-/// A whole number as text; what is none is explained.
-#[component]
-fn NumberField(props: &NumberFieldProps) -> Html {
-    let NumberFieldProps { id, label, value, least, most, on_change } = props;
-    let take = {
-        let (on_change, range) = (on_change.clone(), *least..=*most);
-        move |text: String| match text.trim().replace(',', "").parse() {
-            Ok(number) if range.contains(&number) => {
-                on_change.emit(number);
-                Ok(())
-            }
-            _ => Err(format!(
-                "'{text}': expected a whole number from {} to {}",
-                format::grouped(*range.start()),
-                format::grouped(*range.end())
-            )),
-        }
-    };
-    html! { <TextField id={*id} label={*label} value={value.to_string()} numeric={true} {take} /> }
 }

@@ -51,14 +51,14 @@ fn nothing_else_is_computed_while_a_search_runs() {
     for reason in [running.why_not_measure(), running.why_not_search(), running.why_not_package()] {
         assert!(reason.is_some_and(|reason| reason.contains("search is running")));
     }
-    let held = running.after(reported(Event::SearchPaused));
+    let held = running.after(reported(Event::Paused(Task::Search)));
     assert_eq!(held.search.run.as_ref().map(|run| &run.phase), Some(&Phase::Paused));
     assert!(held.why_not_measure().is_some());
     let best = episode(&held, 1, 80);
     let result = SearchResult { allocator: Searcher::Agent, best, episodes: 1, test: None };
     let ended = held.after(reported(Event::SearchEnded(SearchEnd { results: vec![result], stopped: true })));
     assert_eq!((ended.why_not_measure(), ended.why_not_search()), (None, None));
-    let again = ended.after(reported(Event::SearchResumed));
+    let again = ended.after(reported(Event::Resumed(Task::Search)));
     assert!(!again.search.is_active(), "what has ended does not go on");
 }
 

@@ -1,0 +1,95 @@
+// What fine-tuning brings back on four networks: node .ci/bench-finetune.mjs DATA OUT [MINUTES]
+// Runs the release build's `bitsmith search` and `bitsmith finetune`, keeps all results and checkpoints in OUT and goes on
+// where it was interrupted; with MINUTES it stops by itself after that time. Prints the table of docs/training.md from
+// what is there.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const [data, out, minutes] = process.argv.slice(2);
+if (!out) {
+  console.error("usage: node .ci/bench-finetune.mjs DATA OUT [MINUTES]; DATA holds weights/ and images/");
+  process.exit(2);
+}
+const program = process.env.BITSMITH ?? join(process.env.CARGO_TARGET_DIR ?? "target", "release", "bitsmith");
+const deadline = minutes ? Date.now() + 60_000 * Number(minutes) : Infinity;
+
+/** Epochs, and seeds of training. */
+const NETWORKS = [
+  { name: "MobileNetV1 0.25", file: "mobilenet_v1_0.25_128", epochs: 10, seeds: [1, 2] },
+  { name: "MobileNetV2 0.35", file: "mobilenet_v2_0.35_128", epochs: 4, seeds: [1] },
+  { name: "MNasNet 0.5", file: "mnasnet_0.5_128", epochs: 4, seeds: [1] },
+  { name: "MobileNetV1 0.5", file: "mobilenet_v1_0.5_128", epochs: 4, seeds: [1] },
+];
+/** Searches choose weights alone, all outputs at 8 bits: RAM for anything. */
+const ROWS = [
+  { row: "searched, weights at 4 bits on average", job: "mean-4", search: ["--mean-bits", "4", "--ram", "10MiB"] },
+  { row: "searched, weights at 3 bits on average", job: "mean-3", search: ["--mean-bits", "3", "--ram", "10MiB"] },
+  { row: "all at 4 bits", job: "w4a4", bits: ["--bits", "4/4"] },
+  { row: "pointwise weights at 2, all else at 8 bits", job: "pw2", bits: ["--bits", "2/8", "--other-weights", "8"] },
+];
+/** The paper's third finding in kind: a larger network where a smaller one at 8 bits fits. */
+const FINDING = {
+  row: "searched for 448 KiB of FLASH and 96 KiB of RAM as the papers count", job: "finding",
+  search: ["--flash", "448KiB", "--ram", "96KiB", "--memory", "paper"],
+};
+
+const inputs = ({ file }) => [
+  "--weights", join(data, "weights", `imagenette10_${file}.safetensors`),
+  "--images", join(data, "images", "imagenette-train-160.tar"),
+  "--images", join(data, "images", "imagenette-val-224.tar"),
+];
+
+/** The command's JSON; kept in a file, made if there is none. `undefined` if time is up. */
+function kept(path, words) {
+  if (!existsSync(path)) {
+    const left = deadline - Date.now();
+    if (left <= 0) return undefined;
+    const timeout = left === Infinity ? undefined : left;
+    const options = { stdio: ["ignore", "pipe", "inherit"], timeout, maxBuffer: 1 << 28 };
+    const run = spawnSync(program, [...words, "--json"], options);
+    if (run.error?.code === "ETIMEDOUT") return undefined;
+    if (run.status !== 0) process.exit(run.status ?? 1);
+    writeFileSync(path, run.stdout);
+  }
+  return JSON.parse(readFileSync(path));
+}
+
+/** What calibration and training make of one row. */
+function result(network, { job, search, bits }, seed) {
+  const folder = join(out, network.file);
+  mkdirSync(folder, { recursive: true });
+  let policy = bits;
+  if (search) {
+    const own = ["--allocator", "agent", "--episodes", "120", "--checkpoint", folder];
+    const found = kept(join(folder, `${job}-search.json`), ["search", ...inputs(network), ...search, ...own]);
+    if (!found) return undefined;
+    policy = ["--link", found.runs[0].allocators[0].link];
+  }
+  const epochs = ["--epochs", String(network.epochs), "--seed", String(seed)];
+  const checkpoint = ["--checkpoint", join(folder, `${job}-${seed}.checkpoint`)];
+  const words = ["finetune", ...inputs(network), ...policy, ...epochs, ...checkpoint];
+  return kept(join(folder, `${job}-${seed}.json`), words);
+}
+
+const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
+row(["network", "policy", "epochs", "seed", "bits", "float", "calibrated, reward", "trained, reward", "trained, test", "below float"]);
+row(Array(10).fill("---"));
+// The first row of every network, then the second of every network: what matters most comes first.
+for (const rows of [ROWS, [FINDING]]) {
+  for (const network of NETWORKS) {
+    if (rows[0] === FINDING && network.file !== "mobilenet_v1_0.5_128") continue;
+    for (const one of rows) {
+      for (const seed of network.seeds) {
+        const found = result(network, one, seed);
+        if (!found) continue;
+        const start = found.curve.find((point) => point.epoch === 0)?.measured[0];
+        row([
+          network.name, one.row, network.epochs, seed, found.mean_weight_bits.toFixed(2), found.float_test_top1.toFixed(2),
+          start.toFixed(2), found.reward_top1.toFixed(2), found.test_top1.toFixed(2),
+          (found.float_test_top1 - found.test_top1).toFixed(2),
+        ]);
+      }
+    }
+  }
+}

@@ -1,0 +1,155 @@
+// Fine-tuning in the page: it brings back what few bits cost, what is saved is what was measured, it can be held, stopped,
+// left and found again, and the page stays quick.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { longestTask, openApp, violations } from "./support/app.mjs";
+import { IMAGES, bitsmith, folder } from "./support/command.mjs";
+
+const LOADED = { timeout: 60_000 };
+const TRAINED = { timeout: 600_000 };
+/** A longer task on the main thread is felt. */
+const FELT = 100;
+
+const start = (page) => page.getByRole("button", { name: "Start training" });
+const stage = (page, text) => page.locator("#finetune .facts b", { hasText: text });
+const epochs = (page) => page.getByRole("region", { name: "Epochs" }).locator("tbody tr");
+const right = (page) => page.locator("#result .accuracies dd .hint").first();
+
+/** Opens the demo with weights of 2 bits and outputs of 8, and training of so many epochs of 1,000 images. */
+async function openTraining(t, { count, device = "processor", ...options }) {
+  const app = await openApp(t, options);
+  const { page } = app;
+  await page.locator("#network .loaded").waitFor(LOADED);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
+  await page.getByLabel("Epochs", { exact: true }).fill(String(count));
+  await page.getByLabel("Epochs", { exact: true }).press("Enter");
+  await page.getByLabel("Training images").selectOption("at most 1,000");
+  await page.getByLabel("Train on").selectOption(device);
+  return app;
+}
+
+/** Right answers of what is on the screen, as `[right, images]`. */
+async function counted(page) {
+  const [, found, images] = /([\d,]+) of ([\d,]+) images right/.exec(await right(page).textContent());
+  return [found, images].map((number) => Number(number.replace(",", "")));
+}
+
+test("training brings back what two bits cost, and what is saved is what was measured", async (t) => {
+  const { page, address, requests, problems } = await openTraining(t, { count: 4, traced: true });
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await page.locator("#result .accuracies b").first().waitFor(LOADED);
+  const [before] = await counted(page);
+  await start(page).click();
+  await stage(page, "Done").waitFor(TRAINED);
+  assert.equal(await epochs(page).count(), 1 + 4, "the start and four epochs");
+  await page.getByText("Integer top-1, this policy, trained").waitFor(LOADED);
+  const [after, images] = await counted(page);
+  t.diagnostic(`${before} of ${images} right before training, ${after} after it`);
+  assert.ok(after > before + 0.05 * images, `${before} before, ${after} after`);
+
+  // Measured again, it is the same network.
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await page.locator("#result .history tbody tr").nth(2).waitFor(LOADED);
+  assert.deepEqual(await counted(page), [after, images]);
+
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save trained weights" }).click();
+  const path = join(await folder(t), "trained.safetensors");
+  await (await download).saveAs(path);
+  const { policies } = await bitsmith("eval", "--weights", path, "--images", IMAGES, "--bits", "2/8");
+  assert.equal(policies[0].correct, after, "the command line counts the same answers");
+
+  const packaged = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Report, JSON" }).click();
+  const report = JSON.parse(await streamed(await packaged));
+  assert.equal(report.provenance.trained_epochs, 4);
+
+  const outside = requests.filter((url) => !url.startsWith(address) && !url.startsWith("blob:"));
+  assert.deepEqual(outside, []);
+  assert.deepEqual(problems, []);
+  const { cpu, wall } = await longestTask(page);
+  t.diagnostic(`longest task ${cpu.toFixed(0)} ms computed, ${wall.toFixed(0)} ms passed`);
+  assert.ok(cpu < FELT, `a task of ${cpu} ms on the main thread`);
+});
+
+/** The text of a download. */
+async function streamed(download) {
+  let text = "";
+  for await (const chunk of await download.createReadStream()) text += chunk;
+  return text;
+}
+
+test("training is held, goes on, is stopped, and its best is measured", async (t) => {
+  const { page, problems } = await openTraining(t, { count: 500 });
+  await start(page).click();
+  await stage(page, "Running").waitFor(LOADED);
+  assert.ok(await start(page).isDisabled());
+  const measure = page.getByRole("button", { name: "Measure", exact: true });
+  assert.equal(await measure.getAttribute("title"), "Training is running: stop it first.");
+  await epochs(page).nth(1).waitFor(TRAINED);
+  await page.getByRole("button", { name: "Pause training" }).click();
+  await stage(page, "Paused").waitFor(LOADED);
+  await page.waitForTimeout(500);
+  const held = await epochs(page).count();
+  await page.waitForTimeout(1000);
+  assert.equal(await epochs(page).count(), held);
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole("button", { name: "Resume training" }).click();
+  await epochs(page).nth(held).waitFor(TRAINED);
+  await page.locator("#finetune .progress").getByRole("button", { name: "Stop" }).click();
+  await stage(page, "Stopped; the best so far is kept").waitFor(LOADED);
+  await page.getByText("Integer top-1, this policy, trained").waitFor(LOADED);
+  assert.ok(await page.getByRole("button", { name: "Save trained weights" }).isEnabled());
+  assert.deepEqual(problems, []);
+});
+
+test("training that was left goes on after a reload with the same curve", async (t) => {
+  const { page } = await openTraining(t, { count: 4 });
+  await start(page).click();
+  await stage(page, "Done").waitFor(TRAINED);
+  const whole = await epochs(page).allTextContents();
+
+  await page.reload();
+  await page.locator("#images .loaded").waitFor(LOADED);
+  assert.equal(await page.locator("#finetune .notice").count(), 0, "nothing is left of training that has ended");
+  await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
+  await page.getByLabel("Epochs", { exact: true }).fill("4");
+  await page.getByLabel("Epochs", { exact: true }).press("Enter");
+  await page.getByLabel("Training images").selectOption("at most 1,000");
+  await page.getByLabel("Train on").selectOption("processor");
+  await start(page).click();
+  await epochs(page).nth(2).waitFor(TRAINED);
+  await page.reload();
+  const notice = page.locator("#finetune .notice");
+  await notice.waitFor(LOADED);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  assert.match(await notice.textContent(), /Training was not finished: mobilenet-v1-0.25-32.*[1-4] of 4 epochs done/);
+  await notice.getByRole("button", { name: "Continue training" }).click();
+  await stage(page, "Done").waitFor(TRAINED);
+  assert.deepEqual(await epochs(page).allTextContents(), whole);
+});
+
+test("a GPU in software is named, and when the browser takes it away training goes on", async (t) => {
+  const { page, browser } = await openTraining(t, { count: 1, device: "GPU (WebGPU)" });
+  await start(page).click();
+  await stage(page, "Running").waitFor(TRAINED);
+  await page.locator("#finetune .facts", { hasText: "a GPU in software is far slower than the processor" }).waitFor(LOADED);
+  const session = await browser.newBrowserCDPSession();
+  await session.send("Browser.crashGpuProcess");
+  await page.locator("#finetune .warning", { hasText: /training goes on from epoch 0/ }).waitFor(TRAINED);
+  await page.locator("#finetune .progress").getByRole("button", { name: "Stop" }).click();
+  await stage(page, "Stopped; the best so far is kept").waitFor(TRAINED);
+});
+
+test("what cannot be trained says why, and a phone is wide enough", async (t) => {
+  const { page } = await openTraining(t, { count: 1, viewport: { width: 390, height: 844 } });
+  await page.getByLabel("Learning rate").fill("fast");
+  await page.getByLabel("Learning rate").press("Enter");
+  await page.getByText("'fast': expected a number above 0 and at most 1, such as 0.001.").waitFor();
+  await start(page).click();
+  await stage(page, "Done").waitFor(TRAINED);
+  assert.ok((await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth)) <= 0);
+  assert.deepEqual(await violations(page), []);
+});
