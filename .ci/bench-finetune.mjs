@@ -72,24 +72,28 @@ function result(network, { job, search, bits }, seed) {
   return kept(join(folder, `${job}-${seed}.json`), words);
 }
 
-const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
-row(["network", "policy", "epochs", "seed", "bits", "float", "calibrated, reward", "trained, reward", "trained, test", "below float"]);
-row(Array(10).fill("---"));
-// The first row of every network, then the second of every network: what matters most comes first.
-for (const rows of [ROWS, [FINDING]]) {
-  for (const network of NETWORKS) {
-    if (rows[0] === FINDING && network.file !== "mobilenet_v1_0.5_128") continue;
-    for (const one of rows) {
-      for (const seed of network.seeds) {
-        const found = result(network, one, seed);
-        if (!found) continue;
-        const start = found.curve.find((point) => point.epoch === 0)?.measured[0];
-        row([
-          network.name, one.row, network.epochs, seed, found.mean_weight_bits.toFixed(2), found.float_test_top1.toFixed(2),
-          start.toFixed(2), found.reward_top1.toFixed(2), found.test_top1.toFixed(2),
-          (found.float_test_top1 - found.test_top1).toFixed(2),
-        ]);
-      }
+/** What matters most comes first: first seeds before second ones, the finding before other networks than the first. */
+const [first, ...others] = NETWORKS;
+const of = (network, rows, seeds) => seeds.flatMap((seed) => rows.map((row) => ({ network, row, seed })));
+const large = NETWORKS.find(({ file }) => file === "mobilenet_v1_0.5_128");
+const jobs = [
+  ...of(first, ROWS, first.seeds.slice(0, 1)),
+  ...of(large, [FINDING], large.seeds.slice(0, 1)),
+  ...of(first, ROWS, first.seeds.slice(1)),
+  ...others.flatMap((network) => of(network, ROWS, network.seeds)),
+];
+const found = jobs.map((job) => ({ ...job, found: result(job.network, job.row, job.seed) })).filter(({ found }) => found);
+
+const line = (cells) => console.log(`| ${cells.join(" | ")} |`);
+line(["network", "policy", "epochs", "seed", "bits", "float", "calibrated, reward", "trained, reward", "trained, test", "below float"]);
+line(Array(10).fill("---"));
+for (const network of NETWORKS) {
+  for (const row of [...ROWS, FINDING]) {
+    for (const { seed, found: reached } of found.filter((job) => job.network === network && job.row === row)) {
+      const start = reached.curve.find((point) => point.epoch === 0).measured[0];
+      const numbers = [reached.mean_weight_bits, reached.float_test_top1, start, reached.reward_top1, reached.test_top1];
+      const below = reached.float_test_top1 - reached.test_top1;
+      line([network.name, row.row, network.epochs, seed, ...[...numbers, below].map((number) => number.toFixed(2))]);
     }
   }
 }

@@ -1,6 +1,6 @@
 //! The training worker: started when training starts, since its program is large.
 //!
-//! It gets images and one [`TrainOrder::Start`], then pauses and stops; all else it tells by itself.
+//! It gets images and one order to start, then pauses and stops; all else it tells by itself.
 
 use super::training::{Part, TrainNews, TrainOrder, TrainTask};
 use super::wire;
