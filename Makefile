@@ -26,7 +26,8 @@ PORT ?= 8080
 START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
-.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-full bench bench-c bench-webgpu bench-search accuracy docs clean
+.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-full bench bench-c \
+  bench-webgpu bench-search bench-finetune bench-workers accuracy docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -101,6 +102,15 @@ bench-search: ## what every allocator finds (DATA=folder of weights/ and images/
 	@.ci/tools rust
 	$(STEP) "command line, release build" cargo build --release --bin bitsmith
 	@node .ci/bench-search.mjs $(or $(DATA),../shared/data) $(or $(OUT),$(BITSMITH_CACHE)/bench-search) $(MINUTES)
+
+bench-finetune: ## what fine-tuning brings back (DATA=folder of weights/ and images/, OUT=folder of results, MINUTES=to stop)
+	@.ci/tools rust
+	$(STEP) "command line, release build" cargo build --release --bin bitsmith
+	@node .ci/bench-finetune.mjs $(or $(DATA),../shared/data) $(or $(OUT),$(BITSMITH_CACHE)/bench-finetune) $(MINUTES)
+
+bench-workers: build ## what a second worker brings a search in the page (WEIGHTS= and IMAGES= other than the demo's)
+	@.ci/tools browser
+	@node .ci/bench-workers.mjs $(WEIGHTS) $(IMAGES)
 
 bench-c: ## what the C runtime takes on emulated boards, beside other libraries
 	@.ci/tools rust c

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { IMAGES, WEIGHTS, folder, program } from "./support/command.mjs";
-import { LOADED, SEARCHED, csv, openSearch, phase, reload, scored, scoredMoreThan, start } from "./support/search.mjs";
+import { LOADED, SEARCHED, csv, openSearch, pause, phase, reload, scored, scoredMoreThan, start } from "./support/search.mjs";
 
 const EPISODES = 90;
 const REWARD = "100";
@@ -28,7 +28,7 @@ async function inPage(t, processors, broken) {
   await start(page).click();
   if (broken) {
     await scoredMoreThan(page, EPISODES / 2);
-    await page.getByRole("button", { name: "Pause" }).click();
+    await pause(page).click();
     await phase(page, "Paused").waitFor(LOADED);
     const held = await scored(page);
     assert.ok(held < EPISODES, "it was held before its end");

@@ -4,7 +4,7 @@ import { availableParallelism, loadavg } from "node:os";
 import { test } from "node:test";
 import { longestTask, violations } from "./support/app.mjs";
 import {
-  LOADED, SEARCHED, allocators, csv, openSearch, phase, reload, scored, scoredMoreThan, start,
+  LOADED, SEARCHED, allocators, csv, openSearch, pause, phase, reload, resume, scored, scoredMoreThan, start,
 } from "./support/search.mjs";
 
 /** A longer task on the main thread is felt. */
@@ -48,17 +48,17 @@ test("a search of 100 episodes on the demo ends within two minutes and the page 
 
 test("a search is held, goes on, is stopped, and keeps its best", async (t) => {
   const { page, problems } = await openSearch(t, { episodes: 2000, tick: ["best of random policies"] });
-  await page.getByRole("button", { name: "Pause" }).waitFor();
-  assert.ok(await page.getByRole("button", { name: "Pause" }).isDisabled());
+  await pause(page).waitFor();
+  assert.ok(await pause(page).isDisabled());
   await start(page).click();
   await phase(page, "Running").waitFor(LOADED);
   assert.ok(await start(page).isDisabled());
-  await page.getByRole("button", { name: "Pause" }).click();
+  await pause(page).click();
   await phase(page, "Paused").waitFor(LOADED);
   const held = await scored(page);
   await page.waitForTimeout(500);
   assert.equal(await scored(page), held);
-  await page.getByRole("button", { name: "Resume" }).click();
+  await resume(page).click();
   await scoredMoreThan(page, held + 3);
   const measure = page.getByRole("button", { name: "Measure", exact: true });
   assert.equal(await measure.getAttribute("title"), "A search is running: stop it first.");
@@ -80,7 +80,7 @@ test("a search that was left is found again after a reload, from its first momen
   await scoredMoreThan(page, done + 3);
 
   // Held, it is stored to its last episode.
-  await page.getByRole("button", { name: "Pause" }).click();
+  await pause(page).click();
   await phase(page, "Paused").waitFor(LOADED);
   const held = await scored(page);
   ({ go_on, done } = await reload(page));
@@ -89,7 +89,7 @@ test("a search that was left is found again after a reload, from its first momen
   await scoredMoreThan(page, held);
 
   // Left twice without going on, it is still there.
-  await page.getByRole("button", { name: "Pause" }).click();
+  await pause(page).click();
   await phase(page, "Paused").waitFor(LOADED);
   const last = await scored(page);
   await reload(page);

@@ -5,6 +5,8 @@ import { openApp } from "./app.mjs";
 export const LOADED = { timeout: 60_000 };
 export const SEARCHED = { timeout: 600_000 };
 export const start = (page) => page.getByRole("button", { name: "Start search" });
+export const pause = (page) => page.locator("#search").getByRole("button", { name: "Pause" });
+export const resume = (page) => page.locator("#search").getByRole("button", { name: "Resume" });
 export const phase = (page, text) => page.locator("#search .facts", { hasText: text });
 export const allocators = (page) => page.getByRole("region", { name: "Allocators compared" }).locator("tbody tr");
 

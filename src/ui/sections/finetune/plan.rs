@@ -15,7 +15,7 @@ use yew::prelude::*;
 const LIMITS: [Option<usize>; 5] = [Some(500), Some(1_000), Some(2_000), Some(5_000), None];
 
 const DEVICES: [(DeviceChoice, &str); 3] = [
-    (DeviceChoice::Automatic, "the faster one, measured"),
+    (DeviceChoice::Automatic, "fastest, measured"),
     (DeviceChoice::Gpu, "GPU (WebGPU)"),
     (DeviceChoice::Cpu, "processor"),
 ];
