@@ -52,7 +52,7 @@ pub struct TrainTask {
 }
 
 /// What the training worker tells.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub enum TrainNews {
     /// It listens.
     Ready,

@@ -94,6 +94,10 @@ impl Runner {
         let (side, teacher) = (usize::from(float.spec.side), float.clone());
 
         let mut trainer = TrainerPort::spawn(&self.scope, module).map_err(End::Failed)?;
+        // What it is told before it listens is lost.
+        while !trainer.news().await.map_err(End::Failed)?.is_some_and(|(news, _)| news == TrainNews::Ready) {
+            self.breathe().await?;
+        }
         let (stored, _) = Augmentation::usual(side);
         let stored = Preprocess { side: stored, crop: Crop::Square };
         self.hand_over(&trainer, Part::Train, &train, stored).await?;
