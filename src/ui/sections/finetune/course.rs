@@ -56,7 +56,7 @@ pub fn Course(props: &CourseProps) -> Html {
                 <table>
                     <thead><tr><th scope="col" class="number">{ "Epoch" }</th><th scope="col" class="number">{ "Loss" }</th>
                         <th scope="col" class="number">{ "Training images" }</th>
-                        <th scope="col" class="number">{ "Reward images" }</th><th scope="col"></th></tr></thead>
+                        <th scope="col" class="number">{ "Reward images" }</th><th scope="col">{ "Kept" }</th></tr></thead>
                     <tbody>{ for curve.iter().rev().map(|point| row(point, best)) }</tbody>
                 </table>
             </div>
@@ -90,7 +90,7 @@ fn row(point: &Point, best: Option<&Point>) -> Html {
             <td class="number">{ point.loss.map_or("–".into(), |loss| format!("{loss:.3}")) }</td>
             <td class="number">{ percent(point.accuracy) }</td>
             <td class="number"><b>{ percent(point.measured.first().copied()) }</b></td>
-            <td>{ if is_best { "best" } else { "" } }</td>
+            <td>{ if is_best { "best so far" } else { "" } }</td>
         </tr>
     }
 }
