@@ -32,13 +32,14 @@ async function open(t, url, { traced = false, serviceWorkers = "block", processo
   const context = await browser.newContext({ serviceWorkers, ...options });
   if (processors) await context.route("**/worker_loader.js", (route) => tellProcessors(route, processors));
   const page = await context.newPage();
-  if (traced) await browser.startTracing(page, { categories: TASKS });
   const requests = [];
   const problems = [];
   page.on("request", (request) => requests.push(request.url()));
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   await page.goto(url, { waitUntil: "networkidle" });
+  // The first drawing of a page that opens holds nobody up.
+  if (traced) await browser.startTracing(page, { categories: TASKS });
   return { browser, page, requests, problems };
 }
 
