@@ -147,7 +147,7 @@ test("widths are set by keys alone", async (t) => {
   await page.getByRole("slider").focus();
   await page.keyboard.press("Home");
   await page.keyboard.press("ArrowRight");
-  assert.match(await page.locator(".readout").textContent(), /^dw1 · depthwise 3x3 · .*RAM /);
+  await page.locator(".readout", { hasText: /^dw1 · depthwise 3x3 · .*RAM / }).waitFor();
   await page.keyboard.press("Enter");
   assert.ok(await page.locator("#layer-1 input:focus").count());
 
