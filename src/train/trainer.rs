@@ -149,7 +149,8 @@ struct Measuring {
 
 impl<S: Stepper> Trainer<S> {
     /// Training of what the stepper holds. `side` is that of the network's images; those of `train` may be larger, and
-    /// are cropped. Before the first epoch and after each the splits `measured` are classified; the first decides which state is best.
+    /// are cropped. Before the first epoch and after each the splits `measured` are classified; the first decides which
+    /// state is best.
     ///
     /// # Errors
     /// If the recipe has no meaning or there are no images.

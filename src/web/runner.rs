@@ -288,6 +288,31 @@ impl Runner {
         Ok(())
     }
 
+    /// Whether what was stored, a search or training, is of the network and the images that are loaded.
+    fn check_stored(
+        &self,
+        what: &str,
+        network: &NetworkSummary,
+        images: &str,
+        same_images: bool,
+    ) -> Result<(), End> {
+        let (_, loaded) = self.model.as_ref().ok_or_else(no_network)?;
+        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        let NetworkSummary { spec, source, sha256, .. } = network;
+        if (&loaded.sha256, loaded.spec) != (sha256, *spec) {
+            return Err(End::Failed(format!(
+                "the stored {what} is of {spec} from {source}; open that first"
+            )));
+        }
+        if !same_images {
+            let found = &listing.source;
+            return Err(End::Failed(format!(
+                "the stored {what} is on the images of {images}, not of {found}"
+            )));
+        }
+        Ok(())
+    }
+
     /// The integers that were trained here at a policy, and for how many epochs.
     fn trained_at(&self, policy: &Policy) -> Result<Option<(QuantizedNetwork, u32)>, End> {
         let Some((Trained { model, grids: Some(grids) }, epochs)) = &self.trained else { return Ok(None) };
@@ -381,6 +406,16 @@ impl Runner {
         self.send(&Event::Packaged { name }, &Array::of1(&wire::buffer(&bytes).into()));
         Ok(())
     }
+}
+
+/// SHA-256 of the paths of images.
+fn digest<'a>(items: impl Iterator<Item = &'a Item>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for item in items {
+        digest.update(item.path.as_bytes());
+        digest.update([0]);
+    }
+    digest.finalize().into()
 }
 
 /// What the built-in images are called.

@@ -3,8 +3,7 @@
 //! Included by tests and benches with `#[path = "board/toolchain.rs"] mod toolchain;`. Programs for a board
 //! are linked with the start-up code beside this file; `board.h` says what it offers.
 
-// Each test that includes this file uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test and benchmark that includes this file uses a part of it")]
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! Layers as driver.c reads them: packed tensors, where they lie in memory, and the expected output.
 
-// The benchmark includes this file and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test and benchmark that includes this file uses a part of it")]
 
 use crate::layers::{Integers, Kernel, Layer, Rng, Widths};
 use crate::reference;

@@ -1,7 +1,6 @@
 //! Instructions and estimated cycles that layers take on an emulated board.
 
-// Each file that includes this one uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test and benchmark that includes this file uses a part of it")]
 
 use crate::cases::{Case, case_file};
 use crate::layers::{Kernel, Layer, Rng, Widths};

@@ -1,7 +1,6 @@
 //! Shapes of layers to test, and random integers for them.
 
-// The benchmark includes this file and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test and benchmark that includes this file uses a part of it")]
 
 use crate::reference;
 use bitsmith::net::{self, Family, Op, Padding, Spec, Width, Window};

@@ -11,8 +11,8 @@ use crate::train::{self, Job, Recipe, Trained, tune};
 use pollster::block_on;
 use std::sync::Arc;
 
-/// Trains each policy for some steps from what calibration makes of it, always with the same images in the same order, and scores
-/// what comes out in integers.
+/// Trains each policy for some steps from what calibration makes of it, always with the same images in the same order,
+/// and scores what comes out in integers.
 pub struct Tuner {
     model: Model,
     calibration: Arc<Calibration>,

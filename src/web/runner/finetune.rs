@@ -3,13 +3,12 @@
 use super::super::store::Store;
 use super::super::trainer_port::TrainerPort;
 use super::super::training::{Part, TrainNews, TrainOrder, TrainTask};
-use super::{End, Item, Runner, no_images, no_network, wire};
+use super::{End, Item, Runner, digest, no_images, no_network, wire};
 use crate::data::{Crop, Preprocess};
-use crate::flow::{Event, FinetuneFound, FinetuneRequest, FinetuneStart, NetworkSummary, Task};
+use crate::flow::{Event, FinetuneFound, FinetuneRequest, FinetuneStart, Task};
 use crate::train::{Augmentation, Point, Report, Trained, Turn};
 use js_sys::{Array, ArrayBuffer};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use wasm_bindgen::JsCast;
 
 /// Name of the store.
@@ -51,20 +50,7 @@ impl Runner {
         let bytes = store.read().await.map_err(End::Failed)?.ok_or_else(nothing)?;
         let stored: Stored = postcard::from_bytes(&bytes).map_err(|_| nothing())?;
         let FinetuneFound { request, network, images, .. } = stored.found;
-        let (model, summary) = self.model.as_ref().ok_or_else(no_network)?;
-        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
-        if summary.sha256 != network.sha256 || model.spec != network.spec {
-            let NetworkSummary { spec, source, .. } = network;
-            return Err(End::Failed(format!(
-                "the stored training is of {spec} from {source}; open that first"
-            )));
-        }
-        if self.training_digest(&request)? != stored.images {
-            let found = &listing.source;
-            return Err(End::Failed(format!(
-                "the stored training is on the images of {images}, not of {found}"
-            )));
-        }
+        self.check_stored("training", &network, &images, self.training_digest(&request)? == stored.images)?;
         self.train(request, module, Some(stored.checkpoint)).await
     }
 
@@ -242,11 +228,6 @@ impl Runner {
     fn training_digest(&self, request: &FinetuneRequest) -> Result<[u8; 32], End> {
         let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
         let train = listing.limited_train(request.images);
-        let mut digest = Sha256::new();
-        for item in listing.calibration.iter().chain(&train).chain(&listing.reward) {
-            digest.update(item.path.as_bytes());
-            digest.update([0]);
-        }
-        Ok(digest.finalize().into())
+        Ok(digest(listing.calibration.iter().chain(&train).chain(&listing.reward)))
     }
 }

@@ -2,11 +2,9 @@
 
 use super::super::pool::Scorer;
 use super::super::store::Store;
-use super::{Answer, End, Order, Runner, Set, no_images, no_network, wire};
+use super::{Answer, End, Order, Runner, Set, digest, no_images, no_network, wire};
 use crate::calibrate::SumMoments;
-use crate::flow::{
-    Event, NetworkSummary, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Tally, Task,
-};
+use crate::flow::{Event, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Tally, Task};
 use crate::quant::Policy;
 use crate::score::Step;
 use crate::search::{Next, Sample, Score, Search};
@@ -14,7 +12,6 @@ use futures::future::try_join_all;
 use gloo::timers::future::TimeoutFuture;
 use js_sys::Array;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use web_time::Instant;
 
 /// Name of the store.
@@ -68,20 +65,8 @@ impl Runner {
         let bytes = store.read().await.map_err(End::Failed)?.ok_or_else(nothing)?;
         let stored: Stored = postcard::from_bytes(&bytes).map_err(|_| nothing())?;
         let SearchFound { request, network, images, .. } = stored.found;
-        let (model, summary) = self.model.as_ref().ok_or_else(no_network)?;
-        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
-        if summary.sha256 != network.sha256 || model.spec != network.spec {
-            let NetworkSummary { spec, source, .. } = network;
-            return Err(End::Failed(format!(
-                "the stored search is of {spec} from {source}; open that first"
-            )));
-        }
-        if self.images_digest(&request)? != stored.images {
-            let found = &listing.source;
-            return Err(End::Failed(format!(
-                "the stored search is on the images of {images}, not of {found}"
-            )));
-        }
+        self.check_stored("search", &network, &images, self.images_digest(&request)? == stored.images)?;
+        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         let search = Search::resume(&model.graph, &stored.state)?;
         let float = self.prepare_search(&request).await?;
         if float != search.float() {
@@ -284,12 +269,7 @@ impl Runner {
     fn images_digest(&self, request: &SearchRequest) -> Result<[u8; 32], End> {
         let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
         let reward = listing.limited_reward(request.limit);
-        let mut digest = Sha256::new();
-        for item in listing.calibration.iter().chain(&reward) {
-            digest.update(item.path.as_bytes());
-            digest.update([0]);
-        }
-        Ok(digest.finalize().into())
+        Ok(digest(listing.calibration.iter().chain(&reward)))
     }
 }
 
