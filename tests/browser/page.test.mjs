@@ -189,11 +189,14 @@ test("the Tab key goes through the whole page in the order of the work, and ever
 
 test("what is disabled says why", async (t) => {
   const { page } = await openApp(t);
-  for (const name of ["Measure", "Download package"]) {
+  await page.locator("#images .loaded").waitFor();
+  await page.getByLabel("Family").selectOption({ label: "MNasNet" });
+  const reason = /^No weights of mnasnet-.* are loaded\.$/;
+  for (const name of ["Measure", "Download package", "Start search", "Start training"]) {
     const button = page.getByRole("button", { name, exact: true });
-    if (await button.isEnabled()) continue;
-    const reason = await button.getAttribute("title");
-    assert.ok(await page.locator(".reason", { hasText: reason }).count(), `${name}: ${reason}`);
+    await button.and(page.getByTitle(reason)).waitFor();
+    assert.ok(await button.isDisabled(), name);
+    assert.equal(await page.locator("section", { has: button }).locator(".reason", { hasText: reason }).count(), 1, name);
   }
   assert.equal(await page.locator("button:disabled:not([title])").count(), 0);
 });
