@@ -31,6 +31,7 @@ fn recipe() -> Recipe {
         rate: 1e-3,
         warm_up: 0.2,
         distillation: None,
+        frozen: 1.0,
         augmentation: Augmentation { overhang: 2, mirror: true, colour: 0.0 },
         ..Recipe::finetune()
     }
@@ -212,6 +213,19 @@ fn training_never_makes_a_network_worse() {
     let (best, accuracy) = harmed.best().expect("measured");
     assert_eq!(*accuracy, curve[0].measured[0]);
     assert!(*best == start, "the best is not what training began with");
+}
+
+/// A network in which batch normalization moves is measured with the statistics of its weights, not with those of
+/// weights that it had.
+#[test]
+fn measurements_do_not_depend_on_the_moving_average() {
+    let model = network(NAME);
+    let grids = initial(&model, Bits::B2);
+    let curve = |norm_momentum| {
+        let recipe = Recipe { norm_momentum, epochs: 2, frozen: 0.0, ..recipe() };
+        run(&mut trainer(&model, Some(&grids), recipe), None)
+    };
+    assert_eq!(curve(0.1), curve(1e-3));
 }
 
 #[test]

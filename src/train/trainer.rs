@@ -10,7 +10,8 @@ use crate::infer::argmax;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Batches whose statistics are averaged before batch normalization stands still.
+/// Batches whose statistics are averaged before batch normalization stands still, and before a measurement while it does
+/// not: at few bits a moving average is too far behind the weights.
 const SETTLING: u64 = 32;
 
 /// What training reports between two turns.
@@ -141,6 +142,8 @@ pub struct Trainer<S> {
 /// A measurement that runs.
 #[derive(Debug, Default)]
 struct Measuring {
+    /// Batches averaged before it.
+    settled: u64,
     split: usize,
     done: usize,
     correct: usize,
@@ -335,21 +338,33 @@ impl<S: Stepper> Trainer<S> {
     /// # Errors
     /// If the device fails.
     pub fn settle(&mut self) -> Result<(), TrainError> {
-        let batches = u64::from(self.steps_per_epoch()).min(SETTLING);
-        for i in 0..batches {
-            let start = i as usize * self.recipe.batch;
-            let end = (start + self.recipe.batch).min(self.train.len());
-            let indices = self.order[start..end].iter().map(|&index| index as usize);
-            let batch = self.train.batch(indices, self.side);
-            self.stepper.observe(&batch, 1.0 / (i + 1) as f32)?;
-        }
-        Ok(())
+        (0..self.settling()).try_for_each(|i| self.settle_by(i))
     }
 
-    /// Classifies the next images of the measured splits.
+    /// Batches of [`Trainer::settle`].
+    fn settling(&self) -> u64 {
+        u64::from(self.steps_per_epoch()).min(SETTLING)
+    }
+
+    /// One of them.
+    fn settle_by(&mut self, i: u64) -> Result<(), TrainError> {
+        let start = i as usize * self.recipe.batch;
+        let end = (start + self.recipe.batch).min(self.train.len());
+        let indices = self.order[start..end].iter().map(|&index| index as usize);
+        let batch = self.train.batch(indices, self.side);
+        self.stepper.observe(&batch, 1.0 / (i + 1) as f32)
+    }
+
+    /// Averages the next batch's statistics if they move, then classifies the next images of the measured splits.
     async fn measure(&mut self) -> Result<Report, TrainError> {
         let mut measuring = self.measuring.take().unwrap_or_default();
         let total = self.measured.iter().map(Images::len).sum();
+        if self.step > 0 && !self.frozen && measuring.settled < self.settling() {
+            self.settle_by(measuring.settled)?;
+            measuring.settled += 1;
+            self.measuring = Some(measuring);
+            return Ok(Report::Measuring { done: 0, total });
+        }
         if let Some(images) = self.measured.get(measuring.split) {
             let end = (measuring.done + self.recipe.batch).min(images.len());
             let batch = images.batch(measuring.done..end, self.side);
@@ -361,11 +376,7 @@ impl<S: Stepper> Trainer<S> {
             let done = before + end;
             if end == images.len() {
                 measuring.results.push(100.0 * measuring.correct as f32 / end as f32);
-                measuring = Measuring {
-                    split: measuring.split + 1,
-                    results: measuring.results,
-                    ..Measuring::default()
-                };
+                measuring = Measuring { split: measuring.split + 1, done: 0, correct: 0, ..measuring };
             }
             self.measuring = Some(measuring);
             return Ok(Report::Measuring { done, total });

@@ -86,8 +86,8 @@ export async function drop(page, selector, path) {
   }
 }
 
-/** What axe finds wrong with the page as it is now: a line for every rule. */
-export async function violations(page) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+/** What axe finds wrong with the page as it is now, or with the elements of the selector `part`: a line for every rule. */
+export async function violations(page, part = "html") {
+  const { violations } = await new AxeBuilder({ page }).include(part).analyze();
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
 }
