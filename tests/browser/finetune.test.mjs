@@ -95,7 +95,7 @@ test("training is held, goes on, is stopped, and its best is measured", async (t
   const held = await epochs(page).count();
   await page.waitForTimeout(1000);
   assert.equal(await epochs(page).count(), held);
-  assert.deepEqual(await violations(page, "#finetune"), []);
+  assert.deepEqual(await violations(page), []);
   await page.getByRole("button", { name: "Resume training" }).click();
   await epochs(page).nth(held).waitFor(TRAINED);
   await page.locator("#finetune .progress").getByRole("button", { name: "Stop" }).click();

@@ -62,7 +62,7 @@ test("a search is held, goes on, is stopped, and keeps its best", async (t) => {
   await scoredMoreThan(page, held + 3);
   const measure = page.getByRole("button", { name: "Measure", exact: true });
   assert.equal(await measure.getAttribute("title"), "A search is running: stop it first.");
-  assert.deepEqual(await violations(page, "#search"), []);
+  assert.deepEqual(await violations(page), []);
   await page.locator("#search .progress").getByRole("button", { name: "Stop" }).click();
   await phase(page, "Stopped; the best so far is kept").waitFor(LOADED);
   assert.ok(await page.getByRole("button", { name: "Use the best policy" }).isEnabled());
