@@ -137,6 +137,7 @@ fn trained_integers_reach_what_training_measured() {
     let teacher = Distillation { weight: 0.3, temperature: 2.0 };
     for recipe in [
         recipe(),
+        Recipe { frozen: 0.0, ..recipe() },
         Recipe { scales: WeightScales::MinMax, distillation: Some(teacher), clip: 1.0, ..recipe() },
     ] {
         let mut trainer = trainer(&model, Some(&initial), recipe.clone());

@@ -359,7 +359,9 @@ impl<S: Stepper> Trainer<S> {
     async fn measure(&mut self) -> Result<Report, TrainError> {
         let mut measuring = self.measuring.take().unwrap_or_default();
         let total = self.measured.iter().map(Images::len).sum();
-        if self.step > 0 && !self.frozen && measuring.settled < self.settling() {
+        // Where nothing is measured, only what training ends with is looked at.
+        let is_seen = !self.measured.is_empty() || self.epoch + 1 == self.recipe.epochs;
+        if self.step > 0 && is_seen && !self.frozen && measuring.settled < self.settling() {
             self.settle_by(measuring.settled)?;
             measuring.settled += 1;
             self.measuring = Some(measuring);
