@@ -28,17 +28,21 @@ const ROWS = [
   { row: "all at 4 bits", job: "w4a4", bits: ["--bits", "4/4"] },
   { row: "pointwise weights at 2, all else at 8 bits", job: "pw2", bits: ["--bits", "2/8", "--other-weights", "8"] },
 ];
-/** The paper's third finding in kind: a larger network where a smaller one at 8 bits fits. */
+/** The paper's third finding in kind: a larger network of mixed widths where a smaller one fits at 8 bits. */
 const FINDING = {
   row: "searched for 448 KiB of FLASH and 96 KiB of RAM as the papers count", job: "finding",
   search: ["--flash", "448KiB", "--ram", "96KiB", "--memory", "paper"],
 };
+/** The same with ImageNet's thousand classes, in the paper's budget and before training: few policies and images. */
+const THOUSAND = {
+  search: ["--flash", "2048000", "--ram", "512000", "--memory", "paper", "--limit", "300", "--episodes", "60"],
+  large: "mobilenet_v1_0.75_224", small: "mobilenet_v1_0.25_224",
+};
 
-const inputs = ({ file }) => [
-  "--weights", join(data, "weights", `imagenette10_${file}.safetensors`),
-  "--images", join(data, "images", "imagenette-train-160.tar"),
-  "--images", join(data, "images", "imagenette-val-224.tar"),
-];
+const weights = (file) => ["--weights", join(data, "weights", `${file}.safetensors`)];
+const images = (file) => ["--images", join(data, "images", file)];
+const VALIDATION = images("imagenette-val-224.tar");
+const inputs = ({ file }) => [...weights(`imagenette10_${file}`), ...images("imagenette-train-160.tar"), ...VALIDATION];
 
 /** The command's JSON; kept in a file, made if there is none. `undefined` if time is up. */
 function kept(path, words) {
@@ -55,16 +59,23 @@ function kept(path, words) {
   return JSON.parse(readFileSync(path));
 }
 
+/** What an allocator finds; its link and what it reaches on the test images. */
+function searched(folder, name, words, allocator) {
+  mkdirSync(join(out, folder), { recursive: true });
+  const own = ["--allocator", allocator, "--checkpoint", join(out, folder)];
+  return kept(join(out, folder, `${name}.json`), ["search", ...words, ...own])?.runs[0].allocators[0];
+}
+
 /** What calibration and training make of one row. */
 function result(network, { job, search, bits }, seed) {
   const folder = join(out, network.file);
   mkdirSync(folder, { recursive: true });
   let policy = bits;
   if (search) {
-    const own = ["--allocator", "agent", "--episodes", "120", "--checkpoint", folder];
-    const found = kept(join(folder, `${job}-search.json`), ["search", ...inputs(network), ...search, ...own]);
+    const words = [...inputs(network), ...search, "--episodes", "120"];
+    const found = searched(network.file, `${job}-search`, words, "agent");
     if (!found) return undefined;
-    policy = ["--link", found.runs[0].allocators[0].link];
+    policy = ["--link", found.link];
   }
   const epochs = ["--epochs", String(network.epochs), "--seed", String(seed)];
   const checkpoint = ["--checkpoint", join(folder, `${job}-${seed}.checkpoint`)];
@@ -77,6 +88,10 @@ const [first, ...others] = NETWORKS;
 const of = (network, rows) => network.seeds.flatMap((seed) => rows.map((row) => ({ network, row, seed })));
 const large = NETWORKS.find(({ file }) => file === "mobilenet_v1_0.5_128");
 const jobs = [...of(first, ROWS), ...of(large, [FINDING]), ...others.flatMap((network) => of(network, ROWS))];
+const eight = searched(first.file, "finding-uniform", [...inputs(first), ...FINDING.search], "uniform");
+const thousand = (file, allocator) =>
+  searched(file, "search", [...weights(file), ...VALIDATION, ...THOUSAND.search], allocator);
+const [small, mixed] = [thousand(THOUSAND.small, "uniform"), thousand(THOUSAND.large, "agent")];
 const found = jobs.map((job) => ({ ...job, found: result(job.network, job.row, job.seed) })).filter(({ found }) => found);
 
 const line = (cells) => console.log(`| ${cells.join(" | ")} |`);
@@ -92,3 +107,13 @@ for (const network of NETWORKS) {
     }
   }
 }
+
+/** Untrained policies beside each other. */
+const beside = (what, { mean_weight_bits, test_top1, test_correct, test_images }) => {
+  const top1 = `${test_top1.toFixed(2)} % (${test_correct} of ${test_images})`;
+  console.log(`${what}, ${mean_weight_bits.toFixed(2)} bits a weight, calibrated: ${top1} of the test images`);
+};
+console.log("");
+if (eight) beside(`${first.name} in 448 KiB and 96 KiB`, eight);
+if (small) beside(`1000-way, ${THOUSAND.small} in 2,048,000 and 512,000 bytes`, small);
+if (mixed) beside(`1000-way, ${THOUSAND.large} in 2,048,000 and 512,000 bytes`, mixed);
