@@ -181,11 +181,14 @@ fn search_runs_every_budget_and_goes_on_where_it_was() {
 #[test]
 fn search_scores_after_some_steps_of_training() {
     let search = |steps: &str| {
-        let mut arguments = vec!["search", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--allocator", "uniform,rule"];
+        let mut arguments =
+            vec!["search", "--weights", "www/demo/mnasnet-0.35-32.safetensors", DEMO[2], DEMO[3]];
+        arguments.extend(["--allocator", "uniform,rule"]);
         arguments.extend(["--mean-bits", "2.02", "--ram", "5000", "--limit", "200", "--calibration", "64"]);
         arguments.extend(["--no-test", "--tune-steps", steps]);
         let run = &json(&arguments)["runs"][0];
-        assert_eq!(run["too_large_at_8_bits"], json!(["dw2"]));
+        let too_large = run["too_large_at_8_bits"].as_array().expect("layers");
+        assert!(too_large[0] == "b2.dw" && !too_large.contains(&json!("b2.project")), "{too_large:?}");
         [0, 1].map(|allocator| run["allocators"][allocator]["best"].clone())
     };
     let (plain, tuned) = (search("0"), search("20"));
@@ -216,12 +219,14 @@ fn nobody_need_read_to_the_end() {
 #[test]
 fn ways_to_clip_differ() {
     let correct = |method: &str| {
+        let network = ["--weights", "www/demo/mnasnet-0.35-32.safetensors", DEMO[2], DEMO[3]];
         let arguments =
             ["eval", "--bits", "4/4", "--limit", "300", "--no-float", "--clip-activations", method];
-        json(&[&arguments[..], &DEMO].concat())["correct"].as_u64().expect("a count")
+        json(&[&arguments[..], &network].concat())["correct"].as_u64().expect("a count")
     };
     let [robust, minmax] = ["robust", "minmax"].map(correct);
-    assert!(robust > minmax, "{robust} {minmax}");
+    // Residual sums have outliers.
+    assert!(robust > minmax + 15, "{robust} {minmax}");
 }
 
 #[test]
@@ -351,4 +356,30 @@ fn what_was_trained_is_what_eval_measures() {
     assert_eq!(measured["correct"].as_u64(), Some(correct("reward_correct") + correct("test_correct")));
     // A tenth of them by guessing.
     assert!(measured["top1"].as_f64().expect("a percentage") > 75.0, "{measured}");
+}
+
+/// A network that `train` wrote is, in real numbers, the one that was measured, also as float16.
+#[cfg(feature = "train")]
+#[test]
+fn what_was_trained_from_scratch_is_what_eval_measures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut sizes = Vec::new();
+    for half in [&[][..], &["--half"]] {
+        let out = folder.path().join("trained.safetensors");
+        let out = out.to_str().expect("a path");
+        let arguments =
+            ["train", "mobilenet-v2-0.35-32", "--classes", "10", "--images", DEMO[3], "--epochs", "4"];
+        let trained =
+            json(&[&arguments[..], &["--warm-up", "0", "--batch", "32", "--out", out], half].concat());
+        let measured = json(&["eval", "--weights", out, "--images", DEMO[3], "--calibration", "2"]);
+        let correct = |key: &str| trained[key].as_u64().expect("a count");
+        assert_eq!(
+            measured["float_correct"].as_u64(),
+            Some(correct("reward_correct") + correct("test_correct"))
+        );
+        // A tenth of them by guessing.
+        assert!(measured["float_top1"].as_f64().expect("a percentage") > 20.0, "{measured}");
+        sizes.push(std::fs::metadata(out).expect("a file").len());
+    }
+    assert!(sizes[1] * 100 < sizes[0] * 55, "{sizes:?} bytes");
 }

@@ -4,7 +4,7 @@ use bitsmith::calibrate::{Observer, Quantization, Settings};
 use bitsmith::data::{Archive, Files, Preprocess, PureRust};
 use bitsmith::float::FloatNetwork;
 use bitsmith::flow::{CALIBRATION, Item, Listing, Tally};
-use bitsmith::import::{ImportOptions, import};
+use bitsmith::import::{ImportOptions, import, save};
 use bitsmith::infer::{Engine, Workspace};
 use bitsmith::net::{Family, Model, Spec};
 use bitsmith::quant::{Bits, Policy};
@@ -60,6 +60,15 @@ fn names() -> Vec<String> {
         "one network of each family"
     );
     names
+}
+
+/// They come from `bitsmith train --half`, and nothing has touched them since.
+#[test]
+fn files_are_as_the_trainer_writes_them() {
+    for name in names() {
+        let file = fs::read(path(&format!("www/demo/{name}.safetensors"))).expect("a file");
+        assert!(save(&model(&name), None).expect("complete") == file, "{name} is written otherwise");
+    }
 }
 
 #[test]

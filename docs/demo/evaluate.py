@@ -49,7 +49,7 @@ def main():
         "spread_images": [paths[i] for i in spread],
         "networks": {},
     }
-    for name in networks.BUILD:
+    for name in networks.GENERATORS:
         network = networks.load(name)
         test = networks.correct(network, test_images, test_labels)
         val = networks.correct(network, images, labels)

@@ -1,13 +1,15 @@
-"""Fashion-MNIST as 32x32 images, and the subset the demo ships.
+"""Fashion-MNIST as 32x32 images: the subset the demo ships, and what its networks are trained on.
 
 The four IDX files come from Debian's package `dataset-fashion-mnist`. Images are 28x28 and are
 padded with black to 32x32, the smallest side the networks take. Class indices follow the sorted
 folder names, not the dataset's own order, so that a loader which numbers class folders in sorted
 order and one which matches names agree.
 
-    python docs/demo/fashion_mnist.py        # writes www/demo/fashion-mnist.tgz
+    python docs/demo/fashion_mnist.py                    # writes www/demo/fashion-mnist.tgz
+    python docs/demo/fashion_mnist.py --training FILE    # writes all training images, a tar
 """
 
+import argparse
 import gzip
 import hashlib
 import io
@@ -40,6 +42,8 @@ SIDE = 32
 
 OFFICIAL = {"train": "train", "val": "t10k"}
 PER_CLASS = {"train": 100, "val": 200}
+# Of the training split, to choose the epoch by: the official test images are for the last measurement only.
+HELD_OUT = 5000
 
 LICENSE = """\
 The images in this archive are a subset of Fashion-MNIST
@@ -119,25 +123,49 @@ def png(image):
     )
 
 
+def tar(entries):
+    """An uncompressed archive of {path: bytes}; the same bytes on every run."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for path in sorted(entries):
+            member = tarfile.TarInfo(path)
+            member.size, member.mode, member.mtime = len(entries[path]), 0o644, 0
+            tar.addfile(member, io.BytesIO(entries[path]))
+    return archive.getvalue()
+
+
 def pack():
     """Writes the archive; the same bytes on every run with the same zlib."""
     entries = {"LICENSE": LICENSE.encode()}
     for split in OFFICIAL:
         images, _ = load(split)
         entries |= {path: png(images[index]) for path, index in subset(split)}
-
-    tar_bytes = io.BytesIO()
-    with tarfile.open(fileobj=tar_bytes, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for path in sorted(entries):
-            member = tarfile.TarInfo(path)
-            member.size, member.mode, member.mtime = len(entries[path]), 0o644, 0
-            tar.addfile(member, io.BytesIO(entries[path]))
-
     ARCHIVE.parent.mkdir(parents=True, exist_ok=True)
-    ARCHIVE.write_bytes(gzip.compress(tar_bytes.getvalue(), 9, mtime=0))
+    ARCHIVE.write_bytes(gzip.compress(tar(entries), 9, mtime=0))
     digest = hashlib.sha256(ARCHIVE.read_bytes()).hexdigest()
     print(f"{ARCHIVE.name}: {ARCHIVE.stat().st_size} bytes, {len(entries)} files, sha256 {digest}")
 
 
+def pack_training(path):
+    """Writes the official training split: its last `HELD_OUT` images as `val`, all others as `train`."""
+    images, labels = load("train")
+    split = lambda index: "train" if index < len(images) - HELD_OUT else "val"
+    entries = {
+        f"{split(index)}/{CLASSES[label]}/{index:05}.png": png(image)
+        for index, (image, label) in enumerate(zip(images, labels))
+    }
+    path.write_bytes(tar(entries))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Pack Fashion-MNIST.")
+    parser.add_argument("--training", type=Path, metavar="FILE", help="write all training images there")
+    arguments = parser.parse_args()
+    if arguments.training:
+        pack_training(arguments.training)
+    else:
+        pack()
+
+
 if __name__ == "__main__":
-    pack()
+    main()

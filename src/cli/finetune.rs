@@ -42,7 +42,7 @@ pub fn run(arguments: &Finetune) -> anyhow::Result<Report> {
     let usual = Recipe::finetune();
     // A float network has nobody to learn from.
     let usual = if start.grids.is_some() { usual } else { Recipe { distillation: None, ..usual } };
-    train(&mut session, &start, usual, &arguments.recipe)
+    train(&mut session, &start, usual, &arguments.recipe, false)
 }
 
 /// What training begins with: the calibrated network, or the float network.

@@ -17,6 +17,9 @@ pub struct Train {
     /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times.
     #[arg(long, value_name = "PATH", required = true)]
     images: Vec<PathBuf>,
+    /// Round the trained weights to float16: measured as rounded, written in half the bytes.
+    #[arg(long)]
+    half: bool,
     #[command(flatten)]
     recipe: RecipeArguments,
 }
@@ -28,5 +31,5 @@ pub fn run(arguments: &Train) -> anyhow::Result<Report> {
     let mut session = Session::new(model, String::new(), &arguments.images, 0)?;
     session.model.labels = Some(session.class_names());
     let start = Trained { model: session.model.clone(), grids: None };
-    train(&mut session, &start, usual, &arguments.recipe)
+    train(&mut session, &start, usual, &arguments.recipe, arguments.half)
 }

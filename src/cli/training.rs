@@ -4,6 +4,7 @@ use super::Report;
 use super::session::{self, Labelled, Session, measure, progress};
 use crate::calibrate;
 use crate::flow::Tally;
+use crate::import::{round_to_half, save};
 use crate::quant::QuantizedNetwork;
 use crate::train::{
     Augmentation, Checkpoint, CpuStepper, Distillation, Images, Job, Optimizer, Point, Recipe,
@@ -162,12 +163,14 @@ impl RecipeArguments {
     }
 }
 
-/// Trains what `start` holds, and measures what comes out. The session's model is the teacher.
+/// Trains what `start` holds, and measures what comes out, rounded to float16 if `half`. The session's model is the
+/// teacher.
 pub fn train(
     session: &mut Session,
     start: &Trained,
     usual: Recipe,
     arguments: &RecipeArguments,
+    half: bool,
 ) -> anyhow::Result<Report> {
     let side = usize::from(session.model.spec.side);
     let (stored, augmentation) = Augmentation::usual(side);
@@ -192,7 +195,10 @@ pub fn train(
         Some((state, _)) => state.clone(),
         None => block_on(trainer.checkpoint())?.state,
     };
-    let trained = Trained::new(&job.plan, &state, model, grids.as_ref());
+    let mut trained = Trained::new(&job.plan, &state, model, grids.as_ref());
+    if half {
+        round_to_half(&mut trained.model)?;
+    }
     finish(arguments, session, &trained, trainer.curve(), &reward, &test)
 }
 
@@ -277,7 +283,7 @@ fn finish(
         }
     }
     if let Some(path) = &arguments.out {
-        let bytes = crate::import::save(&trained.model, trained.grids.as_ref())?;
+        let bytes = save(&trained.model, trained.grids.as_ref())?;
         fs::write(path, bytes).with_context(|| format!("{}", path.display()))?;
         let _ = writeln!(text, "{}", path.display());
     }

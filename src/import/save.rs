@@ -5,8 +5,12 @@ use super::naming::{Part, candidates};
 use super::{Naming, quantizers};
 use crate::net::{Affine, Graph, Layer, LayerWeights, Model, Normalization, Padding};
 use crate::quant::Grids;
+use half::f16;
 use safetensors::tensor::{Dtype, TensorView, serialize};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+
+/// Bytes of which a header takes a multiple, so that tensors are aligned.
+const ALIGNMENT: usize = 8;
 
 /// Why a model cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +23,42 @@ pub enum SaveError {
     Container(String),
 }
 
-/// Writes a model with the names of `timm`, which has all families, and its trained quantizers if there are any.
+/// A number is too large for float16.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("layer {layer} has the number {value}, and float16 ends at {}: write float32", f16::MAX)]
+pub struct TooLarge {
+    layer: String,
+    value: f32,
+}
+
+/// Rounds all numbers of a model to float16, as which [`save`] then writes them.
+///
+/// # Errors
+/// If a number is too large for float16.
+pub fn round_to_half(model: &mut Model) -> Result<(), TooLarge> {
+    for (layer, parameters) in model.graph.layers.iter().zip(&mut model.weights) {
+        for value in parameters.iter_mut().flat_map(numbers) {
+            let rounded = f16::from_f32(*value);
+            if !rounded.is_finite() {
+                return Err(TooLarge { layer: layer.name.clone(), value: *value });
+            }
+            *value = rounded.to_f32();
+        }
+    }
+    Ok(())
+}
+
+/// All numbers of a layer that a file holds.
+fn numbers(parameters: &mut LayerWeights) -> impl Iterator<Item = &mut f32> {
+    let affine = match &mut parameters.affine {
+        Affine::Bias(bias) => vec![bias],
+        Affine::BatchNorm(bn) => vec![&mut bn.gamma, &mut bn.beta, &mut bn.mean, &mut bn.variance],
+    };
+    parameters.weight.iter_mut().chain(affine.into_iter().flatten())
+}
+
+/// Writes a model with the names of `timm`, which has all families, and its trained quantizers if there are any. Numbers
+/// take four bytes each, or two if they are all the same as float16.
 ///
 /// The same model gives the same bytes. Only its batch normalizations' common epsilon and the normalizations that
 /// [`Normalization`] names can be expressed in the metadata.
@@ -27,14 +66,20 @@ pub enum SaveError {
 /// # Errors
 /// If a layer has no parameters.
 pub fn save(model: &Model, grids: Option<&Grids>) -> Result<Vec<u8>, SaveError> {
+    let mut half = model.clone();
+    let half = round_to_half(&mut half).is_ok() && half.weights == model.weights;
     let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for (id, layer) in model.graph.weighted_layers() {
         let parameters = model.layer(id).ok_or_else(|| SaveError::Missing(layer.name.clone()))?;
         for (part, values) in tensors(parameters, &model.graph, layer) {
             let name = candidates(Naming::Timm, model.spec.family, layer, part, "classifier").swap_remove(0);
             let shape = super::naming::shapes(Naming::Timm, &model.graph, layer, part).swap_remove(0);
-            let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            parts.push((name, Dtype::F32, shape, bytes));
+            let (dtype, bytes) = if half {
+                (Dtype::F16, values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect())
+            } else {
+                (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            };
+            parts.push((name, dtype, shape, bytes));
         }
     }
     for (name, dtype, bytes) in grids.map_or_else(Vec::new, |grids| quantizers::write(&model.graph, grids)) {
@@ -46,7 +91,21 @@ pub fn save(model: &Model, grids: Option<&Grids>) -> Result<Vec<u8>, SaveError> 
         .iter()
         .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
         .collect();
-    serialize(views.map_err(fail)?, Some(metadata(model))).map_err(fail)
+    with_metadata(&serialize(views.map_err(fail)?, None).map_err(fail)?, &metadata(model))
+}
+
+/// Puts metadata before the tensors of a file's header. The container would write them in an order of chance.
+fn with_metadata(file: &[u8], metadata: &BTreeMap<&str, String>) -> Result<Vec<u8>, SaveError> {
+    let damaged = || SaveError::Container("its header is damaged".into());
+    let (length, rest) = file.split_first_chunk().ok_or_else(damaged)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| damaged())?;
+    let (header, data) = rest.split_at_checked(length).ok_or_else(damaged)?;
+    let tensors = header.trim_ascii_end().strip_prefix(b"{").ok_or_else(damaged)?;
+    let metadata =
+        serde_json::to_string(metadata).map_err(|error| SaveError::Container(error.to_string()))?;
+    let mut header = [format!("{{\"__metadata__\":{metadata},").as_bytes(), tensors].concat();
+    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    Ok([&(header.len() as u64).to_le_bytes()[..], &header, data].concat())
 }
 
 /// The tensors of a layer in the order of the file's axes.
@@ -66,8 +125,8 @@ fn tensors(parameters: &LayerWeights, graph: &Graph, layer: &Layer) -> Vec<(Part
     tensors
 }
 
-/// What the tensors do not say. A `HashMap` as the container wants it; it is written in the order of the keys.
-fn metadata(model: &Model) -> HashMap<String, String> {
+/// What the tensors do not say.
+fn metadata(model: &Model) -> BTreeMap<&'static str, String> {
     let epsilon = model.weights.iter().flatten().find_map(|parameters| match &parameters.affine {
         Affine::BatchNorm(bn) => Some(bn.epsilon),
         Affine::Bias(_) => None,
@@ -92,5 +151,27 @@ fn metadata(model: &Model) -> HashMap<String, String> {
         ("bn_eps", epsilon.map(|epsilon| epsilon.to_string())),
         ("labels", labels),
     ];
-    entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    entries.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Spec;
+    use crate::train::fresh;
+
+    #[test]
+    fn what_float16_does_not_hold_is_named() {
+        let spec = "mobilenet-v1-0.25-32".parse::<Spec>().expect("a name");
+        let mut model = fresh(spec, Normalization::SIGNED, 1);
+        round_to_half(&mut model).expect("small numbers");
+        let Some(Affine::Bias(bias)) =
+            model.weights.iter_mut().flatten().next_back().map(|layer| &mut layer.affine)
+        else {
+            panic!("the classifier has a bias");
+        };
+        bias[3] = 70_000.0;
+        let error = round_to_half(&mut model).expect_err("too large").to_string();
+        assert!(error.contains("layer fc") && error.contains("70000") && error.contains("65504"), "{error}");
+    }
 }
