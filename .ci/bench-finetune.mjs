@@ -4,7 +4,7 @@
 // what is there.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const [data, out, minutes] = process.argv.slice(2);
 if (!out) {
@@ -47,6 +47,7 @@ const inputs = ({ file }) => [...weights(`imagenette10_${file}`), ...images("ima
 /** The command's JSON; kept in a file, made if there is none. `undefined` if time is up. */
 function kept(path, words) {
   if (!existsSync(path)) {
+    mkdirSync(dirname(path), { recursive: true });
     const left = deadline - Date.now();
     if (left <= 0) return undefined;
     const timeout = left === Infinity ? undefined : left;
@@ -59,9 +60,8 @@ function kept(path, words) {
   return JSON.parse(readFileSync(path));
 }
 
-/** What an allocator finds; its link and what it reaches on the test images. */
+/** What an allocator finds: its link, and what it reaches on the test images. */
 function searched(folder, name, words, allocator) {
-  mkdirSync(join(out, folder), { recursive: true });
   const own = ["--allocator", allocator, "--checkpoint", join(out, folder)];
   return kept(join(out, folder, `${name}.json`), ["search", ...words, ...own])?.runs[0].allocators[0];
 }
@@ -69,7 +69,6 @@ function searched(folder, name, words, allocator) {
 /** What calibration and training make of one row. */
 function result(network, { job, search, bits }, seed) {
   const folder = join(out, network.file);
-  mkdirSync(folder, { recursive: true });
   let policy = bits;
   if (search) {
     const words = [...inputs(network), ...search, "--episodes", "120"];
@@ -88,11 +87,11 @@ const [first, ...others] = NETWORKS;
 const of = (network, rows) => network.seeds.flatMap((seed) => rows.map((row) => ({ network, row, seed })));
 const large = NETWORKS.find(({ file }) => file === "mobilenet_v1_0.5_128");
 const jobs = [...of(first, ROWS), ...of(large, [FINDING]), ...others.flatMap((network) => of(network, ROWS))];
+const found = jobs.map((job) => ({ ...job, found: result(job.network, job.row, job.seed) })).filter(({ found }) => found);
 const eight = searched(first.file, "finding-uniform", [...inputs(first), ...FINDING.search], "uniform");
 const thousand = (file, allocator) =>
   searched(file, "search", [...weights(file), ...VALIDATION, ...THOUSAND.search], allocator);
 const [small, mixed] = [thousand(THOUSAND.small, "uniform"), thousand(THOUSAND.large, "agent")];
-const found = jobs.map((job) => ({ ...job, found: result(job.network, job.row, job.seed) })).filter(({ found }) => found);
 
 const line = (cells) => console.log(`| ${cells.join(" | ")} |`);
 line(["network", "policy", "epochs", "seed", "bits", "float", "calibrated, reward", "trained, reward", "trained, test", "below float"]);

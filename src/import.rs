@@ -29,7 +29,7 @@ mod weights;
 pub use error::{FileError, ImportError, Problem, Problems};
 pub use metadata::Note;
 pub use naming::{Naming, names};
-pub use save::{SaveError, TooLarge, round_to_half, save};
+pub use save::{SaveError, TooLarge, rounded_to_half, save};
 
 use crate::net::{Model, Normalization, Padding, Spec, SpecError};
 use crate::quant::Grids;

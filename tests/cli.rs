@@ -177,6 +177,15 @@ fn search_runs_every_budget_and_goes_on_where_it_was() {
     assert_eq!(found(&again), found(&json(&arguments)));
 }
 
+/// The search says which layers make it cut widths of outputs.
+#[test]
+fn layers_too_large_for_the_ram_are_named() {
+    let arguments =
+        ["--allocator", "uniform", "--mean-bits", "8", "--ram", "5000", "--limit", "10", "--no-test"];
+    let found = json(&[&["search"], &DEMO[..], &arguments].concat());
+    assert_eq!(found["runs"][0]["too_large_at_8_bits"], json!(["dw2"]));
+}
+
 /// A little training before each score brings back what two bits cost, and is the same each time.
 #[test]
 fn search_scores_after_some_steps_of_training() {
@@ -187,8 +196,6 @@ fn search_scores_after_some_steps_of_training() {
         arguments.extend(["--mean-bits", "2.02", "--ram", "5000", "--limit", "200", "--calibration", "64"]);
         arguments.extend(["--no-test", "--tune-steps", steps]);
         let run = &json(&arguments)["runs"][0];
-        let too_large = run["too_large_at_8_bits"].as_array().expect("layers");
-        assert!(too_large[0] == "b2.dw" && !too_large.contains(&json!("b2.project")), "{too_large:?}");
         [0, 1].map(|allocator| run["allocators"][allocator]["best"].clone())
     };
     let (plain, tuned) = (search("0"), search("20"));

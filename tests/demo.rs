@@ -62,7 +62,7 @@ fn names() -> Vec<String> {
     names
 }
 
-/// They come from `bitsmith train --half`, and nothing has touched them since.
+/// The trainer's numbers, names and metadata, float16 throughout.
 #[test]
 fn files_are_as_the_trainer_writes_them() {
     for name in names() {

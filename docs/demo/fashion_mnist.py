@@ -126,11 +126,11 @@ def png(image):
 def tar(entries):
     """An uncompressed archive of {path: bytes}; the same bytes on every run."""
     archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as file:
         for path in sorted(entries):
             member = tarfile.TarInfo(path)
             member.size, member.mode, member.mtime = len(entries[path]), 0o644, 0
-            tar.addfile(member, io.BytesIO(entries[path]))
+            file.addfile(member, io.BytesIO(entries[path]))
     return archive.getvalue()
 
 
@@ -149,9 +149,8 @@ def pack():
 def pack_training(path):
     """Writes the official training split: its last `HELD_OUT` images as `val`, all others as `train`."""
     images, labels = load("train")
-    split = lambda index: "train" if index < len(images) - HELD_OUT else "val"
     entries = {
-        f"{split(index)}/{CLASSES[label]}/{index:05}.png": png(image)
+        f"{'train' if index < len(images) - HELD_OUT else 'val'}/{CLASSES[label]}/{index:05}.png": png(image)
         for index, (image, label) in enumerate(zip(images, labels))
     }
     path.write_bytes(tar(entries))

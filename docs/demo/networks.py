@@ -7,7 +7,8 @@ from timm.models.efficientnet import _gen_mnasnet_b1, _gen_mobilenet_v1, _gen_mo
 
 from fashion_mnist import CLASSES, DEMO
 
-# timm registers few of the widths; its generators take any. Their names only choose pretrained weights, which are not used.
+# timm registers few of the widths; its generators take any. The names in the middle choose
+# pretrained weights, which are not used.
 GENERATORS = {
     "mobilenet-v1-0.25-32": (_gen_mobilenet_v1, "mobilenetv1_100", 0.25),
     "mobilenet-v2-0.35-32": (_gen_mobilenet_v2, "mobilenetv2_035", 0.35),

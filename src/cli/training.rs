@@ -4,7 +4,7 @@ use super::Report;
 use super::session::{self, Labelled, Session, measure, progress};
 use crate::calibrate;
 use crate::flow::Tally;
-use crate::import::{round_to_half, save};
+use crate::import::{rounded_to_half, save};
 use crate::quant::QuantizedNetwork;
 use crate::train::{
     Augmentation, Checkpoint, CpuStepper, Distillation, Images, Job, Optimizer, Point, Recipe,
@@ -197,7 +197,11 @@ pub fn train(
     };
     let mut trained = Trained::new(&job.plan, &state, model, grids.as_ref());
     if half {
-        round_to_half(&mut trained.model)?;
+        match rounded_to_half(&trained.model) {
+            Ok(rounded) => trained.model = rounded,
+            // What was trained is worth more than half of the bytes.
+            Err(error) => eprintln!("note: {error}, as is done now"),
+        }
     }
     finish(arguments, session, &trained, trainer.curve(), &reward, &test)
 }

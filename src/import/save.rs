@@ -25,17 +25,18 @@ pub enum SaveError {
 
 /// A number is too large for float16.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("layer {layer} has the number {value}, and float16 ends at {}: write float32", f16::MAX)]
+#[error("layer {layer} has the number {value}, but float16 ends at {}: keep float32", f16::MAX)]
 pub struct TooLarge {
     layer: String,
     value: f32,
 }
 
-/// Rounds all numbers of a model to float16, as which [`save`] then writes them.
+/// A model with all numbers rounded to float16, as which [`save`] then writes them.
 ///
 /// # Errors
 /// If a number is too large for float16.
-pub fn round_to_half(model: &mut Model) -> Result<(), TooLarge> {
+pub fn rounded_to_half(model: &Model) -> Result<Model, TooLarge> {
+    let mut model = model.clone();
     for (layer, parameters) in model.graph.layers.iter().zip(&mut model.weights) {
         for value in parameters.iter_mut().flat_map(numbers) {
             let rounded = f16::from_f32(*value);
@@ -45,7 +46,7 @@ pub fn round_to_half(model: &mut Model) -> Result<(), TooLarge> {
             *value = rounded.to_f32();
         }
     }
-    Ok(())
+    Ok(model)
 }
 
 /// All numbers of a layer that a file holds.
@@ -66,8 +67,7 @@ fn numbers(parameters: &mut LayerWeights) -> impl Iterator<Item = &mut f32> {
 /// # Errors
 /// If a layer has no parameters.
 pub fn save(model: &Model, grids: Option<&Grids>) -> Result<Vec<u8>, SaveError> {
-    let mut half = model.clone();
-    let half = round_to_half(&mut half).is_ok() && half.weights == model.weights;
+    let half = rounded_to_half(model).is_ok_and(|rounded| rounded.weights == model.weights);
     let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for (id, layer) in model.graph.weighted_layers() {
         let parameters = model.layer(id).ok_or_else(|| SaveError::Missing(layer.name.clone()))?;
@@ -164,14 +164,14 @@ mod tests {
     fn what_float16_does_not_hold_is_named() {
         let spec = "mobilenet-v1-0.25-32".parse::<Spec>().expect("a name");
         let mut model = fresh(spec, Normalization::SIGNED, 1);
-        round_to_half(&mut model).expect("small numbers");
+        rounded_to_half(&model).expect("small numbers");
         let Some(Affine::Bias(bias)) =
             model.weights.iter_mut().flatten().next_back().map(|layer| &mut layer.affine)
         else {
             panic!("the classifier has a bias");
         };
         bias[3] = 70_000.0;
-        let error = round_to_half(&mut model).expect_err("too large").to_string();
+        let error = rounded_to_half(&model).expect_err("too large").to_string();
         assert!(error.contains("layer fc") && error.contains("70000") && error.contains("65504"), "{error}");
     }
 }
