@@ -27,7 +27,7 @@ START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
 .PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-full bench bench-c \
-  bench-webgpu bench-search bench-finetune bench-workers accuracy docs clean
+  bench-webgpu bench-search bench-finetune bench-workers accuracy docs picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -137,6 +137,10 @@ docs: ## the crate's documentation
 	@.ci/tools rust
 	$(STEP) "documentation" cargo doc --no-deps --lib
 	@echo "$(CARGO_TARGET_DIR)/doc/bitsmith/index.html"
+
+picture: build ## README's picture of the page
+	@.ci/tools browser
+	@node .ci/picture.mjs docs/page.png
 
 clean: ## remove what was built; installed tools stay in the cache
 	cargo clean
