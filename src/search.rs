@@ -27,7 +27,7 @@
 //! # };
 //!
 //! let budget = Budget { flash: 350_000, ram: 24_000 };
-//! let settings = Settings { episodes: 50, ..Settings::new(budget, MemoryModel::Device) };
+//! let settings = Settings { episodes: 100, ..Settings::new(budget, MemoryModel::Device) };
 //! let float = Score { correct: 8, images: 8, loss: 0 };
 //! let mut search = Search::new(&graph, settings, float)?;
 //! while let Next::Score(policy, _) = search.ask() {
@@ -80,6 +80,21 @@ pub enum SearchError {
         needed = .0.needed
     )]
     Ram(Excess),
+    /// An allocator would have no policy left to score after its probes.
+    #[error(
+        "{allocator} needs {needed} episodes on this network, most of them to measure what narrowing each tensor costs, \
+         and may have {episodes}; allow at least {needed}, or {instead}",
+        allocator = .allocator.name(),
+        instead = if *allocator == Allocator::Agent { "turn its warm start off" } else { "leave it out" }
+    )]
+    Episodes {
+        /// That needs most.
+        allocator: Allocator,
+        /// Episodes that would do.
+        needed: usize,
+        /// [`Settings::episodes`].
+        episodes: usize,
+    },
     /// A pin of what is no choice.
     #[error("{0:?} has no width to choose; pin weights of a layer, or an output between layers")]
     Pin(Slot),

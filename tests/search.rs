@@ -7,6 +7,7 @@ mod quantized;
 #[path = "common/searched.rs"]
 mod searched;
 
+use bitsmith::memory::Budget;
 use bitsmith::search::{
     Allocator, Episode, Log, Next, Purpose, Sample, Score, Search, SearchError, Settings,
 };
@@ -21,7 +22,7 @@ fn the_log_is_the_recorded_one() {
 fn neither_workers_nor_breaks_change_the_log() {
     let subject = Subject::new("mobilenet-v2-0.35-32");
     // Breaks in every part of the search: among probes, in the agent's warm-up, between its updates.
-    for (parts, pause) in [(1, None), (3, Some(40)), (2, Some(300)), (1, Some(360))] {
+    for (parts, pause) in [(1, None), (3, Some(200)), (2, Some(346)), (1, Some(370))] {
         let log = search(&subject, parts, pause);
         assert_eq!(digest(&log), DIGEST, "{parts} evaluators, a break after {pause:?} policies");
     }
@@ -81,6 +82,57 @@ fn the_run_off_decides_among_finalists() {
     assert_eq!(reward(Purpose::RunOff), reward(Purpose::Candidate), "the reward stays the policy's");
     assert_eq!(log.front().len(), log.front().iter().filter(|e| e.is_candidate()).count());
     assert!(log.csv(graph).lines().last().is_some_and(|line| line.starts_with("random,38,run-off,")));
+}
+
+/// Too few episodes for the probes are refused with the number that would do; with that number all have found a policy.
+#[test]
+fn allocators_name_the_episodes_that_they_need() {
+    let subject = Subject::new("mobilenet-v1-0.25-32");
+    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let weights = graph.weighted_layers().count();
+    let settings = Settings { budget: Budget { flash: 240_000, ram: usize::MAX }, ..subject.settings() };
+    let probes = 1 + 2 * weights;
+    for (allocator, warm_start, needed) in [
+        (Allocator::Random, true, 1),
+        (Allocator::Greedy, true, probes + 1),
+        (Allocator::Exact, true, probes + 1),
+        (Allocator::Agent, true, probes + 6),
+        (Allocator::Agent, false, 1),
+    ] {
+        let settings = |episodes| Settings {
+            allocators: vec![Allocator::Rule, allocator],
+            episodes,
+            warm_start,
+            ..settings.clone()
+        };
+        if needed > 1 {
+            let error = Search::new(graph, settings(needed - 1), Score::default()).err().expect("too few");
+            assert_eq!(error, SearchError::Episodes { allocator, needed, episodes: needed - 1 });
+            assert!(error.to_string().contains(&format!("allow at least {needed}")), "{error}");
+        }
+        let mut search = Search::new(graph, settings(needed), Score::default()).expect("enough");
+        while search.ask() != Next::Finished {
+            search.scored(Score { correct: 1, images: 2, loss: 0 });
+        }
+        assert!(search.log().best(Some(allocator)).is_some(), "{allocator:?} has found a policy");
+    }
+    // Of several, what the neediest needs.
+    let all = Settings { allocators: Allocator::ALL.to_vec(), episodes: 1, ..settings };
+    let error = Search::new(graph, all, Score::default()).err().expect("too few");
+    assert!(error.to_string().starts_with(&format!("agent needs {} episodes", probes + 6)), "{error}");
+}
+
+/// Wherever the agent is stopped, there is a policy that fits.
+#[test]
+fn the_agent_begins_with_policies_that_need_no_probes() {
+    let subject = Subject::new("mobilenet-v1-0.25-32");
+    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let settings = Settings { allocators: vec![Allocator::Agent], ..subject.settings() };
+    let mut search = Search::new(graph, settings, Score::default()).expect("feasible");
+    search.ask();
+    let first = search.scored(Score { correct: 1, images: 2, loss: 0 }).cloned().expect("an episode");
+    assert_eq!(first.purpose, Purpose::Start(Allocator::Uniform));
+    assert_eq!(search.log().best(None), Some(&first));
 }
 
 /// What the page draws of a log.

@@ -62,9 +62,10 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Whose policies it starts from; last first.
+    /// Whose policies it starts from; last first. What needs no probes comes before them, so that a search has
+    /// something to keep wherever it is stopped.
     pub(super) const STARTS: [Allocator; 5] =
-        [Allocator::NotchDown, Allocator::Uniform, Allocator::Exact, Allocator::Greedy, Allocator::Rule];
+        [Allocator::Exact, Allocator::Greedy, Allocator::NotchDown, Allocator::Rule, Allocator::Uniform];
 
     /// An agent that knows nothing.
     pub fn new(problem: &Problem, settings: AgentSettings, warm_start: bool, fill: bool, seed: u64) -> Self {
@@ -90,20 +91,19 @@ impl Agent {
 
     /// The next policy to score, before walls and fill.
     pub fn next(&mut self, problem: &Problem) -> Proposal {
-        if let Some(probing) = &self.probing {
-            if let Some(probe) = probing.next(problem) {
+        if let (Some(probing), Some(&allocator)) = (&self.probing, self.starts.last()) {
+            if let (true, Some(probe)) = (allocator.measures(), probing.next(problem)) {
                 return probe;
             }
-            if let Some(allocator) = self.starts.pop() {
-                let policy = match allocator {
-                    Allocator::Exact => exact(problem, probing),
-                    Allocator::Greedy => greedy(problem, probing),
-                    Allocator::Uniform => problem.uniform(),
-                    Allocator::NotchDown => problem.notch_down(),
-                    _ => problem.rule(),
-                };
-                return Proposal { policy, purpose: Purpose::Start(allocator) };
-            }
+            self.starts.pop();
+            let policy = match allocator {
+                Allocator::Exact => exact(problem, probing),
+                Allocator::Greedy => greedy(problem, probing),
+                Allocator::Uniform => problem.uniform(),
+                Allocator::NotchDown => problem.notch_down(),
+                _ => problem.rule(),
+            };
+            return Proposal { policy, purpose: Purpose::Start(allocator) };
         }
         Proposal { policy: self.propose(problem), purpose: Purpose::Candidate }
     }
@@ -163,7 +163,9 @@ impl Agent {
             Purpose::Widest | Purpose::Probe(..) => {
                 if let Some(probing) = &mut self.probing {
                     probing.learn(episode.score);
-                    self.forecast.start(problem, probing);
+                    if probing.episodes() == 0 {
+                        self.forecast.start(problem, probing);
+                    }
                 }
                 return;
             }

@@ -238,7 +238,7 @@ impl Search {
 }
 
 /// Beginning of a checkpoint, with the number of its form.
-const CHECKPOINT: &[u8] = b"bitsmith search 2\n";
+const CHECKPOINT: &[u8] = b"bitsmith search 3\n";
 
 /// Policies of an allocator that take part in its run-off, beside those that others have given.
 const FINALISTS: usize = 8;

@@ -30,6 +30,11 @@ impl Probing {
         Self { left, widest: None, losses: HashMap::new() }
     }
 
+    /// How many policies are left to score.
+    pub fn episodes(&self) -> usize {
+        self.left.len()
+    }
+
     /// The next policy to score.
     pub fn next(&self, problem: &Problem) -> Option<Proposal> {
         let &purpose = self.left.last()?;

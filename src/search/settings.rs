@@ -1,6 +1,6 @@
 //! What is asked of a search.
 
-use super::{AgentSettings, Problem, SearchError};
+use super::{Agent, AgentSettings, Problem, SearchError, sensitivity::Probing};
 use crate::{
     memory::{Budget, MemoryModel},
     net::Graph,
@@ -64,7 +64,7 @@ impl Allocator {
             Self::NotchDown => "last layers first",
             Self::Random => "best of random policies",
             Self::Greedy => "greedy by sensitivity",
-            Self::Exact => "least added sensitivity",
+            Self::Exact => "exact: least added sensitivity",
             Self::Evolution => "evolution",
             Self::Agent => "agent",
         }
@@ -144,8 +144,26 @@ impl Settings {
     /// What is searched.
     ///
     /// # Errors
-    /// If no policy fits the budget, or a pin is of what is no choice.
+    /// If no policy fits the budget, a pin is of what is no choice, or an allocator has too few episodes for its probes.
     pub fn problem(&self, graph: &Graph) -> Result<Problem, SearchError> {
-        Problem::counting(graph, self.budget, self.memory, &self.pins, self.codebooks)
+        let problem = Problem::counting(graph, self.budget, self.memory, &self.pins, self.codebooks)?;
+        let needed =
+            self.allocators.iter().map(|&allocator| (self.least_episodes(&problem, allocator), allocator));
+        match needed.max() {
+            Some((needed, allocator)) if needed > self.episodes.max(1) => {
+                Err(SearchError::Episodes { allocator, needed, episodes: self.episodes })
+            }
+            _ => Ok(problem),
+        }
+    }
+
+    /// Episodes that an allocator needs to get to policies of its own.
+    fn least_episodes(&self, problem: &Problem, allocator: Allocator) -> usize {
+        let proposals = match allocator {
+            Allocator::Greedy | Allocator::Exact => 1,
+            Allocator::Agent if self.warm_start => Agent::STARTS.len() + 1,
+            _ => return 1,
+        };
+        Probing::new(problem).episodes() + proposals
     }
 }

@@ -127,6 +127,11 @@ test("pinned tensors keep their widths, and what cannot be searched says why", a
   await page.getByLabel("RAM budget").press("Enter");
   await page.locator("#search .reason", { hasText: /no policy fits.*bytes of RAM/ }).waitFor();
   assert.ok(await start(page).isDisabled());
+  await page.getByLabel("RAM budget").fill("1MiB");
+  await page.getByLabel("RAM budget").press("Enter");
+  await page.locator(".allocators").getByLabel("greedy by sensitivity", { exact: true }).check();
+  await page.locator("#search .reason", { hasText: /greedy needs \d+ episodes.*and may have 5; allow at least \d+/ }).waitFor();
+  assert.ok(await start(page).isDisabled());
   await page.getByLabel("Seed").fill("many");
   await page.getByLabel("Seed").press("Enter");
   await page.getByText("'many': expected a whole number from 0 to").waitFor();

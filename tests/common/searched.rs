@@ -15,7 +15,10 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// SHA-256 of the log of [`search`], in hexadecimal. A change of it changes what everybody's searches find.
-pub const DIGEST: &str = "6fd7505d032779f164e51b9e61ef18d9fb10f57851b8b05c328e428d62abf678";
+pub const DIGEST: &str = "3a37982ed2631149ccaf0f2a6da890d38e45356de23e52df96805edf43bbcff6";
+
+/// Episodes of the agent before it learns.
+const WARM_UP: usize = 5;
 
 /// What policies are scored on.
 pub struct Subject {
@@ -65,10 +68,10 @@ impl Subject {
     /// Every allocator; the agent with few neurons, and few episodes of warm-up.
     pub fn settings(&self) -> Settings {
         let budget = Budget { flash: 240_000, ram: 6_000 };
-        let agent = AgentSettings { hidden: 24, warm_up: 5, ..AgentSettings::default() };
+        let agent = AgentSettings { hidden: 24, warm_up: WARM_UP, ..AgentSettings::default() };
         Settings {
             allocators: Allocator::ALL.to_vec(),
-            episodes: 80,
+            episodes: 160,
             agent,
             ..Settings::new(budget, MemoryModel::Device)
         }
@@ -109,7 +112,10 @@ pub fn search(subject: &Subject, parts: usize, pause: Option<usize>) -> String {
     let mut scored = 0;
     loop {
         match search.ask() {
-            Next::Finished => return search.log().csv(graph),
+            Next::Finished => {
+                assert!(pause.is_none_or(|pause| pause <= scored), "{scored} policies, and no break");
+                return search.log().csv(graph);
+            }
             Next::Known(_) => {}
             Next::Score(policy, sample) => {
                 scored += 1;
@@ -133,8 +139,15 @@ pub fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The log is the one that was recorded once.
+/// The log is the one that was recorded once, and every allocator is in it with policies of its own.
 pub fn the_log_is_the_recorded_one() {
     let log = search(&Subject::new("mobilenet-v2-0.35-32"), 2, None);
+    for allocator in Allocator::ALL {
+        let own = |line: &&str| line.starts_with(allocator.name()) && line.contains(",candidate,");
+        // Of the agent those as well that it proposes when it has learned.
+        let least = if allocator == Allocator::Agent { 2 * WARM_UP } else { 1 };
+        let proposed = log.lines().filter(own).count();
+        assert!(proposed >= least, "{proposed} of {}", allocator.name());
+    }
     assert_eq!(digest(&log), DIGEST, "{log}");
 }

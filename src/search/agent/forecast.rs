@@ -16,19 +16,24 @@ const NOISE: f64 = 1.0;
 pub struct Forecast {
     /// Measured sensitivity of each free tensor at each width, in nats; none without a warm start.
     prior: Vec<[f64; 3]>,
-    /// Policies that were scored, with the widths of the free tensors and how far the sum of sensitivities was off.
+    /// Policies that were scored, as the widths of the free tensors, and their cross-entropies in nats.
     seen: Vec<(Vec<u8>, f64)>,
     /// Lower triangle of the Cholesky factor of the policies' covariance, row by row.
     factor: Vec<Vec<f64>>,
-    /// The covariance's inverse times what the sum was off.
+    /// The covariance's inverse times what the sums of sensitivities were off.
     weights: Vec<f64>,
 }
 
 impl Forecast {
-    /// Takes over measured sensitivities.
+    /// Takes over measured sensitivities. What was learned before is seen in their light.
     pub fn start(&mut self, problem: &Problem, probing: &Probing) {
         let nats = |&slot| Bits::ALL.map(|bits| probing.nats(slot, bits));
         self.prior = problem.slots().iter().map(nats).collect();
+        self.factor.clear();
+        for (widths, nats) in std::mem::take(&mut self.seen) {
+            self.add(widths, nats);
+        }
+        self.solve();
     }
 
     /// Whether a policy was scored before.
@@ -40,10 +45,14 @@ impl Forecast {
     /// Takes the mean cross-entropy of a policy.
     pub fn learn(&mut self, problem: &Problem, policy: &Policy, nats: f64) {
         let widths = widths(problem, policy);
-        if self.seen.iter().any(|(seen, _)| *seen == widths) {
-            return;
+        if !self.seen.iter().any(|(seen, _)| *seen == widths) {
+            self.add(widths, nats);
+            self.solve();
         }
-        // The factor gets a row more.
+    }
+
+    /// Gives the factor a row more.
+    fn add(&mut self, widths: Vec<u8>, nats: f64) {
         let mut row = Vec::with_capacity(self.seen.len() + 1);
         for (number, (other, _)) in self.seen.iter().enumerate() {
             let above: &Vec<f64> = &self.factor[number];
@@ -53,9 +62,7 @@ impl Forecast {
         let known: f64 = row.iter().map(|a| a * a).sum();
         row.push((self.covariance(&widths, &widths) + NOISE - known).max(NOISE / 2.0).sqrt());
         self.factor.push(row);
-        let off = nats - self.sum(&widths);
-        self.seen.push((widths, off));
-        self.solve();
+        self.seen.push((widths, nats));
     }
 
     /// Mean cross-entropy to be expected of a policy; meant to compare policies with.
@@ -70,8 +77,9 @@ impl Forecast {
     fn solve(&mut self) {
         let count = self.seen.len();
         let mut weights: Vec<f64> = Vec::with_capacity(count);
-        for (row, (_, off)) in self.factor.iter().zip(&self.seen) {
+        for (row, (widths, nats)) in self.factor.iter().zip(&self.seen) {
             let known: f64 = row.iter().zip(&weights).map(|(a, b)| a * b).sum();
+            let off = nats - self.sum(widths);
             weights.push((off - known) / row[weights.len()]);
         }
         for number in (0..count).rev() {

@@ -7,11 +7,10 @@ mod wish;
 use super::{Controls, Section, failure};
 use crate::{
     flow::Command,
-    search::Problem,
     ui::{
         components::Progress,
         format,
-        state::{Area, Phase, State, pinned},
+        state::{Area, Phase, State},
     },
 };
 use compare::Compare;
@@ -31,16 +30,13 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
     let SearchSectionProps { state, controls } = props;
     let (search, design) = (&state.search, &state.design);
     // What keeps any search from finding anything, before one is begun.
-    let infeasible = use_memo(
-        (design.network.clone(), design.target, pinned(design, &search.pins)),
-        |(network, target, pins)| {
-            let problem = Problem::new(&network.graph, target.budget, target.model, pins);
-            problem.err().map(|error| format!("{error}."))
-        },
-    );
+    let request = search.wish.request(design, &search.pins);
+    let infeasible = use_memo((design.network.clone(), request.settings.clone()), |(network, settings)| {
+        settings.problem(&network.graph).err().map(|error| format!("{error}."))
+    });
     let why_not = state.why_not_search().or_else(|| (*infeasible).clone());
     let start = {
-        let (ask, request) = (controls.ask.clone(), search.wish.request(design, &search.pins));
+        let ask = controls.ask.clone();
         move |_| ask.emit((Command::Search(request.clone()), Vec::new()))
     };
     let send = |command: Command| controls.ask.reform(move |_| (command.clone(), Vec::new()));
