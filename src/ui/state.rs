@@ -1,5 +1,7 @@
 //! All that the page knows, and how it changes.
 
+mod action;
+mod area;
 mod design;
 mod finetune;
 mod network;
@@ -11,6 +13,8 @@ mod tests;
 mod trial;
 mod work;
 
+pub use action::Action;
+pub use area::Area;
 pub use design::{Allocator, Design, Target, Version};
 pub use finetune::{Finetune, Plan, Stage, Training};
 pub use network::{Kind, Network};
@@ -24,57 +28,10 @@ use crate::{
     link::{self, LinkError},
     memory::catalogue::MCUS,
     net::{Family, Padding, Spec, Width},
-    quant::{Bits, Slot},
     search::Episode,
 };
 use std::rc::Rc;
 use trial::Asked;
-
-/// Parts of the page in which the worker's tasks show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Area {
-    /// Weights.
-    Network,
-    /// Images.
-    Images,
-    /// Accuracy.
-    Result,
-    /// Package.
-    Share,
-    /// Search.
-    Search,
-    /// Training.
-    Finetune,
-}
-
-impl Area {
-    pub(crate) const COUNT: usize = 6;
-
-    fn of_task(task: Task) -> Self {
-        match task {
-            Task::Weights => Area::Network,
-            Task::Images => Area::Images,
-            Task::Calibrate | Task::Quantize | Task::Evaluate | Task::EvaluateFloat => Area::Result,
-            Task::Package => Area::Share,
-            Task::Search => Area::Search,
-            Task::Finetune => Area::Finetune,
-        }
-    }
-
-    /// Where a command's progress shows.
-    fn of_command(command: &Command) -> Option<Self> {
-        match command {
-            Command::OpenDemo(_) | Command::OpenWeights { .. } => Some(Area::Network),
-            Command::OpenImages { .. } => Some(Area::Images),
-            Command::Measure { .. } | Command::MeasureFloat { .. } => Some(Area::Result),
-            Command::Package { .. } | Command::SaveTrained => Some(Area::Share),
-            Command::Search(_) | Command::ContinueSearch => Some(Area::Search),
-            Command::Finetune { .. } | Command::ContinueFinetune { .. } => Some(Area::Finetune),
-            Command::Stop | Command::Pause | Command::Resume => None,
-            Command::FindSearch | Command::FindFinetune => None,
-        }
-    }
-}
 
 /// The float network's accuracy.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,47 +40,6 @@ pub struct FloatResult {
     pub tally: Tally,
     /// Whether it was stopped before the end.
     pub stopped: bool,
-}
-
-/// What the user or the worker did.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Another network was chosen; it gets the rule's policy.
-    SelectNetwork(Spec),
-    /// Another device, budget or memory model was chosen; the policy stays.
-    SelectTarget(Target),
-    /// All widths shall be chosen anew.
-    Allocate(Allocator),
-    /// These tensors shall have this width.
-    Set(Vec<Slot>, Bits),
-    /// Searches and rules shall leave these tensors as they are, or not any more.
-    Pin(Vec<Slot>, bool),
-    /// The user wants this of the next search.
-    SetWish(Wish),
-    /// The user wants this of the next training.
-    SetPlan(Plan),
-    /// A policy that a search has scored shall be on the screen.
-    Adopt(Box<Episode>),
-    /// Back to the policy before the last change.
-    Undo,
-    /// Forth again.
-    Redo,
-    /// A link was opened: the text after `#`.
-    OpenLink(String),
-    /// Something was asked of the worker, at a time in milliseconds.
-    Asked(Command, f64),
-    /// Something was refused before it reached the worker.
-    Refused(Area, String),
-    /// The worker reported, each event at a time in milliseconds.
-    Reported(Vec<(Event, f64)>),
-    /// Measure on at most so many images.
-    SetLimit(Option<usize>),
-    /// Whether the float network is measured as well.
-    SetFloat(bool),
-    /// Whether weights are read as the network on the screen, whatever their file says.
-    SetForced(bool),
-    /// The package was handed to the browser under this name, with so many bytes.
-    Saved(String, usize),
 }
 
 /// All that the page knows.

@@ -1,34 +1,27 @@
 //! The worker that owns the flow: carries out the page's commands one after the other.
 
 mod finetune;
+mod measure;
 mod prepare;
 mod search;
 
 use super::files;
 use super::pool::{self, Answer, Member, Order, Set};
 use super::wire;
-use crate::calibrate::{self, Calibration, Observer, Quantization, Settings};
+use crate::calibrate::Calibration;
 use crate::data::{Archive, Files};
-use crate::flow::{
-    Artefact, Command, Event, Item, Listing, Measurement, NetworkSummary, Package, Sources, Tally, Task,
-};
+use crate::flow::{Artefact, Command, Event, Item, Listing, NetworkSummary, Package, Sources, Tally, Task};
 use crate::import::{ImportOptions, import};
 use crate::link::Link;
 use crate::net::{Model, Spec};
-use crate::quant::{Grids, Policy, QuantizedNetwork};
+use crate::quant::{Grids, QuantizedNetwork};
 use crate::train::Trained;
-use futures::future::{join_all, try_join_all};
 use gloo::timers::future::TimeoutFuture;
 use js_sys::Array;
 use sha2::{Digest, Sha256};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use web_sys::{DedicatedWorkerGlobalScope, File};
-
-/// Images that the float network observes between two looks at the messages.
-const OBSERVE: usize = 4;
-/// Images that an evaluation worker classifies between two reports.
-const CLASSIFY: usize = 16;
 
 /// Why a task ended without a result.
 pub(super) enum End {
@@ -246,48 +239,6 @@ impl Runner {
         response.binary().await.map_err(|error| failed(error.to_string()))
     }
 
-    async fn measure(&mut self, policy: Policy, limit: Option<usize>) -> Result<(), End> {
-        self.prepare(limit).await?;
-        self.calibrate().await?;
-        let (network, trained) = match self.trained_at(&policy)? {
-            Some((network, epochs)) => (network, Some(epochs)),
-            None => (self.quantize(&policy).await?.0, None),
-        };
-        let order = Order::UseIntegers(Box::new(network.clone()));
-        let (tally, stopped) = self.classify(Task::Evaluate, Set::Evaluation, &order).await?;
-        // The network of a stopped measurement can be packaged all the same.
-        self.measured = Some(Measured { network, tally, trained });
-        let calibration = self.prepared.as_ref().map_or(0, |p| p.calibration.len());
-        self.report(&Event::Measured(Measurement { policy, tally, stopped, calibration, trained }));
-        Ok(())
-    }
-
-    async fn measure_float(&mut self, limit: Option<usize>) -> Result<(), End> {
-        self.prepare(limit).await?;
-        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
-        let order = Order::UseFloats(Box::new(model.clone()));
-        let (tally, stopped) = self.classify(Task::EvaluateFloat, Set::Evaluation, &order).await?;
-        self.float = Some(tally);
-        self.report(&Event::MeasuredFloat { tally, stopped });
-        Ok(())
-    }
-
-    async fn calibrate(&mut self) -> Result<(), End> {
-        if self.calibration.is_some() {
-            return Ok(());
-        }
-        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
-        let images = &self.prepared.as_ref().ok_or_else(no_images)?.calibration;
-        let mut observer = Observer::new(model, Settings::default())?;
-        for (chunk, seen) in images.chunks(OBSERVE).zip((OBSERVE..).step_by(OBSERVE)) {
-            observer.add(chunk)?;
-            self.progress(Task::Calibrate, seen.min(images.len()), images.len(), None);
-            self.breathe().await?;
-        }
-        self.calibration = Some(observer.finish()?);
-        Ok(())
-    }
-
     /// Whether what was stored, a search or training, is of the network and the images that are loaded.
     fn check_stored(
         &self,
@@ -311,72 +262,6 @@ impl Runner {
             )));
         }
         Ok(())
-    }
-
-    /// The integers that were trained here at a policy, and for how many epochs.
-    fn trained_at(&self, policy: &Policy) -> Result<Option<(QuantizedNetwork, u32)>, End> {
-        let Some((Trained { model, grids: Some(grids) }, epochs)) = &self.trained else { return Ok(None) };
-        if grids.policy(&model.graph) != *policy {
-            return Ok(None);
-        }
-        Ok(Some((calibrate::trained(model, grids)?, *epochs)))
-    }
-
-    /// A policy's integers, and what training of it begins with.
-    async fn quantize(&self, policy: &Policy) -> Result<(QuantizedNetwork, Trained), End> {
-        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
-        let calibration = self.calibration.as_ref().ok_or_else(no_images)?;
-        let images = &self.prepared.as_ref().ok_or_else(no_images)?.calibration;
-        if let Some(grids) = self.grids.as_ref().filter(|grids| grids.policy(&model.graph) == *policy) {
-            let start = Trained { model: model.clone(), grids: Some(grids.clone()) };
-            return Ok((calibrate::trained(model, grids)?, start));
-        }
-        let mut quantization = Quantization::new(model, calibration, policy, images)?;
-        loop {
-            if let Some(network) = quantization.step()? {
-                let (model, grids) = quantization.settled();
-                return Ok((network, Trained { model, grids: Some(grids) }));
-            }
-            let (done, total) = quantization.progress();
-            self.progress(Task::Quantize, done, total, None);
-            self.breathe().await?;
-        }
-    }
-
-    /// Classifies all loaded images of a set; if stopped, those so far.
-    async fn classify(&self, task: Task, set: Set, network: &Order) -> Result<(Tally, bool), End> {
-        let none = Array::new();
-        let held = self.held.iter().find(|(held, _)| *held == set).map(|(_, count)| *count);
-        let total = held.unwrap_or_else(|| self.evaluation_images());
-        try_join_all(self.pool.iter().map(|member| member.ask(network, &none))).await.map_err(End::Failed)?;
-        let all = RefCell::new(Tally::default());
-        let share = async |member: &Member| -> Result<(), End> {
-            for from in (0..).step_by(CLASSIFY) {
-                let order = Order::Classify { set, from, count: CLASSIFY };
-                let (answer, _) = member.ask(&order, &Array::new()).await.map_err(End::Failed)?;
-                let Answer::Classified(tally) = answer else { break };
-                if tally.images == 0 {
-                    break;
-                }
-                let sum = *all.borrow() + tally;
-                *all.borrow_mut() = sum;
-                self.progress(task, sum.images, total, Some(sum));
-                if self.signals.stop.get() {
-                    return Err(End::Stopped);
-                }
-            }
-            Ok(())
-        };
-        let mut stopped = false;
-        for result in join_all(self.pool.iter().map(share)).await {
-            match result {
-                Ok(()) => {}
-                Err(End::Stopped) => stopped = true,
-                Err(failed) => return Err(failed),
-            }
-        }
-        let tally = *all.borrow();
-        if tally.images == 0 { Err(End::Stopped) } else { Ok((tally, stopped)) }
     }
 
     fn package(&self, artefact: Artefact, link: &str, device: Option<&str>) -> Result<(), End> {

@@ -1,0 +1,138 @@
+//! Values of the command line's words.
+
+use crate::memory::MemoryModel;
+use crate::net::Padding;
+use crate::quant::Bits;
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
+
+/// A policy as `--bits` takes it.
+#[derive(Clone)]
+pub enum BitsArgument {
+    /// The same widths everywhere.
+    Widths(Widths),
+    /// A file that has the width of every tensor.
+    File(PathBuf),
+}
+
+impl std::str::FromStr for BitsArgument {
+    type Err = String;
+
+    /// Two widths with a slash, or the name of a file that is there.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(widths) => Ok(Self::Widths(widths)),
+            Err(_) if Path::new(text).is_file() => Ok(Self::File(text.into())),
+            Err(error) => Err(format!("{error}; or a file with a policy")),
+        }
+    }
+}
+
+impl std::fmt::Display for BitsArgument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Widths(Widths { weights, activations }) => write!(f, "{weights}/{activations}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Widths of all weights and all activations.
+#[derive(Clone, Copy)]
+pub struct Widths {
+    pub weights: Bits,
+    pub activations: Bits,
+}
+
+impl std::str::FromStr for Widths {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bits = |part: &str| part.parse().ok().and_then(|count: u32| Bits::try_from(count).ok());
+        let widths = text.split_once('/').and_then(|(w, a)| Some((bits(w)?, bits(a)?)));
+        let (weights, activations) = widths
+            .ok_or("expected two of 2, 4 and 8 with a slash between them: weights/activations, e.g. 4/8")?;
+        Ok(Self { weights, activations })
+    }
+}
+
+/// Names of the allocators.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum AllocatorName {
+    /// Halve the largest tensors until it fits.
+    Rule,
+    /// One width for all weights, one for all activations.
+    Uniform,
+}
+
+/// Names of the memory models.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum MemoryName {
+    /// As the papers count.
+    Paper,
+    /// As the firmware takes it.
+    Device,
+}
+
+impl From<MemoryName> for MemoryModel {
+    fn from(name: MemoryName) -> Self {
+        match name {
+            MemoryName::Paper => MemoryModel::Paper,
+            MemoryName::Device => MemoryModel::Device,
+        }
+    }
+}
+
+/// Names of the padding conventions.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum PaddingName {
+    /// SAME.
+    Tensorflow,
+    /// Symmetric.
+    Pytorch,
+}
+
+impl From<PaddingName> for Padding {
+    fn from(name: PaddingName) -> Self {
+        match name {
+            PaddingName::Tensorflow => Padding::TensorFlow,
+            PaddingName::Pytorch => Padding::PyTorch,
+        }
+    }
+}
+
+/// Names of the allocators of a search.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SearchAllocator {
+    /// One width for all weights, one for all activations.
+    Uniform,
+    /// Halve the largest tensors until it fits.
+    Rule,
+    /// Narrow the last layers first.
+    NotchDown,
+    /// The best of random policies.
+    Random,
+    /// What costs least for each byte, by measured sensitivity.
+    Greedy,
+    /// The least sum of measured sensitivities.
+    Exact,
+    /// Regularized evolution.
+    Evolution,
+    /// The reinforcement-learning agent.
+    Agent,
+}
+
+impl From<SearchAllocator> for crate::search::Allocator {
+    fn from(name: SearchAllocator) -> Self {
+        match name {
+            SearchAllocator::Uniform => Self::Uniform,
+            SearchAllocator::Rule => Self::Rule,
+            SearchAllocator::NotchDown => Self::NotchDown,
+            SearchAllocator::Random => Self::Random,
+            SearchAllocator::Greedy => Self::Greedy,
+            SearchAllocator::Exact => Self::Exact,
+            SearchAllocator::Evolution => Self::Evolution,
+            SearchAllocator::Agent => Self::Agent,
+        }
+    }
+}
