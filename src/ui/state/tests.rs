@@ -4,6 +4,7 @@ mod search;
 use super::*;
 use crate::flow::{ClassSummary, ImagesSummary, Measurement, NetworkSummary};
 use crate::memory::{Budget, Mcu};
+use crate::quant::{Bits, Slot};
 
 fn state(actions: impl IntoIterator<Item = Action>) -> State {
     actions.into_iter().fold(State::default(), |state, action| state.after(action))
