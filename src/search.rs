@@ -30,10 +30,17 @@
 //! let settings = Settings { episodes: 100, ..Settings::new(budget, MemoryModel::Device) };
 //! let float = Score { correct: 8, images: 8, loss: 0 };
 //! let mut search = Search::new(&graph, settings, float)?;
-//! while let Next::Score(policy, _) = search.ask() {
-//!     search.scored(measure(&policy));
+//! loop {
+//!     match search.ask() {
+//!         Next::Score(policy, _) => {
+//!             search.scored(measure(&policy));
+//!         }
+//!         // Scored before; it is in the log.
+//!         Next::Known(_) => {}
+//!         Next::Finished => break,
+//!     }
 //! }
-//! # while search.ask() != Next::Finished {}
+//! assert!(search.log().best(None).is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
