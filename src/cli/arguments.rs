@@ -2,13 +2,14 @@
 
 mod values;
 
-pub use values::{AllocatorName, BitsArgument, MemoryName, PaddingName, SearchAllocator};
+pub use values::{AllocatorName, BitsArgument, MemoryName, PaddingName};
 
 use super::calibration::CalibrationArguments;
 use crate::flow::Artefact;
 use crate::link::Link;
 use crate::memory::Bytes;
 use crate::net::Spec;
+use crate::search::Allocator;
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 
@@ -150,7 +151,7 @@ pub struct Search {
     pub memory: MemoryName,
     /// Allocators, one after the other, with commas between them.
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "agent")]
-    pub allocator: Vec<SearchAllocator>,
+    pub allocator: Vec<Allocator>,
     /// Policies that each allocator may score, probes of sensitivity included; the run-off is not.
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub episodes: usize,

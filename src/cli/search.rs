@@ -212,7 +212,7 @@ fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings
         ..AgentSettings::default()
     };
     let one = |budget: Budget, seed: u64| Settings {
-        allocators: arguments.allocator.iter().map(|&name| name.into()).collect(),
+        allocators: arguments.allocator.clone(),
         pins: pins.clone(),
         episodes: arguments.episodes,
         seed,

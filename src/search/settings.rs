@@ -147,23 +147,22 @@ impl Settings {
     /// If no policy fits the budget, a pin is of what is no choice, or an allocator has too few episodes for its probes.
     pub fn problem(&self, graph: &Graph) -> Result<Problem, SearchError> {
         let problem = Problem::counting(graph, self.budget, self.memory, &self.pins, self.codebooks)?;
-        let needed =
-            self.allocators.iter().map(|&allocator| (self.least_episodes(&problem, allocator), allocator));
-        match needed.max() {
-            Some((needed, allocator)) if needed > self.episodes.max(1) => {
-                Err(SearchError::Episodes { allocator, needed, episodes: self.episodes })
-            }
-            _ => Ok(problem),
+        let neediest =
+            self.allocators.iter().map(|&allocator| (self.after_probes(allocator), allocator)).max();
+        let Some((after @ 1.., allocator)) = neediest else { return Ok(problem) };
+        let needed = Probing::new(&problem).episodes() + after;
+        if self.episodes < needed {
+            return Err(SearchError::Episodes { allocator, needed, episodes: self.episodes });
         }
+        Ok(problem)
     }
 
-    /// Episodes that an allocator needs to get to policies of its own.
-    fn least_episodes(&self, problem: &Problem, allocator: Allocator) -> usize {
-        let proposals = match allocator {
+    /// Episodes after its probes with which an allocator gets to policies of its own; 0 if it has no probes.
+    fn after_probes(&self, allocator: Allocator) -> usize {
+        match allocator {
             Allocator::Greedy | Allocator::Exact => 1,
             Allocator::Agent if self.warm_start => Agent::STARTS.len() + 1,
-            _ => return 1,
-        };
-        Probing::new(problem).episodes() + proposals
+            _ => 0,
+        }
     }
 }

@@ -3,7 +3,8 @@
 use crate::memory::MemoryModel;
 use crate::net::Padding;
 use crate::quant::Bits;
-use clap::ValueEnum;
+use crate::search::Allocator;
+use clap::{ValueEnum, builder::PossibleValue};
 use std::path::{Path, PathBuf};
 
 /// A policy as `--bits` takes it.
@@ -101,38 +102,12 @@ impl From<PaddingName> for Padding {
     }
 }
 
-/// Names of the allocators of a search.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum SearchAllocator {
-    /// One width for all weights, one for all activations.
-    Uniform,
-    /// Halve the largest tensors until it fits.
-    Rule,
-    /// Narrow the last layers first.
-    NotchDown,
-    /// The best of random policies.
-    Random,
-    /// What costs least for each byte, by measured sensitivity.
-    Greedy,
-    /// The least sum of measured sensitivities.
-    Exact,
-    /// Regularized evolution.
-    Evolution,
-    /// The reinforcement-learning agent.
-    Agent,
-}
+impl ValueEnum for Allocator {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-impl From<SearchAllocator> for crate::search::Allocator {
-    fn from(name: SearchAllocator) -> Self {
-        match name {
-            SearchAllocator::Uniform => Self::Uniform,
-            SearchAllocator::Rule => Self::Rule,
-            SearchAllocator::NotchDown => Self::NotchDown,
-            SearchAllocator::Random => Self::Random,
-            SearchAllocator::Greedy => Self::Greedy,
-            SearchAllocator::Exact => Self::Exact,
-            SearchAllocator::Evolution => Self::Evolution,
-            SearchAllocator::Agent => Self::Agent,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.explanation()))
     }
 }

@@ -22,7 +22,7 @@ pub struct Wish {
     pub episodes: usize,
     /// Seed of all random numbers.
     pub seed: u64,
-    /// Whether the agent starts from policies of other allocators.
+    /// Whether the agent starts from the policies of the simpler allocators.
     pub warm_start: bool,
     /// Whether what a policy leaves of the budgets is spent.
     pub fill: bool,

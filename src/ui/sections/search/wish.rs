@@ -102,7 +102,7 @@ pub fn WishFields(props: &WishFieldsProps) -> Html {
                 </div>
             </div>
             <div class="toolbar">
-                <label class="check" title="Its first episodes are the policies of the other allocators; measuring sensitivities for them takes two episodes a tensor">
+                <label class="check" title="Its first episodes are the policies of the simpler allocators; measuring sensitivities for them takes two episodes a tensor">
                     <input type="checkbox" checked={wish.warm_start} onchange={change(|wish, input| wish.warm_start = input.checked())} />
                     { " Warm start of the agent" }</label>
                 <label class="check" title="Widen what fits until the budgets are used up">
