@@ -143,7 +143,7 @@ impl Subject {
         let settings = Settings {
             allocators: vec![Allocator::Agent],
             episodes: EPISODES,
-            run_off: false,
+            run_off: 0,
             ..Settings::new(budget, MemoryModel::Device)
         };
         let network = FloatNetwork::new(&self.model).expect("complete");
@@ -164,7 +164,8 @@ impl Subject {
                 Next::Score(policy, sample) => (policy, sample),
             };
             let start = ProcessTime::now();
-            let score = evaluators[sample as usize].score(&policy).expect("integers exist");
+            let score =
+                evaluators[usize::from(sample == Sample::Part)].score(&policy).expect("integers exist");
             scoring += start.elapsed();
             let start = ProcessTime::now();
             search.scored(score);

@@ -54,6 +54,7 @@ mod log;
 mod problem;
 mod random;
 mod rule;
+mod run_off;
 mod score;
 mod sensitivity;
 mod settings;

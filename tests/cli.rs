@@ -168,7 +168,7 @@ fn search_runs_every_budget_and_goes_on_where_it_was() {
         }
         let (flash, ram, seed) = (&run["flash_budget"], &run["ram_budget"], &run["seed"]);
         let log = std::fs::read_to_string(path(&format!("log-{flash}-{ram}-{seed}.csv"))).expect("a log");
-        assert_eq!(log.lines().count(), 1 + (1 + 1) + (3 + 3), "each policy once more in the run-off");
+        assert_eq!(log.lines().count(), 1 + (1 + 3) + (3 + 3 + 2 + 1), "and the run-off's rounds");
     }
     // Finished runs are read, not searched again: nothing is scored.
     let again = json(&arguments);

@@ -8,6 +8,7 @@ mod quantized;
 mod searched;
 
 use bitsmith::memory::Budget;
+use bitsmith::quant::Policy;
 use bitsmith::search::{
     Allocator, Episode, Log, Next, Purpose, Sample, Score, Search, SearchError, Settings,
 };
@@ -21,10 +22,10 @@ fn the_log_is_the_recorded_one() {
 #[test]
 fn neither_workers_nor_breaks_change_the_log() {
     let subject = Subject::new("mobilenet-v2-0.35-32");
-    // Breaks in every part of the search: among probes, in the agent's warm-up, between its updates.
-    for (parts, pause) in [(1, None), (3, Some(200)), (2, Some(346)), (1, Some(370))] {
-        let log = search(&subject, parts, pause);
-        assert_eq!(digest(&log), DIGEST, "{parts} evaluators, a break after {pause:?} policies");
+    // Breaks in every part: among probes, in the agent's warm-up, between its updates, in its run-off.
+    for (parts, pause) in [(3, 200), (2, 366), (1, 385), (2, 418)] {
+        let log = search(&subject, parts, Some(pause));
+        assert_eq!(digest(&log), DIGEST, "{parts} evaluators, a break after {pause} policies");
     }
 }
 
@@ -41,7 +42,7 @@ fn a_checkpoint_is_known_by_its_beginning() {
     }
 }
 
-/// Finalists meet again on other images, and both counts together decide.
+/// Finalists meet again on other images, in rounds of half as many, and what they score there decides.
 #[test]
 fn the_run_off_decides_among_finalists() {
     let subject = Subject::new("mobilenet-v2-0.35-32");
@@ -50,15 +51,26 @@ fn the_run_off_decides_among_finalists() {
         Settings { allocators: vec![Allocator::Rule, Allocator::Random], episodes: 30, ..subject.settings() };
     let float = Score { correct: 90, images: 100, loss: 0 };
     let mut search = Search::new(graph, settings, float).expect("feasible");
-    let (mut rewarded, mut again) = (0, Vec::new());
+    let mut rewarded = 0;
+    let mut rounds: [Vec<Policy>; 3] = Default::default();
     loop {
         let score = match search.ask() {
             Next::Finished => break,
             Next::Known(_) => continue,
-            Next::Score(policy, Sample::RunOff) => {
-                // The luckiest come first; it is the fifth of the eight that does well again.
-                again.push(policy);
-                Score { correct: if again.len() == 6 { 80 } else { 50 }, images: 100, loss: 0 }
+            Next::Score(policy, Sample::RunOff(round)) => {
+                // The rule is first. Of the eight others the luckiest come first; the fifth has the lowest cross-entropy
+                // in the first round, the seventh in all of them; that of the third is lower, but so is its accuracy.
+                let images = [100, 100, 200][round];
+                rounds[round].push(policy.clone());
+                let number = rounds[0].iter().position(|known| *known == policy).expect("in the first round");
+                let (percent, loss) = match (number, round) {
+                    (3, _) => (60, 1),
+                    (5, 0) => (75, 10),
+                    (7, 0) => (74, 11),
+                    (7, _) => (74, 15),
+                    _ => (75, 40 + number),
+                };
+                Score { correct: percent * images / 100, images, loss: (loss * images) as i64 }
             }
             Next::Score(..) => {
                 rewarded += 1;
@@ -69,19 +81,22 @@ fn the_run_off_decides_among_finalists() {
     }
     let log = search.log();
     assert_eq!((log.count(Allocator::Rule), log.count(Allocator::Random)), (1, 30));
-    assert_eq!(again.len(), 1 + 8, "that of the rule, and the eight best random ones");
+    assert_eq!(
+        rounds.each_ref().map(Vec::len),
+        [1 + 8, 1 + 4, 1 + 2],
+        "that of the rule, and the random ones"
+    );
+    let number = |policy| rounds[0].iter().position(|known| known == policy);
+    assert_eq!(rounds[1].iter().filter_map(number).collect::<Vec<_>>(), [0, 5, 7, 1, 2], "the better half");
     let best = log.best(None).expect("a best");
-    assert_eq!((best.allocator, &best.policy), (Allocator::Random, &again[5]));
-    assert_eq!(log.run_off(best).map(|score| score.correct), Some(80));
-    let lucky = log.episodes().iter().max_by_key(|episode| episode.score.correct).expect("episodes");
-    assert!(lucky.purpose == Purpose::RunOff && best.score.correct < 79, "the luckiest has lost");
-    let reward = |purpose| {
-        let found = log.episodes().iter().find(|e| e.policy == best.policy && e.purpose == purpose);
-        found.map(|episode| episode.reward)
-    };
-    assert_eq!(reward(Purpose::RunOff), reward(Purpose::Candidate), "the reward stays the policy's");
+    assert_eq!((best.allocator, &best.policy), (Allocator::Random, &rounds[0][7]));
+    assert_eq!(log.run_off(best), Some(Score { correct: 4 * 74, images: 400, loss: 1100 + 1500 + 3000 }));
+    let lucky = log.episodes().iter().filter(|episode| episode.is_candidate()).map(|e| e.score.correct).max();
+    assert!(lucky > Some(best.score.correct), "the luckiest has lost");
+    let again = log.episodes().iter().filter(|e| e.policy == best.policy && e.purpose.is_run_off());
+    assert!(again.map(|e| e.reward).eq([best.reward; 3]), "the reward stays the policy's");
     assert_eq!(log.front().len(), log.front().iter().filter(|e| e.is_candidate()).count());
-    assert!(log.csv(graph).lines().last().is_some_and(|line| line.starts_with("random,38,run-off,")));
+    assert!(log.csv(graph).lines().last().is_some_and(|line| line.starts_with("random,44,run-off 3,")));
 }
 
 /// Too few episodes for the probes are refused with the number that would do; with that number all have found a policy.

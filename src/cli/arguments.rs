@@ -167,7 +167,7 @@ pub struct Search {
     /// Leave unused what a policy leaves of the budget.
     #[arg(long)]
     pub no_fill: bool,
-    /// Do not score each allocator's finalists once more, on training images.
+    /// Do not score each allocator's finalists once more, on up to four times as many training images.
     #[arg(long)]
     pub no_run_off: bool,
     /// Weights below 8 bits become values of a codebook for each layer (k-means), which counts as well: a baseline

@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut runs = Vec::new();
     let several = settings.len() > 1;
     for mut settings in settings {
-        settings.run_off = scorer.has_run_off();
+        settings.run_off = scorer.rounds();
         let run = search(&mut scorer, &session, settings, arguments.checkpoint.as_deref())?;
         write_logs(arguments, &run.search, several)?;
         runs.push(run);

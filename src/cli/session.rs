@@ -100,10 +100,10 @@ impl Session {
         self.decode("reward images", &items)
     }
 
-    /// Decodes images for the run-off of a search.
-    pub fn run_off_images(&mut self, limit: usize) -> anyhow::Result<Vec<Labelled>> {
-        let items = self.listing.run_off(limit);
-        self.decode("run-off images", &items)
+    /// Decodes images for each round of the run-off of a search with so many reward images.
+    pub fn run_off_images(&mut self, reward: usize) -> anyhow::Result<Vec<Vec<Labelled>>> {
+        let rounds = self.listing.run_off(reward);
+        rounds.iter().map(|items| self.decode("run-off images", items)).collect()
     }
 
     /// Decodes the images that nothing but the last measurement sees.

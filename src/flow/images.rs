@@ -3,6 +3,7 @@
 use crate::data::{ClassMap, DataError, Dataset, FileInfo, Splits};
 use crate::flow::{ClassSummary, ImagesSummary};
 use crate::net::Model;
+use crate::search::Sample;
 use std::collections::HashSet;
 
 /// Calibration images by default.
@@ -68,11 +69,14 @@ impl Listing {
         self.balanced(&self.reward, limit)
     }
 
-    /// Images for the run-off of a search: training images that calibrate nothing; none if there are no others.
-    pub fn run_off(&self, limit: usize) -> Vec<Item> {
+    /// Images for each round of the run-off of a search with so many reward images: training images that calibrate
+    /// nothing, classes in turn. Only rounds for which there are any; see [`Sample::ROUNDS`].
+    pub fn run_off(&self, reward: usize) -> Vec<Vec<Item>> {
         let calibrating: HashSet<usize> = self.calibration.iter().map(|item| item.file).collect();
         let others = self.train.iter().filter(|item| !calibrating.contains(&item.file));
-        self.balanced(&others.cloned().collect::<Vec<_>>(), Some(limit))
+        let mut in_turn = self.in_turn(others).into_iter();
+        let round = |times: usize| by_path(in_turn.by_ref().take(times * reward).cloned().collect());
+        Sample::ROUNDS.map(round).into_iter().filter(|round| !round.is_empty()).collect()
     }
 
     /// The images of a limited training, as in [`Listing::limited`].
@@ -82,15 +86,17 @@ impl Listing {
 
     fn balanced(&self, all: &[Item], limit: Option<usize>) -> Vec<Item> {
         let Some(limit) = limit.filter(|&limit| limit < all.len()) else { return all.to_vec() };
+        by_path(self.in_turn(all).into_iter().take(limit).cloned().collect())
+    }
+
+    /// The first of each class, then the second, ...
+    fn in_turn<'a>(&self, items: impl IntoIterator<Item = &'a Item>) -> Vec<&'a Item> {
         let mut by_class: Vec<Vec<&Item>> = vec![Vec::new(); self.dataset.classes.len()];
-        for item in all {
+        for item in items {
             by_class[item.class].push(item);
         }
-        // The first of each class, then the second, ...
-        let rounds = (0..all.len()).flat_map(|i| by_class.iter().filter_map(move |c| c.get(i)));
-        let mut items: Vec<Item> = rounds.take(limit).map(|&item| item.clone()).collect();
-        items.sort_by(|a, b| a.path.cmp(&b.path));
-        items
+        let most = by_class.iter().map(Vec::len).max().unwrap_or(0);
+        (0..most).flat_map(|i| by_class.iter().filter_map(move |class| class.get(i))).copied().collect()
     }
 
     /// Which output of a network stands for which class.
@@ -122,6 +128,11 @@ impl Listing {
             skipped_count: skipped.len(),
         }
     }
+}
+
+fn by_path(mut items: Vec<Item>) -> Vec<Item> {
+    items.sort_by(|a, b| a.path.cmp(&b.path));
+    items
 }
 
 #[cfg(test)]

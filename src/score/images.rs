@@ -8,6 +8,7 @@ use crate::parallel;
 use crate::quant::{Policy, QuantizedNetwork};
 use crate::search::Score;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Images that a thread takes on at a time.
 pub const TOGETHER: usize = 8;
@@ -38,7 +39,7 @@ pub struct Calibrating {
 /// Reward images that a thread classifies one after the other.
 pub struct Rewarding {
     /// Pixels and the right output.
-    images: Vec<(Vec<u8>, usize)>,
+    images: Vec<(Arc<[u8]>, usize)>,
     stored: Stored,
     workspace: Workspace,
 }
@@ -91,8 +92,9 @@ impl Calibrating {
 }
 
 impl Rewarding {
-    pub fn new(images: &[(Vec<u8>, usize)]) -> Self {
-        Self { images: images.to_vec(), stored: Stored::new(), workspace: Workspace::default() }
+    pub fn new<P: Clone + Into<Arc<[u8]>>>(images: &[(P, usize)]) -> Self {
+        let images = images.iter().map(|(pixels, target)| (pixels.clone().into(), *target)).collect();
+        Self { images, stored: Stored::new(), workspace: Workspace::default() }
     }
 
     /// Classifies the images.

@@ -169,7 +169,7 @@ impl Agent {
                 }
                 return;
             }
-            Purpose::RunOff => return,
+            Purpose::RunOff(_) => return,
             Purpose::Start(_) => self.actions = actions_of(problem, &episode.policy),
             Purpose::Candidate => {
                 self.episodes += 1;

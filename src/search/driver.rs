@@ -6,6 +6,7 @@ use super::{
     exact::exact,
     greedy::greedy,
     random::Random,
+    run_off::{FINALISTS, RunOff},
     sensitivity::Probing,
 };
 use crate::{net::Graph, quant::Policy};
@@ -53,8 +54,8 @@ struct State {
     method: Method,
     /// Episodes of the running allocator.
     number: usize,
-    /// What is left of its run-off, last first; `None` before it.
-    run_off: Option<Vec<Policy>>,
+    /// Its run-off; `None` before that.
+    run_off: Option<RunOff>,
     /// What is being scored.
     waiting: Option<Proposal>,
     log: Log,
@@ -140,7 +141,7 @@ impl Search {
                 Allocator::Agent => FINALISTS,
                 _ => 1,
             };
-            episodes + if settings.run_off { finalists.min(episodes) } else { 0 }
+            episodes + RunOff::scores(finalists.min(episodes), settings.run_off)
         };
         let before = settings.allocators.iter().take(self.state.running).map(total).sum::<usize>();
         (before + self.state.number, settings.allocators.iter().map(total).sum())
@@ -177,12 +178,12 @@ impl Search {
         let allocator = *self.state.settings.allocators.get(self.state.running)?;
         self.state.number += 1;
         self.known.insert((policy.clone(), purpose.sample()), score);
-        let rewarded = if purpose == Purpose::RunOff { Sample::All } else { purpose.sample() };
+        let rewarded = if purpose.is_run_off() { Sample::All } else { purpose.sample() };
         let rewarded = self.known.get(&(policy.clone(), rewarded)).copied().unwrap_or(score);
         let reward = 0.1 * (rewarded.percent() - self.state.float.percent());
         let usage = self.problem.usage(&policy);
         let episode = Episode { allocator, number: self.state.number, purpose, policy, usage, score, reward };
-        if purpose != Purpose::RunOff {
+        if !purpose.is_run_off() {
             self.state.method.learn(&self.problem, &episode);
         }
         self.state.log.push(episode);
@@ -191,19 +192,14 @@ impl Search {
 
     /// The next proposal of the running allocator, then its run-off; `None` if it has no more.
     fn propose(&mut self, allocator: Allocator) -> Option<Proposal> {
-        if self.state.run_off.is_none() {
-            if let Some(proposal) = self.explore(allocator) {
-                return Some(proposal);
-            }
-            let mut finalists = Vec::new();
-            if self.state.settings.run_off {
-                finalists = self.state.log.finalists(allocator, FINALISTS);
-                finalists.reverse();
-            }
-            self.state.run_off = Some(finalists);
+        if self.state.run_off.is_none()
+            && let Some(proposal) = self.explore(allocator)
+        {
+            return Some(proposal);
         }
-        let policy = self.state.run_off.as_mut()?.pop()?;
-        Some(Proposal { policy, purpose: Purpose::RunOff })
+        let State { settings, run_off, log, .. } = &mut self.state;
+        let run_off = run_off.get_or_insert_with(|| RunOff::new(log, allocator));
+        run_off.next(log, allocator, settings.run_off)
     }
 
     /// The next proposal of the running allocator before its run-off.
@@ -238,10 +234,7 @@ impl Search {
 }
 
 /// Beginning of a checkpoint, with the number of its form.
-const CHECKPOINT: &[u8] = b"bitsmith search 3\n";
-
-/// Policies of an allocator that take part in its run-off, beside those that others have given.
-const FINALISTS: usize = 8;
+const CHECKPOINT: &[u8] = b"bitsmith search 4\n";
 
 impl Method {
     fn next(&mut self, problem: &Problem, allocator: Allocator, number: usize) -> Option<Proposal> {

@@ -1,6 +1,6 @@
 //! The log of a search: every policy that was scored, and what follows from it.
 
-use super::{Allocator, Sample, Score};
+use super::{Allocator, Sample, Score, run_off::ranking};
 use crate::{
     memory::Usage,
     net::Graph,
@@ -8,6 +8,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -22,9 +23,8 @@ pub enum Purpose {
     Widest,
     /// All free tensors at 8 bits but one, to see what that costs. As [`Purpose::Widest`].
     Probe(Slot, Bits),
-    /// A finalist once more, on images of which no reward is: the best of many on a thousand images is in part the
-    /// luckiest there. Decides among the finalists of an allocator.
-    RunOff,
+    /// A finalist in a round of the run-off, counted from 0: on images of which no reward is.
+    RunOff(usize),
 }
 
 impl Purpose {
@@ -33,12 +33,17 @@ impl Purpose {
         matches!(self, Self::Candidate | Self::Start(_))
     }
 
+    /// Whether a finalist is scored once more.
+    pub fn is_run_off(self) -> bool {
+        matches!(self, Self::RunOff(_))
+    }
+
     /// The images that it is scored on.
     pub fn sample(self) -> Sample {
         match self {
             Self::Candidate | Self::Start(_) => Sample::All,
             Self::Widest | Self::Probe(..) => Sample::Part,
-            Self::RunOff => Sample::RunOff,
+            Self::RunOff(round) => Sample::RunOff(round),
         }
     }
 }
@@ -101,66 +106,68 @@ impl Log {
 
     /// Policies that an allocator has scored before its run-off.
     pub fn count(&self, allocator: Allocator) -> usize {
-        let of = |episode: &&Episode| episode.allocator == allocator && episode.purpose != Purpose::RunOff;
-        self.episodes.iter().filter(of).count()
+        self.of(allocator).filter(|episode| !episode.purpose.is_run_off()).count()
     }
 
-    /// The best candidate, of one allocator or of all: by [`Score::beats`], among equals the first. After an allocator's
-    /// run-off, its finalists compete with the right answers on the reward images and in the run-off together.
+    /// The best candidate, of one allocator or of all: by [`Score::beats`], among equals the first. After a run-off, the one
+    /// that has won it.
     pub fn best(&self, allocator: Option<Allocator>) -> Option<&Episode> {
-        let Some(allocator) = allocator else {
-            let winners = Allocator::ALL.into_iter().filter_map(|allocator| self.winner(allocator));
-            let (best, _) = winners.reduce(|best, next| {
-                let beats = match (best.1, next.1) {
-                    (Some(best), Some(next)) => next.beats(&best),
-                    _ => next.0.score.beats(&best.0.score),
-                };
-                if beats { next } else { best }
-            })?;
-            return Some(best);
+        let best = match allocator {
+            Some(allocator) => self.winner(allocator),
+            None => {
+                chosen(Allocator::ALL.into_iter().filter_map(|allocator| self.winner(allocator)).collect())
+            }
         };
-        self.winner(allocator).map(|(winner, _)| winner)
+        best.map(|(episode, _)| episode)
     }
 
-    /// What a candidate scored in the run-off of its allocator, if it took part.
+    /// What a candidate scored in the run-off of its allocator, in all of its rounds together, if it took part.
     pub fn run_off(&self, candidate: &Episode) -> Option<Score> {
-        let is_again = |episode: &&Episode| {
-            episode.purpose == Purpose::RunOff
-                && episode.allocator == candidate.allocator
-                && episode.policy == candidate.policy
-        };
-        self.episodes.iter().find(is_again).map(|episode| episode.score)
+        self.run_offs(candidate.allocator).get(&candidate.policy).copied()
     }
 
-    /// The best candidate of an allocator, and its score with the run-off if there was one.
-    fn winner(&self, allocator: Allocator) -> Option<(&Episode, Option<Score>)> {
-        let episodes = || self.episodes.iter().filter(|episode| episode.allocator == allocator);
-        let run_off = episodes().filter(|episode| episode.purpose == Purpose::RunOff);
-        let again: HashMap<&Policy, Score> =
-            run_off.map(|episode| (&episode.policy, episode.score)).collect();
-        let together = |episode: &Episode| {
-            let again = *again.get(&episode.policy)?;
-            Some([episode.score, again].into_iter().sum::<Score>())
-        };
-        let candidates = episodes().filter(|episode| episode.is_candidate());
-        let candidates = candidates.map(|episode| (episode, together(episode)));
-        candidates.reduce(|best, next| {
-            let beats = match (&best.1, &next.1) {
-                (Some(best), Some(next)) => next.beats(best),
-                (None, None) => next.0.score.beats(&best.0.score),
-                (best, _) => best.is_none(),
-            };
-            if beats { next } else { best }
-        })
+    /// What the finalists of an allocator scored in all rounds of its run-off together.
+    fn run_offs(&self, allocator: Allocator) -> HashMap<&Policy, Score> {
+        let mut scores: HashMap<&Policy, Score> = HashMap::new();
+        for episode in self.of(allocator).filter(|episode| episode.purpose.is_run_off()) {
+            *scores.entry(&episode.policy).or_default() += episode.score;
+        }
+        scores
+    }
+
+    /// The best candidate of an allocator, and its score in the run-off if there was one.
+    fn winner(&self, allocator: Allocator) -> Option<Contender<'_>> {
+        let run_offs = self.run_offs(allocator);
+        let candidates = self.of(allocator).filter(|episode| episode.is_candidate());
+        let mut field: Vec<Contender<'_>> =
+            candidates.map(|episode| (episode, run_offs.get(&episode.policy).copied())).collect();
+        // Who got further in the run-off was scored on more images.
+        let images = |(_, run_off): &Contender<'_>| run_off.map(|score| score.images);
+        let most = field.iter().map(images).max()?;
+        field.retain(|contender| images(contender) == most);
+        chosen(field)
+    }
+
+    fn of(&self, allocator: Allocator) -> impl Iterator<Item = &Episode> {
+        self.episodes.iter().filter(move |episode| episode.allocator == allocator)
+    }
+
+    /// The policies that went through a round of an allocator's run-off, best first by what they scored in all rounds
+    /// so far.
+    pub(super) fn standing(&self, allocator: Allocator, round: usize) -> Vec<Policy> {
+        let run_offs = self.run_offs(allocator);
+        let took_part = self.of(allocator).filter(|episode| episode.purpose == Purpose::RunOff(round));
+        let policies: Vec<&Policy> = took_part.map(|episode| &episode.policy).collect();
+        let scores: Vec<Score> = policies.iter().filter_map(|policy| run_offs.get(policy).copied()).collect();
+        ranking(&scores).into_iter().map(|at| policies[at].clone()).collect()
     }
 
     /// The policies of an allocator that take part in its run-off, best first: all that other allocators have given,
     /// and as many of its best others.
     pub(super) fn finalists(&self, allocator: Allocator, others: usize) -> Vec<Policy> {
-        let candidates = self.episodes.iter().filter(|e| e.allocator == allocator && e.is_candidate());
-        let mut candidates: Vec<&Episode> = candidates.collect();
+        let mut candidates: Vec<&Episode> = self.of(allocator).filter(|e| e.is_candidate()).collect();
         // Stable: the first of equals stays the first.
-        candidates.sort_by_key(|episode| (std::cmp::Reverse(episode.score.correct), episode.score.loss));
+        candidates.sort_by_key(|episode| Reverse(episode.score.rank()));
         let mut finalists: Vec<Policy> = Vec::new();
         let mut left = others;
         for episode in candidates {
@@ -182,7 +189,7 @@ impl Log {
             let ((flash_a, ram_a, correct_a), (flash_b, ram_b, correct_b)) = (key(a), key(b));
             flash_a <= flash_b && ram_a <= ram_b && correct_a >= correct_b
         };
-        let episodes = || self.episodes.iter().filter(|episode| episode.purpose != Purpose::RunOff);
+        let episodes = || self.episodes.iter().filter(|episode| !episode.purpose.is_run_off());
         let images = episodes().map(|episode| episode.score.images).max();
         let mut front: Vec<&Episode> = Vec::new();
         for episode in episodes().filter(|episode| Some(episode.score.images) == images) {
@@ -242,6 +249,19 @@ impl Log {
     }
 }
 
+/// A candidate and what it scored in the run-off, if it took part.
+type Contender<'a> = (&'a Episode, Option<Score>);
+
+/// By their run-offs if all have one, of as many images; else by their own scores. Of equals the first.
+fn chosen(field: Vec<Contender<'_>>) -> Option<Contender<'_>> {
+    let run_offs: Option<Vec<Score>> = field.iter().map(|(_, run_off)| *run_off).collect();
+    let comparable = run_offs.filter(|scores| scores.windows(2).all(|pair| pair[0].images == pair[1].images));
+    if let Some(scores) = comparable {
+        return field.get(*ranking(&scores).first()?).copied();
+    }
+    field.into_iter().reduce(|best, next| if next.0.score.beats(&best.0.score) { next } else { best })
+}
+
 /// An episode as a JSON object.
 pub fn episode_json(graph: &Graph, episode: &Episode) -> Value {
     let Episode { allocator, number, policy, usage, score, reward, .. } = episode;
@@ -267,7 +287,7 @@ fn purpose(graph: &Graph, purpose: Purpose) -> String {
         Purpose::Candidate => "candidate".into(),
         Purpose::Start(allocator) => format!("start: {}", allocator.name()),
         Purpose::Widest => "widest".into(),
-        Purpose::RunOff => "run-off".into(),
+        Purpose::RunOff(round) => format!("run-off {}", round + 1),
         Purpose::Probe(slot, bits) => match slot {
             Slot::Weight(layer) => format!("probe: {} weights at {bits}", graph.layers[layer].name),
             Slot::Activation(tensor) => format!("probe: {} output at {bits}", graph.tensors[tensor].name),

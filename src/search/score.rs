@@ -14,11 +14,16 @@ pub enum Sample {
     /// A fixed part of them, for probes of sensitivity. They are compared with each other and never win, and the
     /// difference that one tensor makes to the cross-entropy of the same images shows on few of them.
     Part,
-    /// Other images, of which no reward is: for the run-off. Calibration is with all calibration images.
-    RunOff,
+    /// Other images, of which no reward is: those of a round of the run-off, counted from 0. Calibration is with all
+    /// calibration images.
+    RunOff(usize),
 }
 
 impl Sample {
+    /// The run-off's rounds: how many times as many images each has as there are reward images. With half the policies
+    /// of the round before, each costs about the same, and what the last ones are judged by doubles.
+    pub const ROUNDS: [usize; 3] = [1, 1, 2];
+
     /// A part is one image in this many,
     const PART: usize = 4;
     /// and at least so many.
@@ -27,7 +32,7 @@ impl Sample {
     /// So many of the images belong to it.
     pub fn of(self, images: usize) -> usize {
         match self {
-            Self::All | Self::RunOff => images,
+            Self::All | Self::RunOff(_) => images,
             Self::Part => images.min((images / Self::PART).max(Self::LEAST)),
         }
     }
@@ -69,7 +74,12 @@ impl Score {
     /// Whether this is better than another score of the same images: more right answers; among equals, the lower
     /// cross-entropy.
     pub fn beats(&self, other: &Score) -> bool {
-        (self.correct, -self.loss) > (other.correct, -other.loss)
+        self.rank() > other.rank()
+    }
+
+    /// Greater is better; see [`Score::beats`].
+    pub(super) fn rank(&self) -> (usize, i64) {
+        (self.correct, -self.loss)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is asked of a search.
 
-use super::{Agent, AgentSettings, Problem, SearchError, sensitivity::Probing};
+use super::{Agent, AgentSettings, Problem, Sample, SearchError, sensitivity::Probing};
 use crate::{
     memory::{Budget, MemoryModel},
     net::Graph,
@@ -115,8 +115,9 @@ pub struct Settings {
     pub warm_start: bool,
     /// Whether what a policy leaves of the budget is spent.
     pub fill: bool,
-    /// Whether each allocator's finalists are scored once more, on images of which no reward was. Needs such images.
-    pub run_off: bool,
+    /// Rounds of the run-off in which each allocator's finalists are scored once more, on images of which no reward is:
+    /// as many of [`Sample::ROUNDS`] as there are images for, or 0.
+    pub run_off: usize,
     /// Whether narrow weights are values of a codebook, which takes FLASH as well: a baseline.
     pub codebooks: bool,
     /// The agent's hyper-parameters.
@@ -135,7 +136,7 @@ impl Settings {
             seed: 234,
             warm_start: true,
             fill: true,
-            run_off: true,
+            run_off: Sample::ROUNDS.len(),
             codebooks: false,
             agent: AgentSettings::default(),
         }

@@ -10,19 +10,21 @@ use crate::infer::{Engine, Workspace, argmax};
 use crate::score;
 use crate::search::Sample;
 use js_sys::Array;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A share of the images, and the network that classifies them.
 #[derive(Default)]
 pub struct Evaluator {
-    /// Pixels and right output of each image, by [`Set`].
-    images: [Vec<(Vec<u8>, usize)>; 5],
+    images: HashMap<Set, Vec<Labelled>>,
     network: Option<Network>,
-    /// By [`Sample`].
-    scorers: [Option<Box<score::Evaluator>>; 3],
+    scorers: HashMap<Sample, score::Evaluator>,
     /// Whose turn it is.
     sample: Sample,
 }
+
+/// Pixels and right output of an image; scorers share the pixels.
+type Labelled = (Arc<[u8]>, usize);
 
 enum Network {
     Integers(Box<Engine>, Workspace),
@@ -35,7 +37,7 @@ impl Evaluator {
         let nothing = Array::new();
         match order {
             Order::Clear(set) => {
-                self.images[set as usize].clear();
+                self.images.remove(&set);
                 (Answer::Done, nothing)
             }
             Order::Load { preprocess, keep } => self.load(preprocess, keep, bulk),
@@ -69,10 +71,10 @@ impl Evaluator {
     fn prepare(&mut self, scorer: Scorer, bulk: &Array) -> Answer {
         let Scorer { model, calibration, set, sample, memory, counted } = scorer;
         let calibrating: Vec<Vec<u8>> = bulk.iter().map(|pixels| wire::bytes(&pixels)).collect();
-        let images = &self.images[set as usize];
+        let images = self.images.get(&set).map_or(&[][..], Vec::as_slice);
         let (model, calibration) = (Arc::new(model), Arc::new(calibration));
         let evaluator = score::Evaluator::new(model, calibration, &calibrating, images, memory, counted);
-        self.scorers[sample as usize] = Some(Box::new(evaluator));
+        self.scorers.insert(sample, evaluator);
         Answer::Done
     }
 
@@ -80,7 +82,7 @@ impl Evaluator {
         &mut self,
         step: impl FnOnce(&mut score::Evaluator) -> Result<score::Step, CalibrateError>,
     ) -> Answer {
-        let Some(scorer) = &mut self.scorers[self.sample as usize] else {
+        let Some(scorer) = self.scorers.get_mut(&self.sample) else {
             return Answer::Refused("there is no network to score policies of; load weights first".into());
         };
         step(scorer).map_or_else(|error| Answer::Refused(error.to_string()), Answer::Step)
@@ -104,14 +106,14 @@ impl Evaluator {
                 continue;
             };
             if let Some(&target) = targets.get(position).filter(|_| !loaded.is_empty()) {
-                self.images[*set as usize].push((loaded, target));
+                self.images.entry(*set).or_default().push((loaded.into(), target));
             }
         }
         (Answer::Loaded { failed }, pixels)
     }
 
     fn classify(&mut self, set: Set, from: usize, count: usize) -> Answer {
-        let images = self.images[set as usize].iter().skip(from).take(count);
+        let images = self.images.get(&set).into_iter().flatten().skip(from).take(count);
         let mut tally = Tally::default();
         for (image, target) in images {
             let found = match &mut self.network {

@@ -53,7 +53,7 @@ pub enum Order {
 }
 
 /// Images that serve one purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Set {
     /// To measure a policy with.
     Evaluation,
@@ -63,8 +63,8 @@ pub enum Set {
     Probe,
     /// To measure the end of a search with.
     Test,
-    /// For the run-off of a search.
-    RunOff,
+    /// For a round of the run-off of a search, counted from 0.
+    RunOff(usize),
 }
 
 /// What policies are scored with.

@@ -10,12 +10,13 @@ use bitsmith::memory::{Budget, MemoryModel};
 use bitsmith::net::Model;
 use bitsmith::quant::Policy;
 use bitsmith::score::{Evaluator, Step};
-use bitsmith::search::{AgentSettings, Allocator, Next, Score, Search, Settings};
+use bitsmith::search::{AgentSettings, Allocator, Next, Sample, Score, Search, Settings};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// SHA-256 of the log of [`search`], in hexadecimal. A change of it changes what everybody's searches find.
-pub const DIGEST: &str = "3a37982ed2631149ccaf0f2a6da890d38e45356de23e52df96805edf43bbcff6";
+pub const DIGEST: &str = "830f0390382466f728309f25ddf0382f078a2f5434eaa47a9c705010af4ee41c";
 
 /// Episodes of the agent before it learns.
 const WARM_UP: usize = 5;
@@ -26,8 +27,8 @@ pub struct Subject {
     calibration: Arc<Calibration>,
     calibrating: Vec<Vec<u8>>,
     reward: Vec<(Vec<u8>, usize)>,
-    /// Images of the run-off.
-    again: Vec<(Vec<u8>, usize)>,
+    /// Images of each round of the run-off.
+    again: [Vec<(Vec<u8>, usize)>; 3],
 }
 
 impl Subject {
@@ -41,15 +42,19 @@ impl Subject {
         let float = FloatNetwork::new(&model).expect("complete");
         let labelled = |pixels: Vec<u8>| (pixels.clone(), float.predict(&pixels).expect("fits"));
         let mut reward: Vec<_> = images(&model, 46).split_off(6).into_iter().map(labelled).collect();
-        let again = reward.split_off(24);
+        let again = [36, 32, 24].map(|from| reward.split_off(from));
         Self { model: Arc::new(model), calibration: Arc::new(calibration), calibrating, reward, again }
     }
 
-    /// Evaluators that share the images among them, by [`Sample`](bitsmith::search::Sample).
-    pub fn evaluators(&self, parts: usize) -> [Vec<Evaluator>; 3] {
+    /// Evaluators that share the images among them.
+    pub fn evaluators(&self, parts: usize) -> HashMap<Sample, Vec<Evaluator>> {
         // So few images that a quarter of them is less than the least sample of a search.
-        [(&self.reward, 1), (&self.reward, 4), (&self.again, 1)]
-            .map(|(images, every)| self.sampled(images, parts, every))
+        let run_off = self.again.iter().enumerate().map(|(round, images)| (Sample::RunOff(round), images, 1));
+        let samples = [(Sample::All, &self.reward, 1), (Sample::Part, &self.reward, 4)].into_iter();
+        samples
+            .chain(run_off)
+            .map(|(sample, images, every)| (sample, self.sampled(images, parts, every)))
+            .collect()
     }
 
     fn sampled(&self, images: &[(Vec<u8>, usize)], parts: usize, every: usize) -> Vec<Evaluator> {
@@ -128,7 +133,8 @@ pub fn search(subject: &Subject, parts: usize, pause: Option<usize>) -> String {
                         "it asks for the same again"
                     );
                 }
-                search.scored(score(&mut evaluators[sample as usize], &policy));
+                let asked = evaluators.get_mut(&sample).expect("images for every sample");
+                search.scored(score(asked, &policy));
             }
         }
     }

@@ -137,7 +137,7 @@ fn run_json(session: &Session, Run { search, outcomes }: &Run) -> Value {
         "episodes": settings.episodes,
         "warm_start": settings.warm_start,
         "fill": settings.fill,
-        "run_off": settings.run_off,
+        "run_off_rounds": settings.run_off,
         "float_correct": search.float().correct,
         "reward_images": search.float().images,
         "allocators": outcomes.iter().map(outcome).collect::<Vec<_>>(),

@@ -4,13 +4,13 @@ use super::super::arguments::Search as Arguments;
 use super::super::session::{self, Labelled, Session};
 use super::scores::{Images, Scores, Subject, Timed};
 #[cfg(feature = "train")]
-use super::tuner::Tuner;
+use super::tuner::{Scored, Tuner};
 use crate::calibrate::Calibration;
 use crate::flow::Tally;
 use crate::quant::Policy;
 use crate::score::Evaluator;
 use crate::search::{Sample, Score};
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use cpu_time::ProcessTime;
 use std::sync::Arc;
 
@@ -20,13 +20,12 @@ pub struct Scorer {
     evaluator: Evaluator,
     /// For probes, which are never trained: what narrowing one tensor costs shows without.
     prober: Evaluator,
-    /// For the run-off.
-    referee: Evaluator,
+    /// For each round of the run-off.
+    referees: Vec<Evaluator>,
     /// For test images.
     tester: Evaluator,
     #[cfg(feature = "train")]
     tuner: Option<Tuner>,
-    has_run_off: bool,
     has_test: bool,
     float: Score,
     scores: Scores,
@@ -65,16 +64,16 @@ impl Scorer {
         Ok(Self {
             evaluator: evaluator(calibrating, &reward, cache),
             prober: evaluator(fewer, &part, cache / 4),
-            referee: evaluator(calibrating, &again, 0),
+            referees: again.iter().map(|images| evaluator(calibrating, images, 0)).collect(),
             tester: evaluator(calibrating, &test, 0),
-            has_run_off: !again.is_empty(),
             has_test: !test.is_empty(),
             #[cfg(feature = "train")]
             tuner: match arguments.tune_steps() {
                 0 => None,
                 steps => {
                     let (calibration, calibrating) = (calibration.clone(), calibrating.to_vec());
-                    Some(Tuner::new(session, calibration, calibrating, steps, [reward, again, test])?)
+                    let images = Scored { reward, run_off: again, test };
+                    Some(Tuner::new(session, calibration, calibrating, steps, images)?)
                 }
             },
             float,
@@ -82,9 +81,9 @@ impl Scorer {
         })
     }
 
-    /// Whether there are images for a run-off.
-    pub fn has_run_off(&self) -> bool {
-        self.has_run_off
+    /// Rounds of the run-off for which there are images.
+    pub fn rounds(&self) -> usize {
+        self.referees.len()
     }
 
     /// The float network's score on the reward images.
@@ -119,7 +118,10 @@ impl Scorer {
         let evaluator = match images {
             Images::Reward(Sample::All) => &mut self.evaluator,
             Images::Reward(Sample::Part) => &mut self.prober,
-            Images::Reward(Sample::RunOff) => &mut self.referee,
+            Images::Reward(Sample::RunOff(round)) => self
+                .referees
+                .get_mut(round)
+                .with_context(|| format!("no images for run-off {}", round + 1))?,
             Images::Test => &mut self.tester,
         };
         #[cfg(feature = "train")]

@@ -21,8 +21,15 @@ pub struct Tuner {
     recipe: Recipe,
     steps: u32,
     images: Arc<train::Images>,
-    /// Reward images, those of the run-off, test images.
-    scored: [Vec<Labelled>; 3],
+    scored: Scored,
+}
+
+/// Images that policies are scored on.
+pub struct Scored {
+    pub reward: Vec<Labelled>,
+    /// For each round.
+    pub run_off: Vec<Vec<Labelled>>,
+    pub test: Vec<Labelled>,
 }
 
 impl Tuner {
@@ -32,7 +39,7 @@ impl Tuner {
         calibration: Arc<Calibration>,
         calibrating: Vec<Vec<u8>>,
         steps: u32,
-        scored: [Vec<Labelled>; 3],
+        scored: Scored,
     ) -> anyhow::Result<Self> {
         let recipe = Recipe::finetune();
         let side = usize::from(session.model.spec.side);
@@ -48,9 +55,9 @@ impl Tuner {
     /// The score of a policy after its training.
     pub fn score(&mut self, policy: &Policy, images: Images) -> anyhow::Result<Score> {
         let network = self.network(policy)?;
-        let [reward, again, test] = &self.scored;
-        let images = match images {
-            Images::Reward(Sample::RunOff) => again,
+        let Scored { reward, run_off, test } = &self.scored;
+        let images: &[Labelled] = match images {
+            Images::Reward(Sample::RunOff(round)) => run_off.get(round).map_or(&[], Vec::as_slice),
             Images::Reward(_) => reward,
             Images::Test => test,
         };

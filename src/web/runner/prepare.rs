@@ -33,10 +33,10 @@ impl Runner {
         self.calibration = None;
         let calibration = images.listing.calibration.clone();
         let evaluation = images.listing.limited(limit);
-        for set in [Set::Evaluation, Set::Reward, Set::Probe, Set::RunOff, Set::Test] {
+        self.clear(Set::Evaluation).await?;
+        for (set, _) in std::mem::take(&mut self.held) {
             self.clear(set).await?;
         }
-        self.held.clear();
         let total = calibration.len() + evaluation.len();
         let mut skipped = Vec::new();
         let preprocess = Preprocess::new(side);

@@ -36,7 +36,8 @@ impl Runner {
     /// Searches from the beginning.
     pub(super) async fn search(&mut self, mut request: SearchRequest) -> Result<(), End> {
         let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
-        request.settings.run_off &= !listing.run_off(1).is_empty();
+        let reward = listing.limited_reward(request.limit).len();
+        request.settings.run_off = request.settings.run_off.min(listing.run_off(reward).len());
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         // An impossible budget is named before anything takes time.
         request.settings.problem(&model.graph)?;
@@ -84,10 +85,13 @@ impl Runner {
         let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
         let reward = listing.limited_reward(request.limit);
         let part = listing.limited_reward(Some(Sample::Part.of(reward.len())));
-        let again = if request.settings.run_off { listing.run_off(reward.len()) } else { Vec::new() };
+        let mut rounds = listing.run_off(reward.len());
+        rounds.truncate(request.settings.run_off);
         self.hold(Set::Reward, &reward).await?;
         self.hold(Set::Probe, &part).await?;
-        self.hold(Set::RunOff, &again).await?;
+        for (round, images) in rounds.iter().enumerate() {
+            self.hold(Set::RunOff(round), images).await?;
+        }
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         let float = Order::UseFloats(Box::new(model.clone()));
         let (float, stopped) = self.classify(Task::EvaluateFloat, Set::Reward, &float).await?;
@@ -96,7 +100,9 @@ impl Runner {
         }
         self.use_scorer(Set::Reward, Sample::All, MEMORY).await?;
         self.use_scorer(Set::Probe, Sample::Part, MEMORY / 4).await?;
-        self.use_scorer(Set::RunOff, Sample::RunOff, 0).await?;
+        for round in 0..rounds.len() {
+            self.use_scorer(Set::RunOff(round), Sample::RunOff(round), 0).await?;
+        }
         Ok(Score { correct: float.correct, images: float.images, loss: 0 })
     }
 

@@ -89,7 +89,7 @@ fn Allocators(props: &RunProps) -> Html {
             return (episodes > 0).then(|| html! {
                 <tr key={allocator.name()}>
                     <th scope="row">{ allocator.title() }</th>
-                    <td colspan="8">{ format!("{} so far, all to measure single tensors; it proposes policies after that, if it has episodes left",
+                    <td colspan="8">{ format!("{} so far, all to measure single tensors; it proposes policies after that",
                         format::count(episodes, "episode", "episodes")) }</td>
                 </tr>
             });
@@ -112,8 +112,9 @@ fn Allocators(props: &RunProps) -> Html {
     html! {
         <div class="scroll" tabindex="0" role="region" aria-label="Allocators compared">
             <table>
-                <caption>{ "Best of each allocator. Its finalists meet again on as many training images, lest the luckiest \
-                    on the reward images win; both counts together decide. Test images are seen once, at the end." }</caption>
+                <caption>{ "Best of each allocator. Its finalists meet again on training images, round by round, lest the \
+                    luckiest on the reward images win; those within a standard error of the most right \
+                    answers are told apart by their cross-entropy. Test images are seen once, at the end." }</caption>
                 <thead>
                     <tr>
                         <th scope="col">{ "Allocator" }</th><th scope="col" class="number">{ "Reward images" }</th>

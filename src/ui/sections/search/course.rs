@@ -94,7 +94,9 @@ fn purpose(run: &Run, episode: &Episode) -> String {
     match episode.purpose {
         Purpose::Candidate => String::new(),
         Purpose::Start(allocator) => format!(", begins with the policy of {}", allocator.name()),
-        Purpose::RunOff => ", run-off on images of which no reward is".into(),
+        Purpose::RunOff(round) => {
+            format!(", round {} of the run-off, on images of which no reward is", round + 1)
+        }
         Purpose::Widest => ", all at 8 bits, to compare with; no candidate".into(),
         Purpose::Probe(slot, bits) => {
             format!(", measures {} at {bits} bits alone; no candidate", tensor(run, slot))
