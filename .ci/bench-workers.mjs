@@ -5,15 +5,17 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { openApp } from "../tests/browser/support/app.mjs";
-import { LOADED, phase, scored, scoredMoreThan, start } from "../tests/browser/support/search.mjs";
+import { LOADED, pause, phase, resume, scored, scoredMoreThan, start } from "../tests/browser/support/search.mjs";
 
 const [weights, images] = process.argv.slice(2);
 /** Policies until all widths of all tensors were seen. */
 const WARM_UP = 20;
-/** Seconds that are timed. */
-const SECONDS = 10;
-/** Of which the middle one counts: other work disturbs some of them. */
-const ROUNDS = 3;
+/** Policies that are timed, the same for every configuration, while the others are held, */
+const POLICIES = 40;
+/** and how often: the middle round counts, since other work on the machine disturbs some. */
+const ROUNDS = 9;
+/** Policies after a search goes on until it runs evenly. */
+const AFTER = 5;
 /** Linux counts processor time in hundredths of a second. */
 const TICK = 0.01;
 
@@ -35,7 +37,7 @@ function threads() {
   return times;
 }
 
-/** A page that searches with so many workers and has warmed up. */
+/** A page whose search with so many workers has warmed up and is held. */
 async function searching(processors) {
   const ends = [];
   const { page } = await openApp({ after: (end) => ends.unshift(end) }, { processors });
@@ -47,34 +49,50 @@ async function searching(processors) {
   }
   for (const box of await page.getByRole("group", { name: /^Compare/ }).getByRole("checkbox").all()) await box.uncheck();
   await page.getByLabel("best of random policies", { exact: true }).check();
-  await page.getByLabel("Episodes each").fill("1000");
+  await page.getByLabel("Episodes each").fill("2000");
   await page.getByLabel("Episodes each").press("Enter");
   await page.getByLabel("Reward images").selectOption("all");
   await start(page).click();
   await phase(page, "Running").waitFor(LOADED);
+  await page.evaluate(observe);
   await scoredMoreThan(page, WARM_UP);
+  await hold(page);
   return { page, close: async () => { for (const end of ends) await end(); } };
 }
 
-/** Policies a second of a page that searches. */
-async function rate({ page }) {
-  await scoredMoreThan(page, await scored(page));
-  const [first, begun] = [await scored(page), performance.now()];
-  let last = first;
-  while (performance.now() < begun + 1000 * SECONDS) {
-    await scoredMoreThan(page, last);
-    last = await scored(page);
-  }
-  return (1000 * (last - first)) / (performance.now() - begun);
+async function hold(page) {
+  await pause(page).click();
+  await phase(page, "Paused").waitFor(LOADED);
 }
 
-/** Policies a second of pages side by side, each with so many workers. */
-async function measure(what, ...processors) {
-  const pages = await Promise.all(processors.map(searching));
+/** In the page: writes down when each policy was scored. */
+function observe() {
+  window.scored = new Map();
+  const facts = document.querySelector("#search .course .facts");
+  const look = () => {
+    const [, number] = /([\d,]+) polic/.exec(facts.textContent) ?? [];
+    if (number) window.scored.set(Number(number.replace(",", "")), performance.now());
+  };
+  new MutationObserver(look).observe(facts, { subtree: true, childList: true, characterData: true });
+}
+
+/** Policies a second, of those up to a number, of a page that is held before and after. */
+async function rate({ page }, last) {
+  await resume(page).click();
+  await scoredMoreThan(page, last);
+  await hold(page);
+  return page.evaluate(([first, last]) => {
+    const seen = [...window.scored].filter(([number]) => number >= first && number <= last);
+    const [[from, begun], [to, ended]] = [seen[0], seen.at(-1)];
+    return (1000 * (to - from)) / (ended - begun);
+  }, [last - POLICIES + AFTER, last]);
+}
+
+/** Policies a second of pages side by side. */
+async function measure({ what, pages }, last) {
   const [begun, before] = [performance.now(), threads()];
-  const rates = await Promise.all(pages.map(rate));
+  const rates = await Promise.all(pages.map((page) => rate(page, last)));
   const [seconds, after] = [(performance.now() - begun) / 1000, threads()];
-  for (const { close } of pages) await close();
 
   const used = [...after].map(([name, time]) => [name, (time - (before.get(name) ?? 0)) / seconds]);
   const busiest = used.sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, cores]) => `${name}: ${cores.toFixed(2)}`);
@@ -83,11 +101,16 @@ async function measure(what, ...processors) {
   return all;
 }
 
-const middle = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-const [second, ceiling] = [[], []];
-for (let round = 0; round < ROUNDS; round++) {
-  const one = await measure("one worker", 1);
-  second.push((await measure("two workers", 2)) / one);
-  ceiling.push((await measure("two pages with a worker each", 1, 1)) / one);
+const configurations = [];
+for (const [what, ...workers] of [["one worker", 1], ["two workers", 2], ["two pages with a worker each", 1, 1]]) {
+  configurations.push({ what, pages: await Promise.all(workers.map(searching)) });
 }
-console.log(`two workers are ${middle(second).toFixed(2)} times as fast as one, two pages ${middle(ceiling).toFixed(2)} times`);
+const rounds = [];
+for (let round = 1; round <= ROUNDS; round++) {
+  const found = [];
+  for (const configuration of configurations) found.push(await measure(configuration, WARM_UP + round * POLICIES));
+  rounds.push(found);
+}
+for (const { pages } of configurations) for (const { close } of pages) await close();
+const times = (of) => rounds.map((round) => round[of] / round[0]).sort((a, b) => a - b)[ROUNDS >> 1].toFixed(2);
+console.log(`two workers are ${times(1)} times as fast as one, two pages ${times(2)} times`);
