@@ -13,6 +13,7 @@ use super::{Allocator, Log, Proposal, Purpose, Score};
 use crate::quant::Policy;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 
 /// An allocator's best policies that take part, beside those that others have given.
 pub const FINALISTS: usize = 8;
@@ -21,14 +22,14 @@ pub const FINALISTS: usize = 8;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunOff {
     round: usize,
-    /// Who is still to be scored in this round, last first.
-    left: Vec<Policy>,
+    /// Who is still to be scored in this round.
+    left: VecDeque<Policy>,
 }
 
 impl RunOff {
     /// With all finalists.
     pub fn new(log: &Log, allocator: Allocator) -> Self {
-        Self { round: 0, left: reversed(log.finalists(allocator, FINALISTS)) }
+        Self { round: 0, left: log.finalists(allocator, FINALISTS).into() }
     }
 
     /// Whom to score next, in a run-off of so many rounds; `None` when it is over.
@@ -36,9 +37,9 @@ impl RunOff {
         if self.left.is_empty() && self.round + 1 < rounds {
             let mut standing = log.standing(allocator, self.round);
             standing.truncate(standing.len().div_ceil(2));
-            *self = Self { round: self.round + 1, left: reversed(standing) };
+            *self = Self { round: self.round + 1, left: standing.into() };
         }
-        let policy = self.left.pop().filter(|_| self.round < rounds)?;
+        let policy = self.left.pop_front().filter(|_| self.round < rounds)?;
         Some(Proposal { policy, purpose: Purpose::RunOff(self.round) })
     }
 
@@ -46,11 +47,6 @@ impl RunOff {
     pub fn scores(finalists: usize, rounds: usize) -> usize {
         std::iter::successors(Some(finalists), |before| Some(before.div_ceil(2))).take(rounds).sum()
     }
-}
-
-fn reversed(mut policies: Vec<Policy>) -> Vec<Policy> {
-    policies.reverse();
-    policies
 }
 
 /// Positions of scores of as many images, best first; of equals the first.

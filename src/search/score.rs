@@ -20,8 +20,8 @@ pub enum Sample {
 }
 
 impl Sample {
-    /// The run-off's rounds: how many times as many images each has as there are reward images. With half the policies
-    /// of the round before, each costs about the same, and what the last ones are judged by doubles.
+    /// The run-off's rounds: how many times as many images each has as there are reward images. What finalists are
+    /// judged by doubles from round to round, and there are half as many.
     pub const ROUNDS: [usize; 3] = [1, 1, 2];
 
     /// A part is one image in this many,
