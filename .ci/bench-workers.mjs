@@ -10,12 +10,10 @@ import { LOADED, pause, phase, resume, scored, scoredMoreThan, start } from "../
 const [weights, images] = process.argv.slice(2);
 /** Policies until all widths of all tensors were seen. */
 const WARM_UP = 20;
-/** Policies that are timed, the same for every configuration, while the others are held, */
-const POLICIES = 40;
-/** and how often: the middle round counts, since other work on the machine disturbs some. */
+/** Policies of a round, in which the other configurations are held: some seconds. */
+const POLICIES = weights ? 12 : 120;
+/** The middle round counts, since other work on the machine disturbs some. */
 const ROUNDS = 9;
-/** Policies after a search goes on until it runs evenly. */
-const AFTER = 5;
 /** Linux counts processor time in hundredths of a second. */
 const TICK = 0.01;
 
@@ -65,7 +63,7 @@ async function hold(page) {
   await phase(page, "Paused").waitFor(LOADED);
 }
 
-/** In the page: writes down when each policy was scored. */
+/** In the page: writes down when it showed which number of policies, about five times a second. */
 function observe() {
   window.scored = new Map();
   const facts = document.querySelector("#search .course .facts");
@@ -76,16 +74,18 @@ function observe() {
   new MutationObserver(look).observe(facts, { subtree: true, childList: true, characterData: true });
 }
 
-/** Policies a second, of those up to a number, of a page that is held before and after. */
+/** Policies a second, up to a number, of a page that is held before and after. */
 async function rate({ page }, last) {
+  await page.evaluate(() => window.scored.clear());
   await resume(page).click();
   await scoredMoreThan(page, last);
   await hold(page);
-  return page.evaluate(([first, last]) => {
-    const seen = [...window.scored].filter(([number]) => number >= first && number <= last);
+  return page.evaluate((last) => {
+    // From the second on: when the first was shown, the search had only begun to run again.
+    const seen = [...window.scored].filter(([number]) => number <= last).slice(1);
     const [[from, begun], [to, ended]] = [seen[0], seen.at(-1)];
     return (1000 * (to - from)) / (ended - begun);
-  }, [last - POLICIES + AFTER, last]);
+  }, last);
 }
 
 /** Policies a second of pages side by side. */

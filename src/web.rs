@@ -2,10 +2,12 @@
 //!
 //! The page only draws. It talks to one worker, which owns the flow and reads the user's files; that worker starts a
 //! pool of evaluation workers, one per core, each of which holds its own share of the images, and, when training starts,
-//! the worker that trains, whose program is large. No memory is shared, so any static host will do.
+//! the worker that trains, whose program is large. No memory is shared, so any static host will do; what evaluation
+//! workers find out about a layer together, they tell each other without a detour over the one that started them.
 
 mod evaluator;
 mod files;
+mod peers;
 mod pool;
 mod port;
 mod runner;

@@ -8,11 +8,10 @@ use crate::net::{LayerId, Model, TensorId};
 use crate::parallel;
 use crate::quant::{Policy, Quantizer};
 use crate::search::Score;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What an evaluator has found out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Statistics of a layer's sums over this evaluator's calibration images; those over all evaluators' go to
     /// [`Evaluator::resume`].

@@ -1,14 +1,14 @@
 //! What a worker of the pool does.
 
 use super::pool::{Answer, Order, Scorer, Set};
-use super::wire;
-use crate::calibrate::CalibrateError;
+use super::{peers::Peers, wire};
 use crate::data::{Preprocess, PureRust};
 use crate::float::FloatNetwork;
 use crate::flow::Tally;
 use crate::infer::{Engine, Workspace, argmax};
-use crate::score;
-use crate::search::Sample;
+use crate::quant::Policy;
+use crate::score::{self, Step};
+use crate::search::{Sample, Score};
 use js_sys::Array;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,8 +19,7 @@ pub struct Evaluator {
     images: HashMap<Set, Vec<Labelled>>,
     network: Option<Network>,
     scorers: HashMap<Sample, score::Evaluator>,
-    /// Whose turn it is.
-    sample: Sample,
+    peers: Peers,
 }
 
 /// Pixels and right output of an image; scorers share the pixels.
@@ -33,11 +32,19 @@ enum Network {
 
 impl Evaluator {
     /// Carries out an order.
-    pub fn answer(&mut self, order: Order, bulk: &Array) -> (Answer, Array) {
+    pub async fn answer(&mut self, order: Order, bulk: &Array) -> (Answer, Array) {
         let nothing = Array::new();
         match order {
+            Order::Meet => {
+                self.peers = Peers::new(bulk);
+                (Answer::Done, nothing)
+            }
             Order::Clear(set) => {
-                self.images.remove(&set);
+                match set {
+                    Some(set) => drop(self.images.remove(&set)),
+                    None => self.images.clear(),
+                }
+                self.scorers.clear();
                 (Answer::Done, nothing)
             }
             Order::Load { preprocess, keep } => self.load(preprocess, keep, bulk),
@@ -50,11 +57,10 @@ impl Evaluator {
             }
             Order::Classify { set, from, count } => (self.classify(set, from, count), nothing),
             Order::Scorer(scorer) => (self.prepare(*scorer, bulk), nothing),
-            Order::Begin(policy, sample) => {
-                self.sample = sample;
-                (self.step(|scorer| scorer.begin(&policy)), nothing)
+            Order::Score(policy, sample) => {
+                let score = self.score(&policy, sample).await;
+                (score.map_or_else(Answer::Refused, Answer::Scored), nothing)
             }
-            Order::Resume(sums) => (self.step(|scorer| scorer.resume(&sums)), nothing),
         }
     }
 
@@ -78,14 +84,20 @@ impl Evaluator {
         Answer::Done
     }
 
-    fn step(
-        &mut self,
-        step: impl FnOnce(&mut score::Evaluator) -> Result<score::Step, CalibrateError>,
-    ) -> Answer {
-        let Some(scorer) = self.scorers.get_mut(&self.sample) else {
-            return Answer::Refused("there is no network to score policies of; load weights first".into());
-        };
-        step(scorer).map_or_else(|error| Answer::Refused(error.to_string()), Answer::Step)
+    /// The score of a policy on this worker's images of a sample.
+    async fn score(&mut self, policy: &Policy, sample: Sample) -> Result<Score, String> {
+        let scorer = self.scorers.get_mut(&sample);
+        let scorer = scorer.ok_or("there is no network to score policies of; load weights first")?;
+        let mut step = scorer.begin(policy);
+        loop {
+            match step.map_err(|error| error.to_string())? {
+                Step::Scored(score) => return Ok(score),
+                Step::Sums(layer, mut sums) => {
+                    self.peers.merge(layer, &mut sums).await?;
+                    step = scorer.resume(&sums);
+                }
+            }
+        }
     }
 
     fn load(

@@ -1,17 +1,20 @@
 //! The pool of evaluation workers: one per core, each with its own share of the images.
 
-use super::wire;
-use crate::calibrate::{Calibration, SumMoments};
+use super::{peers, wire};
+use crate::calibrate::Calibration;
 use crate::data::Preprocess;
 use crate::flow::Tally;
 use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
-use crate::score::Step;
-use crate::search::Sample;
+use crate::search::{Sample, Score};
 use futures::channel::oneshot;
-use js_sys::Array;
+use js_sys::{Array, Object};
 use serde::{Deserialize, Serialize};
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerGlobalScope, WorkerOptions, WorkerType};
 
@@ -21,8 +24,10 @@ pub const NAME: &str = "evaluation";
 /// What a worker of the pool is asked for; each order gets one [`Answer`], in order.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Order {
-    /// Forget the images of a set.
-    Clear(Set),
+    /// From now on reach the other workers by the ports that come along.
+    Meet,
+    /// Forget the images of a set, or of every set, and what scores policies on images.
+    Clear(Option<Set>),
     /// Decode the image files that come along, resize and crop them. With `keep` they are kept to be classified;
     /// without, their pixels are sent back.
     Load {
@@ -46,10 +51,8 @@ pub enum Order {
     },
     /// Score policies of this network from now on. The pixels of this worker's calibration images come along.
     Scorer(Box<Scorer>),
-    /// Begin to score a policy on these images.
-    Begin(Policy, Sample),
-    /// Go on with the statistics over the images of all workers.
-    Resume(SumMoments),
+    /// Score a policy on these images, with the calibration images of all workers, each of which must get this order.
+    Score(Policy, Sample),
 }
 
 /// Images that serve one purpose.
@@ -76,7 +79,7 @@ pub struct Scorer {
     pub calibration: Calibration,
     /// The images to classify.
     pub set: Set,
-    /// The sample that these images are, for [`Order::Begin`].
+    /// The sample that these images are, for [`Order::Score`].
     pub sample: Sample,
     /// Memory for what policies have in common, in bytes.
     pub memory: usize,
@@ -87,6 +90,8 @@ pub struct Scorer {
 /// What a worker of the pool answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Answer {
+    /// The worker listens; comes once, before any order.
+    Listens,
     /// Done.
     Done,
     /// Images are loaded; the numbers of those that could not be read, with the reasons. Pixels come along if they
@@ -97,40 +102,62 @@ pub enum Answer {
     },
     /// Images are classified.
     Classified(Tally),
-    /// A policy is scored, or on its way there.
-    Step(Step),
+    /// A policy is scored on this worker's images.
+    Scored(Score),
     /// The order cannot be carried out.
     Refused(String),
 }
 
 type Reply = oneshot::Sender<(Answer, Array)>;
 
+/// Messages for a worker that does not listen yet, which it would not get; `None` once it does.
+type Unsent = Rc<RefCell<Option<Vec<(Object, Array)>>>>;
+
 /// One worker of the pool.
 pub struct Member {
     worker: Worker,
+    unsent: Unsent,
     waiting: Rc<RefCell<VecDeque<Reply>>>,
+    /// Whether a worker of the pool died: others may wait for it for ever.
+    died: Rc<Cell<bool>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
 
 impl Member {
-    /// Starts a worker from the script that runs here.
+    /// Starts so many workers, each of which reaches each other one.
     ///
     /// # Errors
     /// What the browser says.
-    pub fn spawn(scope: &WorkerGlobalScope) -> Result<Self, String> {
+    pub fn spawn_all(scope: &WorkerGlobalScope, workers: usize) -> Result<Vec<Self>, String> {
+        let lines = peers::lines(workers).map_err(|e| wire::describe(&e))?;
+        let died: Rc<Cell<bool>> = Rc::default();
+        let spawned = lines.iter().map(|ports| {
+            let member = Self::spawn(scope, &died)?;
+            // Nobody need wait: later orders come after it.
+            drop(member.send(&Order::Meet, ports));
+            Ok(member)
+        });
+        spawned.collect()
+    }
+
+    /// Starts a worker from the script that runs here.
+    fn spawn(scope: &WorkerGlobalScope, died: &Rc<Cell<bool>>) -> Result<Self, String> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(NAME);
         let worker =
             Worker::new_with_options(&scope.location().href(), &options).map_err(|e| wire::describe(&e))?;
+        let unsent: Unsent = Rc::new(RefCell::new(Some(Vec::new())));
         let waiting: Rc<RefCell<VecDeque<Reply>>> = Rc::default();
         let on_message = Closure::new({
-            let waiting = waiting.clone();
+            let (worker, unsent, waiting) = (worker.clone(), unsent.clone(), waiting.clone());
             move |message: MessageEvent| {
                 let answer = wire::decode(&message.data());
                 let answer = answer.unwrap_or_else(|| (Answer::Refused(VERSIONS.into()), Array::new()));
-                if let Some(reply) = waiting.borrow_mut().pop_front() {
+                if let Answer::Listens = answer.0 {
+                    unsent.take().into_iter().flatten().for_each(|message| post(&worker, &message));
+                } else if let Some(reply) = waiting.borrow_mut().pop_front() {
                     // Nobody waits any more if the run was replaced.
                     let _ = reply.send(answer);
                 }
@@ -138,28 +165,45 @@ impl Member {
         });
         worker.set_onmessage(Some(JsCast::unchecked_ref(on_message.as_ref())));
         let on_error = Closure::new({
-            let waiting = waiting.clone();
-            // Dropping the senders tells those who wait.
-            move |_: ErrorEvent| waiting.borrow_mut().clear()
+            let (waiting, died) = (waiting.clone(), died.clone());
+            move |error: ErrorEvent| {
+                // Or it would pass for an error of the worker that started this one.
+                error.prevent_default();
+                died.set(true);
+                // Dropping the senders tells those who wait.
+                waiting.borrow_mut().clear();
+            }
         });
         worker.set_onerror(Some(JsCast::unchecked_ref(on_error.as_ref())));
-        Ok(Self { worker, waiting, _on_message: on_message, _on_error: on_error })
+        let died = died.clone();
+        Ok(Self { worker, unsent, waiting, died, _on_message: on_message, _on_error: on_error })
     }
 
     /// Sends an order and waits for its answer.
     ///
     /// # Errors
-    /// If the worker refuses or dies.
+    /// If the worker refuses or a worker of the pool died.
     pub async fn ask(&self, order: &Order, bulk: &Array) -> Result<(Answer, Array), String> {
-        let (reply, answer) = oneshot::channel();
-        let (message, buffers) = wire::encode(order, bulk);
-        self.waiting.borrow_mut().push_back(reply);
-        self.worker.post_message_with_transfer(&message, &buffers).map_err(|e| wire::describe(&e))?;
-        match answer.await {
+        if self.died.get() {
+            return Err(DIED.into());
+        }
+        match self.send(order, bulk).await {
             Ok((Answer::Refused(reason), _)) => Err(reason),
             Ok(answer) => Ok(answer),
-            Err(_) => Err("an evaluation worker died, perhaps for want of memory; use fewer images".into()),
+            Err(_) => Err(DIED.into()),
         }
+    }
+
+    /// Sends an order, once the worker listens; its answer comes later.
+    fn send(&self, order: &Order, bulk: &Array) -> oneshot::Receiver<(Answer, Array)> {
+        let (reply, answer) = oneshot::channel();
+        let message = wire::encode(order, bulk);
+        self.waiting.borrow_mut().push_back(reply);
+        match self.unsent.borrow_mut().as_mut() {
+            Some(unsent) => unsent.push(message),
+            None => post(&self.worker, &message),
+        }
+        answer
     }
 }
 
@@ -169,7 +213,15 @@ impl Drop for Member {
     }
 }
 
-const VERSIONS: &str = "two parts of the app are of different versions; reload the page";
+fn post(worker: &Worker, (message, moved): &(Object, Array)) {
+    worker.post_message_with_transfer(message, moved).expect("bytes, buffers and ports can be sent");
+}
+
+/// Why a message cannot be read.
+pub const VERSIONS: &str = "two parts of the app are of different versions; reload the page";
+
+const DIED: &str =
+    "an evaluation worker died, perhaps for want of memory; reload the page and use fewer images";
 
 /// Number of workers that suits this machine.
 pub fn size(scope: &WorkerGlobalScope) -> usize {

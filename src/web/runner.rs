@@ -95,7 +95,7 @@ impl Runner {
     /// # Errors
     /// If the browser starts no workers.
     pub fn new(scope: DedicatedWorkerGlobalScope, signals: Signals) -> Result<Self, String> {
-        let pool = (0..pool::size(&scope)).map(|_| Member::spawn(&scope)).collect::<Result<_, _>>()?;
+        let pool = Member::spawn_all(&scope, pool::size(&scope))?;
         Ok(Self {
             scope,
             signals,

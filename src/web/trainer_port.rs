@@ -41,6 +41,8 @@ impl TrainerPort {
         });
         worker.set_onmessage(Some(JsCast::unchecked_ref(on_message.as_ref())));
         let on_error = Closure::new(move |error: ErrorEvent| {
+            // Or it would pass for an error of the worker that started this one.
+            error.prevent_default();
             let message = error.message();
             let cause = if message.is_empty() { "its files did not load" } else { &message };
             let sentence = format!(

@@ -1,14 +1,14 @@
 //! The form of messages between page, worker and pool.
 //!
 //! A message is an object: `control` holds a message in postcard's encoding, `bulk` an array of what travels beside
-//! it: buffers, which change hands without being copied, or files.
+//! it: buffers and ports, which change hands without being copied, or files.
 
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, Url, Worker, WorkerOptions, WorkerType};
+use web_sys::{Blob, BlobPropertyBag, MessagePort, Url, Worker, WorkerOptions, WorkerType};
 
-/// An object with `control` and `bulk`, and the list of the buffers that change hands.
+/// An object with `control` and `bulk`, and the list of the buffers and ports that change hands.
 pub fn encode(control: &impl Serialize, bulk: &Array) -> (Object, Array) {
     let bytes = postcard::to_stdvec(control).expect("messages have only types that postcard writes");
     let message = Object::new();
@@ -17,8 +17,8 @@ pub fn encode(control: &impl Serialize, bulk: &Array) -> (Object, Array) {
     {
         Reflect::set(&message, &key.into(), &value).expect("a plain object takes any key");
     }
-    let buffers = bulk.iter().filter(JsCast::is_instance_of::<ArrayBuffer>).collect();
-    (message, buffers)
+    let moves = |part: &JsValue| part.is_instance_of::<ArrayBuffer>() || part.is_instance_of::<MessagePort>();
+    (message, bulk.iter().filter(moves).collect())
 }
 
 /// The parts of a message; `None` if it is none of ours.

@@ -1,13 +1,14 @@
 //! The beginning of every worker: which part to play, and the messages that come in.
 
 use super::evaluator::Evaluator;
+use super::pool::{self, Answer};
 use super::runner::{Runner, Signals, task_of};
-use super::{pool, wire};
+use super::wire;
 use crate::flow::{Command, Event};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use js_sys::Array;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, closure::Closure};
 use wasm_bindgen_futures::spawn_local;
@@ -19,15 +20,25 @@ pub fn start() {
     if scope.name() == pool::NAME { evaluate(scope) } else { run(scope) }
 }
 
-/// A worker of the pool: answers orders one by one.
+/// A worker of the pool: answers orders one by one. Between those from above, messages of other workers come in.
 fn evaluate(scope: DedicatedWorkerGlobalScope) {
-    let evaluator = RefCell::new(Evaluator::default());
-    listen(&scope.clone(), move |message| {
+    let (queue, mut orders) = mpsc::unbounded();
+    listen(&scope, move |message| {
         // What is no order comes from another version of the app; the sender says so itself.
-        let Some((order, bulk)) = wire::decode(&message.data()) else { return };
-        let (answer, bulk) = evaluator.borrow_mut().answer(order, &bulk);
+        let Some(order) = wire::decode(&message.data()) else { return };
+        queue.unbounded_send(order).expect("the evaluator lives as long as the worker");
+    });
+    let answer = move |answer, bulk| {
         let (message, buffers) = wire::encode(&answer, &bulk);
         scope.post_message_with_transfer(&message, &buffers).expect("bytes and buffers can be sent");
+    };
+    answer(Answer::Listens, Array::new());
+    spawn_local(async move {
+        let mut evaluator = Evaluator::default();
+        while let Some((order, bulk)) = orders.next().await {
+            let (found, bulk) = evaluator.answer(order, &bulk).await;
+            answer(found, bulk);
+        }
     });
 }
 

@@ -8,8 +8,8 @@ import { openApp, violations } from "./support/app.mjs";
 const LOADED = { timeout: 60_000 };
 const MEASURED = { timeout: 300_000 };
 
-async function openDemo(t) {
-  const app = await openApp(t);
+async function openDemo(t, options) {
+  const app = await openApp(t, options);
   await app.page.locator("#network .loaded").waitFor(LOADED);
   await app.page.locator("#images .loaded").waitFor(LOADED);
   return app;
@@ -40,23 +40,34 @@ test("the demo is measured and downloaded in two clicks and within a minute", as
   assert.deepEqual(problems, []);
 });
 
-/** Presses Stop as soon as some images are counted; a measurement of the demo is over before a test could look twice. */
-const stopEarly = (page) =>
-  page.evaluate(() => {
-    const observer = new MutationObserver(() => {
-      if (!document.querySelector("#result .figures")?.textContent.includes("so far")) return;
-      observer.disconnect();
-      document.querySelector("#result .progress button").click();
-    });
-    observer.observe(document.querySelector("#result"), { childList: true, subtree: true, characterData: true });
-  });
+test("nothing is lost if the workers start late", async (t) => {
+  const first = `if (self.name === "evaluation") await new Promise((start) => setTimeout(start, 5000));`;
+  const { page, problems } = await openDemo(t, { first });
+  await page.getByLabel("the network as it was trained").uncheck();
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await integer(page).getByText(/images right/).waitFor(LOADED);
+  assert.deepEqual(problems, []);
+});
+
+/** Evaluation workers that answer as late as they are told to, in milliseconds. */
+const LATE = `if (self.name === "evaluation") {
+  let late = 0;
+  new BroadcastChannel("late").onmessage = ({ data }) => { late = data; };
+  const post = self.postMessage.bind(self);
+  self.postMessage = (...message) => (late ? setTimeout(() => post(...message), late) : post(...message));
+}`;
+const answerLate = (page, late) => page.evaluate((late) => new BroadcastChannel("late").postMessage(late), late);
 
 test("Stop keeps what was counted, and the float network is measured once", async (t) => {
-  const { page, problems } = await openDemo(t);
-  await stopEarly(page);
+  const { page, problems } = await openDemo(t, { first: LATE });
+  // Otherwise it would be over before anybody could press Stop.
+  await answerLate(page, 100);
   await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await page.locator("#result .figures", { hasText: "so far" }).waitFor(MEASURED);
+  await page.locator("#result .progress").getByRole("button", { name: "Stop" }).click();
   await integer(page).getByText(/stopped early/).waitFor(MEASURED);
 
+  await answerLate(page, 0);
   await page.getByRole("button", { name: "Measure", exact: true }).click();
   await page.locator(".accuracies > div", { hasText: "Integer against float" }).waitFor(MEASURED);
   assert.equal(await page.locator(".history tbody tr").count(), 2);

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use js_sys::Array;
 
 /// Images that a worker decodes between two reports.
-pub(super) const DECODE: usize = 16;
+const DECODE: usize = 16;
 
 impl Runner {
     /// Evaluation images that are asked for.
@@ -33,10 +33,8 @@ impl Runner {
         self.calibration = None;
         let calibration = images.listing.calibration.clone();
         let evaluation = images.listing.limited(limit);
-        self.clear(Set::Evaluation).await?;
-        for (set, _) in std::mem::take(&mut self.held) {
-            self.clear(set).await?;
-        }
+        self.held.clear();
+        self.clear(None).await?;
         let total = calibration.len() + evaluation.len();
         let mut skipped = Vec::new();
         let preprocess = Preprocess::new(side);
@@ -67,7 +65,7 @@ impl Runner {
         let map = self.images.as_ref().ok_or_else(no_images)?.listing.class_map(model)?;
         let preprocess = Preprocess::new(usize::from(model.spec.side));
         self.held.retain(|(held, _)| *held != set);
-        self.clear(set).await?;
+        self.clear(Some(set)).await?;
         // Those that cannot be read were named when the evaluation images were decoded, or will be.
         let mut skipped = Vec::new();
         let keep = Some((set, &map));
@@ -76,7 +74,7 @@ impl Runner {
         Ok(())
     }
 
-    async fn clear(&self, set: Set) -> Result<(), End> {
+    async fn clear(&self, set: Option<Set>) -> Result<(), End> {
         for member in &self.pool {
             member.ask(&Order::Clear(set), &Array::new()).await.map_err(End::Failed)?;
         }
@@ -96,8 +94,10 @@ impl Runner {
     ) -> Result<(), End> {
         let mut done = before;
         for round in items.chunks(DECODE * self.pool.len()) {
+            // The last round, too, is shared among all.
+            let share = round.len().div_ceil(self.pool.len());
             let mut orders = Vec::new();
-            for share in round.chunks(DECODE) {
+            for share in round.chunks(share) {
                 let mut files = Vec::new();
                 for item in share {
                     // An empty file is refused by the decoder, under the image's name.
@@ -112,7 +112,7 @@ impl Runner {
             let asked =
                 self.pool.iter().zip(&orders).map(|(member, (order, files))| member.ask(order, files));
             let answers = try_join_all(asked).await.map_err(End::Failed)?;
-            for (share, (answer, images)) in round.chunks(DECODE).zip(answers) {
+            for (share, (answer, images)) in round.chunks(share).zip(answers) {
                 if let Answer::Loaded { failed } = answer {
                     skipped.extend(failed.into_iter().map(|(at, why)| format!("{}: {why}", share[at].path)));
                 }

@@ -2,12 +2,10 @@
 
 use super::super::pool::Scorer;
 use super::super::store::Store;
-use super::{Answer, End, Order, Runner, Set, digest, no_images, no_network, wire};
-use crate::calibrate::SumMoments;
+use super::{Answer, End, Order, Runner, Set, digest, no_images, no_network, pool, wire};
 use crate::flow::{Event, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Tally, Task};
 use crate::quant::Policy;
-use crate::score::Step;
-use crate::search::{Next, Sample, Score, Search};
+use crate::search::{Allocator, Next, Sample, Score, Search};
 use futures::future::try_join_all;
 use gloo::timers::future::TimeoutFuture;
 use js_sys::Array;
@@ -114,8 +112,8 @@ impl Runner {
         let images = &images[..sample.of(images.len())];
         let workers = self.pool.len();
         let held = self.held.iter().find(|(held, _)| *held == set).map_or(0, |(_, count)| *count);
-        // Decoding hands images out in batches, so a worker may hold a batch more than its share.
-        let counted = (images.len() + held).div_ceil(workers) + super::prepare::DECODE;
+        // Of either kind a worker may hold one more than others.
+        let counted = (images.len() + held).div_ceil(workers) + 1;
         let memory = memory / workers;
         let (model, calibration) = (model.clone(), calibration.clone());
         let order = Order::Scorer(Box::new(Scorer { model, calibration, set, sample, memory, counted }));
@@ -153,17 +151,18 @@ impl Runner {
                 self.save(&mut store, &request, &search).await?;
                 self.hold_search().await;
             }
-            if self.breathe().await.is_err() {
+            if self.signals.stop.get() {
                 break true;
             }
             let episode = match search.ask() {
                 Next::Finished => break false,
-                Next::Known(episode) => *episode,
+                Next::Known(episode) => {
+                    // Messages come in while workers score; here nothing else lets them.
+                    TimeoutFuture::new(0).await;
+                    *episode
+                }
                 Next::Score(policy, sample) => {
-                    let score = match self.score(&policy, sample).await {
-                        Err(End::Stopped) => break true,
-                        score => score?,
-                    };
+                    let score = self.score(&policy, sample).await?;
                     let Some(episode) = search.scored(score) else { continue };
                     episode.clone()
                 }
@@ -177,7 +176,14 @@ impl Runner {
         if stopped {
             self.save(&mut store, &request, &search).await?;
         }
-        let results = self.results(&search, stopped).await?;
+        let mut results = results(&search);
+        if !stopped {
+            match self.test(&mut results).await {
+                // What was found counts all the same.
+                Err(End::Stopped) => {}
+                tested => tested?,
+            }
+        }
         if let Some(store) = store.as_mut().filter(|_| !stopped) {
             // Finished: nothing is left to go on with. If the browser keeps it, that does no harm.
             let _ = store.write(&[]).await;
@@ -200,46 +206,30 @@ impl Runner {
 
     /// The score of a policy, from all workers of the pool.
     async fn score(&self, policy: &Policy, sample: Sample) -> Result<Score, End> {
-        let mut order = Order::Begin(policy.clone(), sample);
-        loop {
-            let none = Array::new();
-            let asked = self.pool.iter().map(|member| member.ask(&order, &none));
-            let answers = try_join_all(asked).await.map_err(End::Failed)?;
-            let mut all: Option<(usize, SumMoments)> = None;
-            let mut score = Score::default();
-            for (answer, _) in answers {
-                let Answer::Step(step) = answer else { return Err(out_of_step()) };
-                match (step, &mut all) {
-                    (Step::Scored(some), _) => score += some,
-                    (Step::Sums(layer, some), None) => all = Some((layer, some)),
-                    (Step::Sums(layer, some), Some((first, sums))) if layer == *first => sums.merge(&some),
-                    (Step::Sums(..), _) => return Err(out_of_step()),
-                }
-            }
-            match all {
-                None => return Ok(score),
-                Some(_) if self.signals.stop.get() => return Err(End::Stopped),
-                Some((_, sums)) => order = Order::Resume(sums),
-            }
-        }
+        let order = Order::Score(policy.clone(), sample);
+        let none = Array::new();
+        let asked = self.pool.iter().map(|member| member.ask(&order, &none));
+        let answers = try_join_all(asked).await.map_err(End::Failed)?;
+        let scores = answers.into_iter().map(|(answer, _)| match answer {
+            Answer::Scored(score) => Ok(score),
+            _ => Err(End::Failed(pool::VERSIONS.into())),
+        });
+        scores.sum()
     }
 
-    /// The best of each allocator, measured on the test images unless the search was stopped.
-    async fn results(&mut self, search: &Search, stopped: bool) -> Result<Vec<SearchResult>, End> {
-        let mut results = Vec::new();
-        for &allocator in &search.settings().allocators {
-            let Some(best) = search.log().best(Some(allocator)).cloned() else { continue };
-            let episodes = search.log().count(allocator);
-            results.push(SearchResult { allocator, episodes, best, test: None });
-        }
+    /// Measures what was found on the test images.
+    async fn test(&mut self, results: &mut [SearchResult]) -> Result<(), End> {
         let test = self.images.as_ref().map(|images| images.listing.test.clone()).unwrap_or_default();
-        if stopped || test.is_empty() {
-            return Ok(results);
+        if test.is_empty() {
+            return Ok(());
         }
         self.hold(Set::Test, &test).await?;
         self.use_scorer(Set::Test, Sample::All, 0).await?;
         let mut measured: Vec<(Policy, Tally)> = Vec::new();
-        for result in &mut results {
+        for result in results {
+            if self.signals.stop.get() {
+                return Err(End::Stopped);
+            }
             let policy = &result.best.policy;
             let known = measured.iter().find(|(known, _)| known == policy).map(|(_, tally)| *tally);
             let tally = match known {
@@ -249,7 +239,7 @@ impl Runner {
             measured.push((policy.clone(), tally));
             result.test = Some(tally);
         }
-        Ok(results)
+        Ok(())
     }
 
     /// Stores the state. A browser that cannot is no reason to end the search.
@@ -279,6 +269,11 @@ impl Runner {
     }
 }
 
-fn out_of_step() -> End {
-    End::Failed("the evaluation workers are out of step; start the search again".into())
+/// The best of each allocator.
+fn results(search: &Search) -> Vec<SearchResult> {
+    let best = |&allocator: &Allocator| {
+        let best = search.log().best(Some(allocator))?.clone();
+        Some(SearchResult { allocator, episodes: search.log().count(allocator), best, test: None })
+    };
+    search.settings().allocators.iter().filter_map(best).collect()
 }

@@ -12,7 +12,7 @@ const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", 
  * Serves dist/ on a port of its own and opens it with `hash` after the `#`; both end with the test `t`. Other options are
  * those of Playwright's contexts, e.g. `viewport` and `colorScheme`.
  * The service worker is blocked unless `serviceWorkers` allows it. With `processors`, the app's workers are told that the
- * machine has so many, and as many evaluate.
+ * machine has so many, and as many evaluate; they run the script `first` before their own.
  * `requests` holds every address asked for by the page and its workers, `problems` every uncaught error and console error.
  */
 export async function openApp(t, { hash = "", ...options } = {}) {
@@ -24,13 +24,14 @@ export async function openApp(t, { hash = "", ...options } = {}) {
 /** Opens a file that was saved, as a person would; otherwise as `openApp`. */
 export const openFile = (t, path, options = {}) => open(t, pathToFileURL(path).href, options);
 
-async function open(t, url, { traced = false, serviceWorkers = "block", processors, ...options }) {
+async function open(t, url, { traced = false, serviceWorkers = "block", processors, first = "", ...options }) {
   const browser = await chromium.launch({ executablePath: binary, args });
   t.after(() => browser.close());
 
   // axe opens a page of its own beside this one, which only a context made by hand allows.
   const context = await browser.newContext({ serviceWorkers, ...options });
-  if (processors) await context.route("**/worker_loader.js", (route) => tellProcessors(route, processors));
+  if (processors) first += `Object.defineProperty(navigator, "hardwareConcurrency", { value: ${processors} });`;
+  if (first) await context.route("**/worker_loader.js", (route) => putBefore(route, first));
   const page = await context.newPage();
   const requests = [];
   const problems = [];
@@ -43,11 +44,10 @@ async function open(t, url, { traced = false, serviceWorkers = "block", processo
   return { browser, page, requests, problems };
 }
 
-/** Serves a worker's script with another number of processors. */
-async function tellProcessors(route, processors) {
+/** Serves a script with another before it. */
+async function putBefore(route, first) {
   const response = await route.fetch();
-  const told = `Object.defineProperty(navigator, "hardwareConcurrency", { value: ${processors} });`;
-  await route.fulfill({ response, body: `${told}\n${await response.text()}` });
+  await route.fulfill({ response, body: `${first}\n${await response.text()}` });
 }
 
 /** Categories of Chromium's traces that hold the tasks of every thread. */
