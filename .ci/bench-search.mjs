@@ -30,7 +30,8 @@ const JOBS = [
   { job: "random-1", seeds: [1], episodes: RANDOM, allocators: "random" },
   { job: "2-3", seeds: [2, 3], allocators: "agent" },
   { job: "random-2-3", seeds: [2, 3], episodes: RANDOM, allocators: "random" },
-  { job: "scratch", seeds: [1, 2, 3], allocators: "agent", extra: ["--no-warm-start"] },
+  { job: "scratch-1", seeds: [1], allocators: "agent", extra: ["--no-warm-start"] },
+  { job: "scratch-2-3", seeds: [2, 3], allocators: "agent", extra: ["--no-warm-start"] },
   { job: "evolution", seeds: [1, 2, 3], allocators: "evolution" },
 ];
 
@@ -72,7 +73,7 @@ for (const network of NETWORKS) {
     for (const [number, run] of runs.entries()) {
       const bits = BITS[Math.floor(number / job.seeds.length)];
       for (const result of run.allocators) {
-        const name = job.job === "scratch" ? "agent from scratch" : result.allocator;
+        const name = job.job.startsWith("scratch") ? "agent from scratch" : result.allocator;
         found.push({ network: network.name, bits, name, ...result });
       }
     }

@@ -35,9 +35,10 @@ impl Axis {
         ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
-    /// Decimals that tell neighbouring ticks apart.
-    pub fn decimals(self) -> usize {
-        (-self.step.log10().floor()).max(0.0) as usize
+    /// A marked value, with as many decimals as tell it apart from its neighbours.
+    pub fn label(self, tick: f64) -> String {
+        let decimals = (-self.step.log10().floor()).max(0.0) as usize;
+        format!("{tick:.decimals$}")
     }
 }
 
@@ -50,7 +51,10 @@ mod tests {
     fn ticks_are_round() {
         let ticks: Vec<_> = Axis::new(61.3, 92.6, 5).ticks().collect();
         assert_eq!(ticks, [60.0, 70.0, 80.0, 90.0, 100.0]);
-        assert_eq!(Axis::new(0.0, 0.25, 5).decimals(), 2);
+        let axis = Axis::new(127.45, 128.0, 4);
+        let labels: Vec<_> = axis.ticks().map(|tick| axis.label(tick)).collect();
+        assert_eq!(labels, ["127.4", "127.6", "127.8", "128.0"]);
+        assert_eq!(Axis::new(0.0, 0.25, 5).label(0.1), "0.10");
         assert_eq!(Axis::new(5.0, 5.0, 5).ticks().count(), 2, "no span at all");
     }
 

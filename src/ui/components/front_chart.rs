@@ -34,7 +34,7 @@ pub fn front_chart(log: &Log, memory: Memory, budget: usize) -> Html {
     };
     let front = log.front();
     let left: Vec<_> = y.ticks().map(|tick| (y.part(tick), format::percent(tick))).collect();
-    let bottom: Vec<_> = x.ticks().map(|tick| (x.part(tick), format!("{tick} KiB"))).collect();
+    let bottom: Vec<_> = x.ticks().map(|tick| (x.part(tick), format!("{} KiB", x.label(tick)))).collect();
     let marked = (x.low..=x.high).contains(&budget);
     html! {
         <Plot class="front" left={Labels(left)} bottom={Labels(bottom)}

@@ -50,7 +50,7 @@ pub fn search_chart(log: &Log, float: Tally) -> Html {
             bounds[i - 1].1 = "";
         }
     }
-    let left: Vec<_> = y.ticks().map(|tick| (y.part(tick), format!("{tick:.*}", y.decimals()))).collect();
+    let left: Vec<_> = y.ticks().map(|tick| (y.part(tick), y.label(tick))).collect();
     let percent = float.percent();
     let right: Vec<_> =
         y.ticks().map(|tick| (y.part(tick), format::percent(percent + 10.0 * tick))).collect();

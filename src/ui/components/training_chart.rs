@@ -25,7 +25,7 @@ pub fn loss_chart(curve: &[Point], epochs: u32) -> Html {
     let loss = |point: &Point| Some((point.epoch, point.loss?));
     let (least, most) = extremes(curve.iter().filter_map(loss).map(|(_, loss)| loss.into()), (0.0, 2.0));
     let y = Axis::new(least, most, 4);
-    let labels = y.ticks().map(|tick| (y.part(tick), format!("{tick:.*}", y.decimals())));
+    let labels = y.ticks().map(|tick| (y.part(tick), y.label(tick)));
     chart(&y, labels.collect(), epochs, curve.iter().filter_map(loss), std::iter::empty())
 }
 
