@@ -174,17 +174,23 @@ fn a_log_knows_best_front_and_sensitivities() {
     log.push(episode(4, Purpose::Candidate, 50, 40, 70));
     log.push(episode(5, Purpose::Start(Allocator::Rule), 50, 30, 60));
     log.push(episode(6, Purpose::Candidate, 60, 30, 60));
+    log.push(episode(7, Purpose::RunOff(0), 10, 10, 99));
     assert_eq!(log.best(None).map(|e| e.number), Some(3), "a probe does not win, the first of equals does");
     assert_eq!(log.best(Some(Allocator::Agent)).map(|e| e.number), Some(5));
     assert_eq!(log.best(Some(Allocator::Random)), None);
+    assert!(log.comparable().map(|e| e.number).eq(1..=6), "the run-off is on other images");
     let front: Vec<usize> = log.front().iter().map(|e| e.number).collect();
     assert_eq!(front, [5, 3, 2], "neither beaten by another nor equal to an earlier one");
     let found = log.sensitivities();
     assert_eq!((found.len(), found[0].slot, found[0].score.correct, found[0].nats), (1, slot, 95, 0.0));
     let csv = log.csv(&graph);
-    assert_eq!(csv.lines().count(), 7);
+    assert_eq!(csv.lines().count(), 8);
     assert!(
         csv.lines().nth(2).is_some_and(|l| l.starts_with("greedy,2,probe: dw1 weights at 2,95,100,95.0000,"))
     );
     assert_eq!(log.json(&graph)[4]["purpose"], "start: rule");
+    let mut fewer = episode(8, probe, 10, 10, 50);
+    fewer.score.images = 50;
+    log.push(fewer);
+    assert!(log.comparable().map(|e| e.number).eq(1..=6), "a probe on fewer images is not comparable");
 }

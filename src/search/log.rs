@@ -180,19 +180,24 @@ impl Log {
         finalists
     }
 
-    /// Episodes that no other beats in accuracy, FLASH and RAM at once: whatever fits some other budget is worth
-    /// knowing. Probes take part if they were scored on as many images as candidates, the run-off does not. By FLASH,
-    /// smallest first; of equals the first.
+    /// Episodes whose accuracies can be compared: those on all reward images. Probes take part if they were scored on as
+    /// many images as candidates, the run-off does not.
+    pub fn comparable(&self) -> impl Iterator<Item = &Episode> {
+        let episodes = || self.episodes.iter().filter(|episode| !episode.purpose.is_run_off());
+        let images = episodes().map(|episode| episode.score.images).max();
+        episodes().filter(move |episode| Some(episode.score.images) == images)
+    }
+
+    /// Comparable episodes that no other beats in accuracy, FLASH and RAM at once: whatever fits some other budget is
+    /// worth knowing. By FLASH, smallest first; of equals the first.
     pub fn front(&self) -> Vec<&Episode> {
         let key = |episode: &Episode| (episode.usage.flash, episode.usage.ram, episode.score.correct);
         let dominates = |a: &Episode, b: &Episode| {
             let ((flash_a, ram_a, correct_a), (flash_b, ram_b, correct_b)) = (key(a), key(b));
             flash_a <= flash_b && ram_a <= ram_b && correct_a >= correct_b
         };
-        let episodes = || self.episodes.iter().filter(|episode| !episode.purpose.is_run_off());
-        let images = episodes().map(|episode| episode.score.images).max();
         let mut front: Vec<&Episode> = Vec::new();
-        for episode in episodes().filter(|episode| Some(episode.score.images) == images) {
+        for episode in self.comparable() {
             if !front.iter().any(|other| dominates(other, episode)) {
                 front.retain(|other| !dominates(episode, other));
                 front.push(episode);

@@ -1,4 +1,4 @@
-//! Accuracy over memory: every policy that was scored, and those that no other beats.
+//! Accuracy over memory: every policy that was scored on all reward images, and those that no other beats.
 
 use super::{
     plot::{Labels, Plot},
@@ -19,13 +19,12 @@ pub fn front_chart(log: &Log, memory: Memory, budget: usize) -> Html {
         Memory::Ram => kib(episode.usage.ram),
     };
     let budget = kib(budget);
-    let episodes = log.episodes();
     let ends = |values: &mut dyn Iterator<Item = f64>| {
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
     };
-    let (least, most) = ends(&mut episodes.iter().map(taken));
+    let (least, most) = ends(&mut log.comparable().map(taken));
     let x = Axis::new(least, most.max(budget).min(1.5 * most), 4);
-    let (least, most) = ends(&mut episodes.iter().map(|e| e.score.percent()));
+    let (least, most) = ends(&mut log.comparable().map(|e| e.score.percent()));
     let y = Axis::new(least, most, 4);
     let path = |episodes: &mut dyn Iterator<Item = &Episode>| {
         let mut path = String::new();
@@ -39,7 +38,7 @@ pub fn front_chart(log: &Log, memory: Memory, budget: usize) -> Html {
     html! {
         <Plot class="front" left={Labels(left)} bottom={Labels(bottom)}
             bounds={if marked { vec![(x.part(budget), "budget")] } else { Vec::new() }}>
-            <path class="dots" d={path(&mut episodes.iter())} />
+            <path class="dots" d={path(&mut log.comparable())} />
             <path class="dots of-front" d={path(&mut front.into_iter())} />
             <path class="dots of-best" d={path(&mut log.best(None).into_iter())} />
         </Plot>
