@@ -32,7 +32,8 @@ const JOBS = [
   { job: "random-2-3", seeds: [2, 3], episodes: RANDOM, allocators: "random" },
   { job: "scratch-1", seeds: [1], allocators: "agent", extra: ["--no-warm-start"] },
   { job: "scratch-2-3", seeds: [2, 3], allocators: "agent", extra: ["--no-warm-start"] },
-  { job: "evolution", seeds: [1, 2, 3], allocators: "evolution" },
+  { job: "evolution-1", seeds: [1], allocators: "evolution" },
+  { job: "evolution-2-3", seeds: [2, 3], allocators: "evolution" },
 ];
 
 const path = ({ file }, { job }) => join(out, file, `${job}.json`);

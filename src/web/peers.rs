@@ -1,6 +1,5 @@
 //! The lines between workers of the pool: statistics of a layer go from each worker to each other one.
 
-use super::pool::VERSIONS;
 use super::wire;
 use crate::calibrate::SumMoments;
 use crate::net::LayerId;
@@ -44,7 +43,7 @@ impl Peers {
         }
         for Line { parts, .. } in &mut self.lines {
             // A line stays open as long as both of its workers.
-            let (other, more) = parts.next().await.flatten().ok_or(VERSIONS)?;
+            let (other, more) = parts.next().await.flatten().ok_or(wire::VERSIONS)?;
             if other != layer {
                 return Err("the evaluation workers are out of step; start the search again".into());
             }

@@ -154,7 +154,7 @@ impl Member {
             let (worker, unsent, waiting) = (worker.clone(), unsent.clone(), waiting.clone());
             move |message: MessageEvent| {
                 let answer = wire::decode(&message.data());
-                let answer = answer.unwrap_or_else(|| (Answer::Refused(VERSIONS.into()), Array::new()));
+                let answer = answer.unwrap_or_else(|| (Answer::Refused(wire::VERSIONS.into()), Array::new()));
                 if let Answer::Listens = answer.0 {
                     unsent.take().into_iter().flatten().for_each(|message| post(&worker, &message));
                 } else if let Some(reply) = waiting.borrow_mut().pop_front() {
@@ -216,9 +216,6 @@ impl Drop for Member {
 fn post(worker: &Worker, (message, moved): &(Object, Array)) {
     worker.post_message_with_transfer(message, moved).expect("bytes, buffers and ports can be sent");
 }
-
-/// Why a message cannot be read.
-pub const VERSIONS: &str = "two parts of the app are of different versions; reload the page";
 
 const DIED: &str =
     "an evaluation worker died, perhaps for want of memory; reload the page and use fewer images";

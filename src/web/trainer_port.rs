@@ -34,9 +34,9 @@ impl TrainerPort {
         let on_message = Closure::new({
             let sender = sender.clone();
             move |message: MessageEvent| {
-                let versions = "two parts of the app are of different versions; reload the page";
                 // Nobody listens any more once training has ended.
-                let _ = sender.unbounded_send(wire::decode(&message.data()).ok_or_else(|| versions.into()));
+                let _ =
+                    sender.unbounded_send(wire::decode(&message.data()).ok_or_else(|| wire::VERSIONS.into()));
             }
         });
         worker.set_onmessage(Some(JsCast::unchecked_ref(on_message.as_ref())));

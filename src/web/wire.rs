@@ -8,6 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, MessagePort, Url, Worker, WorkerOptions, WorkerType};
 
+/// Why a message cannot be read.
+pub const VERSIONS: &str = "two parts of the app are of different versions; reload the page";
+
 /// An object with `control` and `bulk`, and the list of the buffers and ports that change hands.
 pub fn encode(control: &impl Serialize, bulk: &Array) -> (Object, Array) {
     let bytes = postcard::to_stdvec(control).expect("messages have only types that postcard writes");

@@ -2,7 +2,7 @@
 
 use super::super::pool::Scorer;
 use super::super::store::Store;
-use super::{Answer, End, Order, Runner, Set, digest, no_images, no_network, pool, wire};
+use super::{Answer, End, Order, Runner, Set, digest, no_images, no_network, wire};
 use crate::flow::{Event, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Tally, Task};
 use crate::quant::Policy;
 use crate::search::{Allocator, Next, Sample, Score, Search};
@@ -212,7 +212,7 @@ impl Runner {
         let answers = try_join_all(asked).await.map_err(End::Failed)?;
         let scores = answers.into_iter().map(|(answer, _)| match answer {
             Answer::Scored(score) => Ok(score),
-            _ => Err(End::Failed(pool::VERSIONS.into())),
+            _ => Err(End::Failed(wire::VERSIONS.into())),
         });
         scores.sum()
     }
