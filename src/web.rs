@@ -7,6 +7,7 @@
 
 mod evaluator;
 mod files;
+mod link;
 mod peers;
 mod pool;
 mod port;

@@ -1,5 +1,6 @@
 //! The pool of evaluation workers: one per core, each with its own share of the images.
 
+use super::link::Link;
 use super::{peers, wire};
 use crate::calibrate::Calibration;
 use crate::data::Preprocess;
@@ -8,15 +9,15 @@ use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
 use crate::search::{Sample, Score};
 use futures::channel::oneshot;
-use js_sys::{Array, Object};
+use js_sys::Array;
 use serde::{Deserialize, Serialize};
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
 };
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerGlobalScope, WorkerOptions, WorkerType};
+use wasm_bindgen::JsValue;
+use web_sys::{Worker, WorkerGlobalScope, WorkerOptions, WorkerType};
 
 /// Name by which a worker knows that it belongs to the pool.
 pub const NAME: &str = "evaluation";
@@ -110,18 +111,12 @@ pub enum Answer {
 
 type Reply = oneshot::Sender<(Answer, Array)>;
 
-/// Messages for a worker that does not listen yet, which it would not get; `None` once it does.
-type Unsent = Rc<RefCell<Option<Vec<(Object, Array)>>>>;
-
 /// One worker of the pool.
 pub struct Member {
-    worker: Worker,
-    unsent: Unsent,
+    link: Link,
     waiting: Rc<RefCell<VecDeque<Reply>>>,
     /// Whether a worker of the pool died: others may wait for it for ever.
     died: Rc<Cell<bool>>,
-    _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
 
 impl Member {
@@ -148,35 +143,29 @@ impl Member {
         options.set_name(NAME);
         let worker =
             Worker::new_with_options(&scope.location().href(), &options).map_err(|e| wire::describe(&e))?;
-        let unsent: Unsent = Rc::new(RefCell::new(Some(Vec::new())));
         let waiting: Rc<RefCell<VecDeque<Reply>>> = Rc::default();
-        let on_message = Closure::new({
-            let (worker, unsent, waiting) = (worker.clone(), unsent.clone(), waiting.clone());
-            move |message: MessageEvent| {
-                let answer = wire::decode(&message.data());
+        let on_message = {
+            let waiting = waiting.clone();
+            move |answer: Option<(Answer, Array)>| {
                 let answer = answer.unwrap_or_else(|| (Answer::Refused(wire::VERSIONS.into()), Array::new()));
                 if let Answer::Listens = answer.0 {
-                    unsent.take().into_iter().flatten().for_each(|message| post(&worker, &message));
-                } else if let Some(reply) = waiting.borrow_mut().pop_front() {
+                    return;
+                }
+                if let Some(reply) = waiting.borrow_mut().pop_front() {
                     // Nobody waits any more if the run was replaced.
                     let _ = reply.send(answer);
                 }
             }
-        });
-        worker.set_onmessage(Some(JsCast::unchecked_ref(on_message.as_ref())));
-        let on_error = Closure::new({
+        };
+        let on_death = {
             let (waiting, died) = (waiting.clone(), died.clone());
-            move |error: ErrorEvent| {
-                // Or it would pass for an error of the worker that started this one.
-                error.prevent_default();
+            move |_: &str| {
                 died.set(true);
                 // Dropping the senders tells those who wait.
                 waiting.borrow_mut().clear();
             }
-        });
-        worker.set_onerror(Some(JsCast::unchecked_ref(on_error.as_ref())));
-        let died = died.clone();
-        Ok(Self { worker, unsent, waiting, died, _on_message: on_message, _on_error: on_error })
+        };
+        Ok(Self { link: Link::new(worker, on_message, on_death), waiting, died: died.clone() })
     }
 
     /// Sends an order and waits for its answer.
@@ -194,27 +183,13 @@ impl Member {
         }
     }
 
-    /// Sends an order, once the worker listens; its answer comes later.
+    /// Sends an order; its answer comes later.
     fn send(&self, order: &Order, bulk: &Array) -> oneshot::Receiver<(Answer, Array)> {
         let (reply, answer) = oneshot::channel();
-        let message = wire::encode(order, bulk);
         self.waiting.borrow_mut().push_back(reply);
-        match self.unsent.borrow_mut().as_mut() {
-            Some(unsent) => unsent.push(message),
-            None => post(&self.worker, &message),
-        }
+        self.link.send(order, bulk);
         answer
     }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.worker.terminate();
-    }
-}
-
-fn post(worker: &Worker, (message, moved): &(Object, Array)) {
-    worker.post_message_with_transfer(message, moved).expect("bytes, buffers and ports can be sent");
 }
 
 const DIED: &str =

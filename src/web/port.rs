@@ -1,23 +1,15 @@
 //! The page's end of the line to its worker.
 
+use super::link::Link;
 use super::wire;
 use crate::flow::{Command, Event};
 use js_sys::{Array, ArrayBuffer};
-use std::{cell::RefCell, rc::Rc};
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{ErrorEvent, File, HtmlMetaElement, MessageEvent, Url, Worker};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{File, HtmlMetaElement, Url, Worker};
 use yew::Callback;
 
-type Waiting = Rc<RefCell<Option<Vec<(Command, Vec<File>)>>>>;
-
 /// A worker that listens. Dropping the port ends it.
-pub struct Port {
-    worker: Worker,
-    /// Commands sent before the worker listens; `None` once it does.
-    waiting: Waiting,
-    _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(ErrorEvent)>,
-}
+pub struct Port(Link);
 
 impl Port {
     /// Starts the worker; `on_event` gets all it reports, each with the bulk that came along.
@@ -31,45 +23,26 @@ impl Port {
                 wire::describe(&error)
             )
         })?;
-        let waiting: Waiting = Rc::new(RefCell::new(Some(Vec::new())));
-        let on_message = Closure::new({
-            let (worker, waiting, on_event) = (worker.clone(), waiting.clone(), on_event.clone());
-            move |message: MessageEvent| {
-                for (command, files) in waiting.take().into_iter().flatten() {
-                    post(&worker, &command, &files);
-                }
-                let (event, bulk) = wire::decode(&message.data()).unwrap_or_else(|| {
+        let on_message = {
+            let on_event = on_event.clone();
+            move |message: Option<(Event, Array)>| {
+                let (event, bulk) = message.unwrap_or_else(|| {
                     let message = "Two parts of the page are of different versions. Reload the page.".into();
                     (Event::Crashed { message }, Array::new())
                 });
                 on_event.emit((event, bulk.get(0).dyn_into().ok()));
             }
-        });
-        worker.set_onmessage(Some(JsCast::unchecked_ref(on_message.as_ref())));
-        let on_error = Closure::new(move |error: ErrorEvent| {
-            let message = error.message();
-            // Browsers put this in front of what code threw.
-            let message = message.trim_start_matches("Uncaught ").trim_end_matches('.');
-            let cause = if message.is_empty() { "its files did not load" } else { message };
+        };
+        let on_death = move |cause: &str| {
             let message = format!("The part of the page that computes stopped ({cause}). Reload the page.");
             on_event.emit((Event::Crashed { message }, None));
-        });
-        worker.set_onerror(Some(JsCast::unchecked_ref(on_error.as_ref())));
-        Ok(Self { worker, waiting, _on_message: on_message, _on_error: on_error })
+        };
+        Ok(Self(Link::new(worker, on_message, on_death)))
     }
 
-    /// Sends a command with the files it speaks of. Before the worker's first event it is kept.
+    /// Sends a command with the files it speaks of.
     pub fn send(&self, command: &Command, files: &[File]) {
-        match self.waiting.borrow_mut().as_mut() {
-            Some(waiting) => waiting.push((command.clone(), files.to_vec())),
-            None => post(&self.worker, command, files),
-        }
-    }
-}
-
-impl Drop for Port {
-    fn drop(&mut self) {
-        self.worker.terminate();
+        self.0.send(command, &files.iter().collect());
     }
 }
 
@@ -97,9 +70,4 @@ fn module(worker: &str) -> Result<(String, String), JsValue> {
     let base = document.base_uri()?.ok_or_else(missing)?;
     let base = base.split('#').next().unwrap_or_default();
     Ok((Url::new_with_base(&module, base)?.href(), base.to_owned()))
-}
-
-fn post(worker: &Worker, command: &Command, files: &[File]) {
-    let (message, _) = wire::encode(command, &files.iter().collect());
-    worker.post_message(&message).expect("bytes and files can be cloned");
 }

@@ -82,7 +82,7 @@ pub fn start() {
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     // Lives as long as the worker.
     on_message.forget();
-    tell(&scope, &TrainNews::Ready, &Array::new());
+    tell(&scope, &TrainNews::Listens, &Array::new());
 }
 
 fn tell(scope: &DedicatedWorkerGlobalScope, news: &TrainNews, bulk: &Array) {

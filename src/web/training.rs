@@ -54,8 +54,8 @@ pub struct TrainTask {
 /// What the training worker tells.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub enum TrainNews {
-    /// It listens.
-    Ready,
+    /// It listens; comes once, before any order.
+    Listens,
     /// Training begins here, with the curves of the checkpoint if there was one.
     Started {
         /// Where it runs.

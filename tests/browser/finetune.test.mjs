@@ -131,6 +131,30 @@ test("training that was left goes on after a reload with the same curve", async 
   assert.deepEqual(await epochs(page).allTextContents(), whole);
 });
 
+test("when the worker that trains does not load or dies, the screen says so, and training goes on", async (t) => {
+  const first = `if (import.meta.url.includes("/trainer_loader"))
+    new BroadcastChannel("die").onmessage = () => { throw Error("died"); };`;
+  const { page } = await openTraining(t, { count: 500, first });
+  const alert = (cause) => page.locator("#finetune [role=alert]", { hasText: `trains stopped (${cause})` });
+  const loader = "**/trainer_loader.js";
+  const refuse = (route) => route.abort();
+  await page.context().route(loader, refuse);
+  await start(page).click();
+  await alert("its files did not load").waitFor(LOADED);
+
+  await page.context().unroute(loader, refuse);
+  await start(page).click();
+  await epochs(page).nth(2).waitFor(TRAINED);
+  await page.evaluate(() => new BroadcastChannel("die").postMessage(""));
+  await alert("Error: died").waitFor(LOADED);
+  assert.ok((await epochs(page).count()) > 2, "the curve stays");
+
+  await page.reload();
+  await page.locator("#images .loaded").waitFor(LOADED);
+  await page.getByRole("button", { name: "Continue training" }).click();
+  await epochs(page).nth(3).waitFor(TRAINED);
+});
+
 test("a GPU in software is named, and when the browser takes it away training goes on", async (t) => {
   const { page, browser } = await openTraining(t, { count: 1, device: "GPU (WebGPU)" });
   await start(page).click();

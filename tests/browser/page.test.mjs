@@ -33,6 +33,16 @@ test("opens with a demo network, a device, and a policy that fits", async (t) =>
   assert.deepEqual(problems, []);
 });
 
+test("if the part that computes does not load, the screen says so, and the policy can still be edited", async (t) => {
+  const { page } = await openApp(t);
+  await page.context().route("**/worker_loader.js", (route) => route.abort());
+  await page.reload();
+  const sentence = "The part of the page that computes stopped (its files did not load). Reload the page.";
+  await page.locator("[role=alert]", { hasText: sentence }).first().waitFor();
+  await choose(page, "pw1", "weights", 2);
+  assert.notEqual(await hash(page), "");
+});
+
 test("every network of the zoo shows its memory without weights", async (t) => {
   const { page } = await openApp(t);
   await page.getByLabel("Family").selectOption({ label: "MobileNetV2" });

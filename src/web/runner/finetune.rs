@@ -80,8 +80,9 @@ impl Runner {
         let (side, teacher) = (usize::from(float.spec.side), float.clone());
 
         let mut trainer = TrainerPort::spawn(&self.scope, module).map_err(End::Failed)?;
-        // What it is told before it listens is lost.
-        while !trainer.news().await.map_err(End::Failed)?.is_some_and(|(news, _)| news == TrainNews::Ready) {
+        // If it does not load, images need not be decoded.
+        while !trainer.news().await.map_err(End::Failed)?.is_some_and(|(news, _)| news == TrainNews::Listens)
+        {
             self.breathe().await?;
         }
         let (stored, _) = Augmentation::usual(side);
@@ -90,7 +91,7 @@ impl Runner {
         self.hand_over(&trainer, Part::Reward, &reward, Preprocess::new(side)).await?;
         let FinetuneRequest { recipe, device, .. } = request.clone();
         let task = TrainTask { start, teacher, recipe, device, checkpoint };
-        trainer.tell(&TrainOrder::Start(Box::new(task)), &Array::new()).map_err(End::Failed)?;
+        trainer.tell(&TrainOrder::Start(Box::new(task)), &Array::new());
 
         let (trained, epochs, stopped) =
             self.follow(&mut trainer, &request, (train.len(), reward.len())).await?;
@@ -114,7 +115,6 @@ impl Runner {
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
         let map = self.images.as_ref().ok_or_else(no_images)?.listing.class_map(model)?;
         let mut skipped = Vec::new();
-        let mut refused = None;
         let give = |items: &[Item], pixels: Array| {
             let (bulk, mut targets) = (Array::new(), Vec::new());
             for (item, pixels) in items.iter().zip(pixels.iter()) {
@@ -124,16 +124,9 @@ impl Runner {
                     targets.push(target as u16);
                 }
             }
-            let order = TrainOrder::Keep { part, side: preprocess.side, targets };
-            if let Err(reason) = trainer.tell(&order, &bulk) {
-                refused = Some(reason);
-            }
+            trainer.tell(&TrainOrder::Keep { part, side: preprocess.side, targets }, &bulk);
         };
-        self.decode(items, preprocess, None, (0, items.len()), &mut skipped, give).await?;
-        match refused {
-            Some(reason) => Err(End::Failed(reason)),
-            None => Ok(()),
-        }
+        self.decode(items, preprocess, None, (0, items.len()), &mut skipped, give).await
     }
 
     /// Passes on what is told and what is wished, until training ends: the trained network, its epochs, and whether it
@@ -154,17 +147,17 @@ impl Runner {
         loop {
             if self.signals.stop.get() && !stopped {
                 stopped = true;
-                trainer.tell(&TrainOrder::Stop, &Array::new()).map_err(End::Failed)?;
+                trainer.tell(&TrainOrder::Stop, &Array::new());
             } else if self.signals.pause.get() != paused && !stopped {
                 paused = !paused;
                 let order = if paused { TrainOrder::Pause } else { TrainOrder::Resume };
-                trainer.tell(&order, &Array::new()).map_err(End::Failed)?;
+                trainer.tell(&order, &Array::new());
                 let event = if paused { Event::Paused } else { Event::Resumed };
                 self.report(&event(Task::Finetune));
             }
             let Some((news, bulk)) = trainer.news().await.map_err(End::Failed)? else { continue };
             match news {
-                TrainNews::Ready => {}
+                TrainNews::Listens => {}
                 TrainNews::Started { device, curve: so_far } => {
                     curve.clone_from(&so_far);
                     let request = request.clone();

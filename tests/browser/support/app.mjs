@@ -12,7 +12,7 @@ const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", 
  * Serves dist/ on a port of its own and opens it with `hash` after the `#`; both end with the test `t`. Other options are
  * those of Playwright's contexts, e.g. `viewport` and `colorScheme`.
  * The service worker is blocked unless `serviceWorkers` allows it. With `processors`, the app's workers are told that the
- * machine has so many, and as many evaluate; they run the script `first` before their own.
+ * machine has so many, and as many evaluate; all workers run the script `first` before their own.
  * `requests` holds every address asked for by the page and its workers, `problems` every uncaught error and console error.
  */
 export async function openApp(t, { hash = "", ...options } = {}) {
@@ -31,7 +31,7 @@ async function open(t, url, { traced = false, serviceWorkers = "block", processo
   // axe opens a page of its own beside this one, which only a context made by hand allows.
   const context = await browser.newContext({ serviceWorkers, ...options });
   if (processors) first += `Object.defineProperty(navigator, "hardwareConcurrency", { value: ${processors} });`;
-  if (first) await context.route("**/worker_loader.js", (route) => putBefore(route, first));
+  if (first) await context.route(/\/(worker|trainer)_loader\.js$/, (route) => putBefore(route, first));
   const page = await context.newPage();
   const requests = [];
   const problems = [];
