@@ -3,9 +3,12 @@
 use super::wire::describe;
 use crate::data::{Archive, DataError, FileInfo, Files};
 use js_sys::Uint8Array;
+use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
 use web_sys::{Blob, File, FileReaderSync};
 
+/// Files and folders that are named when many are picked.
+const NAMED: usize = 3;
 /// Bytes read from a file at a time.
 const CHUNK: u64 = 1 << 18;
 
@@ -111,6 +114,16 @@ pub fn open(files: Vec<File>, paths: &[String]) -> Result<Vec<Box<dyn Files>>, D
     let (infos, files) = loose.into_iter().unzip();
     sources.push(Box::new(Picked { infos, files }));
     Ok(sources)
+}
+
+/// What was picked, in a few words: the folder or the archives by name, of many the first.
+pub fn source(paths: &[String]) -> String {
+    let tops: BTreeSet<&str> = paths.iter().filter_map(|path| path.split('/').next()).collect();
+    let named: Vec<&str> = tops.iter().take(NAMED).copied().collect();
+    match tops.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 fn is_archive(path: &str) -> bool {

@@ -194,12 +194,8 @@ impl Runner {
     }
 
     fn open_images(&mut self, picked: Vec<File>, paths: &[String]) -> Result<(), End> {
-        let source = match paths {
-            [one] => one.clone(),
-            _ => paths.first().and_then(|p| p.split('/').next()).unwrap_or("folder").to_owned(),
-        };
         let sources = Sources::new(files::open(picked, paths)?);
-        self.adopt_images(source, sources)
+        self.adopt_images(files::source(paths), sources)
     }
 
     fn adopt_images(&mut self, source: String, sources: Sources) -> Result<(), End> {

@@ -59,6 +59,20 @@ test("a dropped tgz of photos is measured and the package downloaded, and the pa
   assert.ok(tasks > 100 && cpu < FELT, `a task of ${cpu} ms on the main thread`);
 });
 
+test("archives of training and validation images are picked together", async (t) => {
+  const { page } = await openApp(t);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  const { files } = await photos(8);
+  const part = async (name, from, to) => {
+    const some = files.filter((_, number) => number % 8 >= from && number % 8 < to);
+    return file(t, `${name}.tgz`, tgz(some.map(([path, bytes]) => [`${name}/${path}`, bytes])));
+  };
+  await page.getByLabel("Choose archives").setInputFiles([await part("train", 0, 3), await part("val", 3, 8)]);
+  await page.locator("#images .loaded", { hasText: "train.tgz, val.tgz, 80 images in 10 classes" }).waitFor(LOADED);
+  // Of the validation images none calibrates.
+  await page.locator("#images .loaded", { hasText: "30 to calibrate with, 50 to measure on" }).waitFor(LOADED);
+});
+
 test("what is no archive of photos is refused with the reason", async (t) => {
   const { page } = await openApp(t);
   await page.locator("#images .loaded").waitFor(LOADED);

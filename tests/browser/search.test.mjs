@@ -133,7 +133,7 @@ test("pinned tensors keep their widths, and what cannot be searched says why", a
   await page.keyboard.press("2");
   await page.keyboard.press("p");
   await page.getByRole("button", { name: "Pin the weights of pw1", pressed: true }).waitFor();
-  await page.getByText("1 tensor is pinned to the widths in the table above").waitFor();
+  await page.getByText("1 tensor is pinned to the widths in the table above. 100 of the loaded images steer").waitFor();
   await page.getByRole("button", { name: "All weights 8 bits, all activations 8 bits" }).click();
   const width = page.getByRole("radiogroup", { name: "Bits of the weights of pw1", exact: true });
   assert.ok(await width.getByRole("radio", { name: "2 bits" }).isChecked());

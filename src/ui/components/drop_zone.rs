@@ -14,6 +14,9 @@ pub struct DropZoneProps {
     pub accept: AttrValue,
     /// Title of the button that picks a file.
     pub file_title: AttrValue,
+    /// Whether it picks several at once.
+    #[prop_or_default]
+    pub multiple: bool,
     /// Title of the button that picks a folder, if folders are taken.
     #[prop_or_default]
     pub folder_title: Option<AttrValue>,
@@ -23,7 +26,7 @@ pub struct DropZoneProps {
 /// Takes files and, if asked to, folders.
 #[component]
 pub fn DropZone(props: &DropZoneProps) -> Html {
-    let DropZoneProps { id, what, accept, file_title, folder_title, on_files } = props;
+    let DropZoneProps { id, what, accept, file_title, multiple, folder_title, on_files } = props;
     let over = use_state(|| false);
     let onchange = {
         let on_files = on_files.clone();
@@ -64,7 +67,7 @@ pub fn DropZone(props: &DropZoneProps) -> Html {
         <div class={classes!("drop", over.then_some("over"))} {ondragover} {ondragleave} {ondrop}>
             <span>{ format!("Drop {what} here or") }</span>
             <span class="pick">
-                <input id={file.clone()} type="file" accept={accept.clone()} onchange={onchange.clone()} />
+                <input id={file.clone()} type="file" accept={accept.clone()} multiple={*multiple} onchange={onchange.clone()} />
                 <label for={file}>{ file_title.clone() }</label>
             </span>
             if let Some(title) = folder_title {

@@ -52,8 +52,12 @@ pub fn search_chart(log: &Log, float: Tally) -> Html {
     }
     let left: Vec<_> = y.ticks().map(|tick| (y.part(tick), y.label(tick))).collect();
     let percent = float.percent();
-    let right: Vec<_> =
-        y.ticks().map(|tick| (y.part(tick), format::percent(percent + 10.0 * tick))).collect();
+    let accuracies = y.ticks().map(|tick| (y.part(tick), percent + 10.0 * tick));
+    // Where the float network leaves little room, the topmost tick is beyond all that can be reached.
+    let right: Vec<_> = accuracies
+        .filter(|(_, accuracy)| *accuracy <= 100.0)
+        .map(|(at, accuracy)| (at, format::percent(accuracy)))
+        .collect();
     html! {
         <Plot class="rewards" left={Labels(left)} right={Labels(right)} {bounds} bottom={Labels(Vec::new())}>
             <path class="dots" d={dots} />

@@ -29,8 +29,8 @@ pub fn ImagesSection(props: &ImagesSectionProps) -> Html {
     };
     html! {
         <Section id="images" number={3} title="Images">
-            <DropZone id="images" what="a folder, .zip, .tar or .tgz" accept=".zip,.tar,.tgz,.gz"
-                file_title="Choose archive" folder_title="Choose folder" {on_files} />
+            <DropZone id="images" what="a folder, .zip, .tar or .tgz" accept=".zip,.tar,.tgz,.gz" multiple={true}
+                file_title="Choose archives" folder_title="Choose folder" {on_files} />
             <p class="hint">{ "One folder per class. Images stay on this machine." }</p>
             { match &work.images {
                 Some(images) => html! { <Summary images={images.clone()} classes={*classes} /> },

@@ -61,6 +61,7 @@ pub fn WishFields(props: &WishFieldsProps) -> Html {
         })
     };
     let images = images.map_or(String::new(), |(reward, test)| {
+        let reward = wish.limit.map_or(reward, |limit| limit.min(reward));
         format!(
             " {} of the loaded images steer the search (reward images); {} others test what it found, once.",
             format::grouped(reward as u64),
