@@ -141,14 +141,14 @@ impl Subject {
     /// A search at about 3 bits a weight: time for scores, time for the agent, episodes.
     fn search(&self) -> (Duration, Duration, usize) {
         let graph = &self.model.graph;
-        let at = |bits| MemoryModel::Device.usage(graph, &Policy::uniform(graph, bits, Bits::B8));
+        let at = |bits| MemoryModel::DEVICE.usage(graph, &Policy::uniform(graph, bits, Bits::B8));
         let (narrow, wide) = (at(Bits::B2), at(Bits::B8));
         let budget = Budget { flash: narrow.flash + (wide.flash - narrow.flash) / 6, ram: wide.ram * 4 / 5 };
         let settings = Settings {
             allocators: vec![Allocator::Agent],
             episodes: EPISODES,
             run_off: 0,
-            ..Settings::new(budget, MemoryModel::Device)
+            ..Settings::new(budget, MemoryModel::DEVICE)
         };
         let network = FloatNetwork::new(&self.model).expect("complete");
         let right = |(pixels, target): &&(Vec<u8>, usize)| network.predict(pixels) == Ok(*target);

@@ -16,8 +16,11 @@
 #define BS_CHECK 0
 #endif
 
-/* 1 where the DSP extension is used: Cortex-M4, -M7, -M33. BS_PORTABLE=1 forces the portable build. */
-#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(BS_PORTABLE)
+/* 1 where the DSP extension is used: Cortex-M4, -M7, -M33. BS_PORTABLE=1 forces the portable build. The kernels are
+   written for Thumb-2 of the M profile: cores of the A and R profile report the extension too, but ARM state has other
+   rules for the registers of LDRD. */
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(BS_PORTABLE) \
+    && defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
 #define BS_DSP 1
 #else
 #define BS_DSP 0

@@ -13,7 +13,7 @@
 //!
 //! let spec: Spec = "mobilenet-v1-0.25-128".parse()?;
 //! let policy = Policy::uniform(&spec.build(), Bits::B4, Bits::B8);
-//! let (memory, allocator) = (MemoryModel::Device, Allocator::Uniform);
+//! let (memory, allocator) = (MemoryModel::DEVICE, Allocator::Uniform);
 //! let link = Link { spec, policy, budget: Budget::PAPER, memory, allocator, seed: 0 };
 //!
 //! let text = link.encode();
@@ -37,7 +37,7 @@
 //! | number | padding: 1 TensorFlow, 2 PyTorch |
 //! | number | budget of FLASH in bytes |
 //! | number | budget of RAM in bytes |
-//! | number | memory model: 1 paper, 2 device |
+//! | number | memory model: 1 paper, 2 device with a Cortex-M4, -M7 or -M33; since 0.2.0 3 Cortex-M0+, 4 Cortex-M3, 5 RV32IMC, 6 RV64GC, 7 Xtensa LX7 |
 //! | number | allocator: 1 by hand, 2 uniform, 3 rule, 4 last layers first, 5 random, 6 greedy, 7 exact, 8 evolution, 9 agent |
 //! | number | seed |
 //! | number | count of tensors |

@@ -2,7 +2,9 @@
 //!
 //! Two models count it ([`MemoryModel`]): the papers' ([`paper`]), to compare with published figures, and the device's,
 //! which says to the byte what the exported firmware takes. On the device all activations live in one arena; a
-//! [`Plan`] says where. Constants are counted by [`Flash`]. The [`catalogue`] lists microcontrollers with their memories.
+//! [`Plan`] says where. Constants are counted by [`Flash`], code for each kind of [`Core`]. The [`catalogue`] lists
+//! microcontrollers with their memories; what of them a network may take, beside its stack and a [`Reserve`] for the rest of
+//! the firmware, is [`Mcu::budget`].
 //!
 //! ```
 //! use bitsmith::{memory::{Budget, MemoryModel}, net::Spec, quant::{Bits, Policy}};
@@ -20,11 +22,13 @@ mod arena;
 mod budget;
 mod bytes;
 pub mod catalogue;
+mod core;
 mod flash;
 mod footprint;
 pub mod layout;
 mod lifetimes;
 pub mod paper;
+mod reserve;
 mod routine;
 #[cfg(test)]
 mod sample;
@@ -34,7 +38,9 @@ pub use arena::{Plan, Scratch};
 pub use budget::{Budget, Excess, Memory, Names, Usage};
 pub use bytes::{Bytes, BytesError};
 pub use catalogue::Mcu;
+pub use core::Core;
 pub use flash::{Flash, blob_bytes};
 pub use footprint::{Footprint, MemoryModel, Step};
 pub use lifetimes::Lifetimes;
+pub use reserve::{Placement, Reserve};
 pub use routine::{BLOCK_STEP, Routine, scratch_bytes};

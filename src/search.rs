@@ -27,7 +27,7 @@
 //! # };
 //!
 //! let budget = Budget { flash: 350_000, ram: 24_000 };
-//! let settings = Settings { episodes: 100, ..Settings::new(budget, MemoryModel::Device) };
+//! let settings = Settings { episodes: 100, ..Settings::new(budget, MemoryModel::DEVICE) };
 //! let float = Score { correct: 8, images: 8, loss: 0 };
 //! let mut search = Search::new(&graph, settings, float)?;
 //! loop {

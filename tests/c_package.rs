@@ -27,7 +27,7 @@ mod unpacked;
 
 use bitsmith::export::model;
 use bitsmith::infer::reference;
-use bitsmith::memory::{Flash, Plan};
+use bitsmith::memory::{Core, Flash, Plan};
 use bitsmith::net::LayerId;
 use bitsmith::quant::{QuantizedLayer, QuantizedNetwork};
 use parallel::in_parallel;
@@ -170,7 +170,7 @@ fn memory_is_what_the_model_says() {
     for (name, classes, seed) in RANDOM {
         let subject = Subject::random(name, classes, seed, 1);
         let (graph, policy) = (&subject.network.graph, &subject.network.policy);
-        let (plan, flash) = (Plan::new(graph, policy), Flash::of(graph, policy));
+        let (plan, flash) = (Plan::new(graph, policy), Flash::of(graph, policy, Core::CortexM4));
         let package = unpack(&subject, "sizes");
         let header = std::fs::read_to_string(package.file("src/net.h")).expect("a header");
         assert!(header.contains(&format!("#define NET_ARENA_BYTES {}u\n", plan.arena)), "{name}");

@@ -66,7 +66,7 @@ fn every_network_of_the_zoo_has_a_short_link() {
             let spec = spec.expect("in range");
             let policy = Policy::uniform(&spec.build(), Bits::B8, Bits::B8);
             let budget = Budget { flash: u32::MAX as usize, ram: u32::MAX as usize };
-            let (memory, allocator) = (MemoryModel::Device, Allocator::Rule);
+            let (memory, allocator) = (MemoryModel::DEVICE, Allocator::Rule);
             let link = Link { spec, policy, budget, memory, allocator, seed: u64::MAX };
             longest = longest.max(link.encode().len());
         }
@@ -124,7 +124,7 @@ fn links() -> impl Strategy<Value = Link> {
                 spec,
                 policy,
                 budget: Budget { flash: flash as usize, ram: ram as usize },
-                memory: if device { MemoryModel::Device } else { MemoryModel::Paper },
+                memory: if device { MemoryModel::DEVICE } else { MemoryModel::Paper },
                 allocator: [Allocator::ByHand, Allocator::Uniform, Allocator::Rule][allocator],
                 seed,
             }

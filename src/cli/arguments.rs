@@ -7,7 +7,7 @@ pub use values::{AllocatorName, BitsArgument, MemoryName, PaddingName};
 use super::calibration::CalibrationArguments;
 use crate::flow::Artefact;
 use crate::link::Link;
-use crate::memory::Bytes;
+use crate::memory::{Bytes, Mcu, Reserve};
 use crate::net::Spec;
 use crate::search::Allocator;
 use clap::{Args, Parser, Subcommand};
@@ -89,17 +89,47 @@ pub struct Policy {
     pub allocator: AllocatorName,
 }
 
+/// A microcontroller, and what of it is not for the network.
+#[derive(Args)]
+pub struct DeviceArguments {
+    /// A microcontroller of the catalogue, e.g. stm32h743zi, instead of --flash and --ram.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Bytes of FLASH that start-up code, C library and drivers of the device take.
+    #[arg(long, value_name = "BYTES", default_value_t = Bytes(Reserve::default().flash), requires = "device")]
+    reserve_flash: Bytes,
+    /// Bytes of RAM that they take; the network's stack is counted by itself.
+    #[arg(long, value_name = "BYTES", default_value_t = Bytes(Reserve::default().ram), requires = "device")]
+    reserve_ram: Bytes,
+}
+
+impl DeviceArguments {
+    /// The microcontroller, if one is given.
+    pub fn device(&self) -> anyhow::Result<Option<&'static Mcu>> {
+        self.device.as_deref().map(super::policy::device_named).transpose()
+    }
+
+    /// What of it is not for the network.
+    pub fn reserve(&self) -> Reserve {
+        Reserve { flash: self.reserve_flash.0, ram: self.reserve_ram.0 }
+    }
+
+    /// Whether a microcontroller is given.
+    pub fn is_given(&self) -> bool {
+        self.device.is_some()
+    }
+}
+
 /// A budget and how it is counted.
 #[derive(Args)]
 pub struct BudgetArguments {
-    /// A microcontroller of the catalogue, e.g. stm32h743zi, instead of --flash and --ram.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["flash", "ram"])]
-    pub device: Option<String>,
-    /// Bytes of FLASH, e.g. 2048000, 2MiB.
-    #[arg(long, value_name = "BYTES")]
+    #[command(flatten)]
+    pub on: DeviceArguments,
+    /// Bytes of FLASH that the network may take, e.g. 2048000, 2MiB.
+    #[arg(long, value_name = "BYTES", conflicts_with = "device")]
     pub flash: Option<Bytes>,
-    /// Bytes of RAM, e.g. 512000, 512KiB.
-    #[arg(long, value_name = "BYTES")]
+    /// Bytes of RAM that the network may take beside its stack, e.g. 512000, 512KiB.
+    #[arg(long, value_name = "BYTES", conflicts_with = "device")]
     pub ram: Option<Bytes>,
     /// What counts: all that the shipped firmware takes, or what the papers count.
     #[arg(long, default_value = "device")]
@@ -109,7 +139,7 @@ pub struct BudgetArguments {
 impl BudgetArguments {
     /// Whether any budget was given.
     pub fn is_given(&self) -> bool {
-        self.device.is_some() || self.flash.is_some() || self.ram.is_some()
+        self.on.is_given() || self.flash.is_some() || self.ram.is_some()
     }
 }
 
@@ -134,17 +164,16 @@ pub struct Inputs {
 pub struct Search {
     #[command(flatten)]
     pub inputs: Inputs,
-    /// A microcontroller of the catalogue, e.g. stm32h743zi, instead of --flash and --ram.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["flash", "mean_bits", "ram"])]
-    pub device: Option<String>,
+    #[command(flatten)]
+    pub on: DeviceArguments,
     /// Bytes of FLASH, e.g. 512KiB; several with commas between them are searched one after the other.
-    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with = "mean_bits")]
+    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with_all = ["mean_bits", "device"])]
     pub flash: Vec<Bytes>,
     /// Instead of --flash: so much FLASH that weights can have this many bits on average, from 2 to 8, e.g. 3,4,6.
-    #[arg(long, value_name = "BITS", value_delimiter = ',')]
+    #[arg(long, value_name = "BITS", value_delimiter = ',', conflicts_with = "device")]
     pub mean_bits: Vec<f64>,
     /// Bytes of RAM, e.g. 64KiB; with several, every FLASH is searched with each.
-    #[arg(long, value_name = "BYTES", value_delimiter = ',')]
+    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with = "device")]
     pub ram: Vec<Bytes>,
     /// What counts: all that the shipped firmware takes, or what the papers count.
     #[arg(long, default_value = "device")]

@@ -7,7 +7,6 @@ use super::session::{self, Session};
 use crate::export;
 use crate::flow::{Package, Tally};
 use crate::link::{Allocator, Link};
-use crate::memory::catalogue::Mcu;
 use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
 use anyhow::{Context, ensure};
@@ -136,7 +135,7 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
     };
     let (budget, memory) = match budget {
         Some(given) => given,
-        None => (policy::budget(&arguments.budget)?, arguments.budget.memory.into()),
+        None => policy::budget(&arguments.budget)?,
     };
     ensure!(
         arguments.eval.bits.len() == 1,
@@ -154,7 +153,7 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
     let link = Link { spec: network.spec, policy: network.policy.clone(), budget, memory, allocator, seed };
     let package = Package {
         link: &link,
-        device: arguments.budget.device.as_deref().and_then(Mcu::by_slug).map(|mcu| mcu.name),
+        device: arguments.budget.on.device()?.map(|mcu| mcu.name),
         weights_sha256: &session.sha256,
         images: session.images_source(),
         integers: *integers,

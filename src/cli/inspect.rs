@@ -19,7 +19,7 @@ fn describe(spec: &Spec) -> Report {
     let widest = Policy::uniform(&graph, Bits::B8, Bits::B8);
     let weight_bytes: usize = graph.layers.iter().map(|l| graph.weight_elements(l)).sum();
     let peak_ram = paper::ram_bytes(&graph, &widest);
-    let device = MemoryModel::Device.usage(&graph, &widest);
+    let device = MemoryModel::DEVICE.usage(&graph, &widest);
     let mut text = format!("{spec}, {} classes\n\n", spec.classes);
     let _ = writeln!(
         text,

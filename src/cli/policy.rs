@@ -1,15 +1,15 @@
 //! `bitsmith policy`.
 
 use super::Report;
-use super::arguments::{AllocatorName, BudgetArguments, Policy as Arguments};
+use super::arguments::{AllocatorName, BudgetArguments, MemoryName, Policy as Arguments};
 use crate::export;
 use crate::link::{self, Link};
 use crate::memory::catalogue::{MCUS, Mcu};
-use crate::memory::{Budget, Bytes, MemoryModel};
+use crate::memory::{Budget, Bytes, MemoryModel, Reserve};
 use crate::net::Graph;
 use crate::quant::Slot;
 use crate::search::Problem;
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -17,8 +17,7 @@ use std::fmt::Write;
 pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let spec = arguments.network.spec()?;
     let graph = spec.build();
-    let budget = budget(&arguments.budget)?;
-    let memory = MemoryModel::from(arguments.budget.memory);
+    let (budget, memory) = budget(&arguments.budget)?;
     let problem = Problem::new(&graph, budget, memory, &[])?;
     let (policy, allocator) = match arguments.allocator {
         AllocatorName::Rule => (problem.rule(), link::Allocator::Rule),
@@ -29,24 +28,41 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
 }
 
 /// The budget that the arguments mean.
-pub fn budget(arguments: &BudgetArguments) -> anyhow::Result<Budget> {
-    if let Some(name) = &arguments.device {
-        return device_budget(name);
+pub fn budget(arguments: &BudgetArguments) -> anyhow::Result<(Budget, MemoryModel)> {
+    if let Some(device) = arguments.on.device()? {
+        return device_budget(device, arguments.on.reserve(), arguments.memory);
     }
     match (arguments.flash, arguments.ram) {
-        (Some(Bytes(flash)), Some(Bytes(ram))) => Ok(Budget { flash, ram }),
+        (Some(Bytes(flash)), Some(Bytes(ram))) => Ok((Budget { flash, ram }, arguments.memory.on(None))),
         _ => Err(anyhow!("no budget: give --flash and --ram, or --device")),
     }
 }
 
-/// The memories of a microcontroller of the catalogue.
-pub fn device_budget(name: &str) -> anyhow::Result<Budget> {
-    let device = Mcu::by_slug(name).ok_or_else(|| {
+/// What a microcontroller leaves a network, and how that is counted.
+pub fn device_budget(
+    device: &'static Mcu,
+    reserve: Reserve,
+    memory: MemoryName,
+) -> anyhow::Result<(Budget, MemoryModel)> {
+    let budget = device.budget(reserve);
+    let budget =
+        budget.ok_or_else(|| anyhow!("{} has no FLASH of its own: give --flash and --ram", device.name))?;
+    ensure!(
+        budget.flash > 0 && budget.ram > 0,
+        "a reserve of {} of FLASH and {} of RAM leaves nothing of the {}: give less to --reserve-flash or --reserve-ram",
+        Bytes(reserve.flash),
+        Bytes(reserve.ram),
+        device.name
+    );
+    Ok((budget, memory.on(Some(device.core()))))
+}
+
+/// A microcontroller of the catalogue.
+pub fn device_named(name: &str) -> anyhow::Result<&'static Mcu> {
+    Mcu::by_slug(name).ok_or_else(|| {
         let known: Vec<_> = MCUS.iter().map(|device| device.slug).collect();
         anyhow!("no microcontroller is called '{name}': expected one of {}", known.join(", "))
-    })?;
-    let unknown = || anyhow!("{} has no FLASH of its own: give --flash and --ram", device.name);
-    device.budget().ok_or_else(unknown)
+    })
 }
 
 /// What a policy says and takes.
@@ -86,7 +102,7 @@ fn json(graph: &Graph, link: &Link) -> Value {
     json!({
         "network": spec.to_string(),
         "classes": spec.classes,
-        "memory": match memory { MemoryModel::Paper => "paper", MemoryModel::Device => "device" },
+        "memory": match memory { MemoryModel::Paper => "paper", MemoryModel::Device(_) => "device" },
         "flash_budget": budget.flash,
         "ram_budget": budget.ram,
         "flash_bytes": usage.flash,

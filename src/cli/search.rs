@@ -182,14 +182,17 @@ fn show(bar: &ProgressBar, search: &Search) {
 
 /// The settings of every run.
 fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings>> {
-    let memory = MemoryModel::from(arguments.memory);
     let mut pins = Vec::new();
     for pin in &arguments.pin {
         pins.push(parse_pin(graph, pin)?);
     }
-    let budgets = match &arguments.device {
-        Some(device) => vec![device_budget(device)?],
+    let (budgets, memory) = match arguments.on.device()? {
+        Some(device) => {
+            let (budget, memory) = device_budget(device, arguments.on.reserve(), arguments.memory)?;
+            (vec![budget], memory)
+        }
         None => {
+            let memory = arguments.memory.on(None);
             let flash: Vec<usize> = if arguments.mean_bits.is_empty() {
                 arguments.flash.iter().map(|bytes| bytes.0).collect()
             } else {
@@ -199,7 +202,7 @@ fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings
             let pairs = flash
                 .iter()
                 .flat_map(|&flash| arguments.ram.iter().map(move |&Bytes(ram)| Budget { flash, ram }));
-            pairs.collect()
+            (pairs.collect(), memory)
         }
     };
     ensure!(!budgets.is_empty(), "no budget: give --flash or --mean-bits, and --ram; or --device");

@@ -37,6 +37,8 @@ pub struct Description {
     macs: u64,
     mean_weight_bits: String,
     arena: usize,
+    /// Bytes of stack that a run takes at most.
+    stack: usize,
     image_at: usize,
     logits_at: usize,
     flash: FlashText,
@@ -69,6 +71,8 @@ struct FlashText {
     descriptors: usize,
     rodata: usize,
     code: usize,
+    /// What the code is for.
+    core: &'static str,
     total: usize,
 }
 
@@ -167,7 +171,7 @@ impl Description {
     ) -> Self {
         let QuantizedNetwork { spec, graph, policy, labels, .. } = network;
         let plan = Plan::new(graph, policy);
-        let flash = Flash::of(graph, policy);
+        let flash = Flash::of(graph, policy, info.core);
         let (places, section_bytes) = blob::places(graph, policy);
         let layer = |id| LayerText::new(network, &plan, id, places[id].as_ref());
         let label_of =
@@ -195,6 +199,7 @@ impl Description {
             macs: graph.macs(),
             mean_weight_bits: format!("{:.2}", policy.mean_weight_bits(graph)),
             arena: plan.arena,
+            stack: info.core.stack_bytes(),
             image_at: plan.tensors[0],
             logits_at: plan.tensors[graph.logits()],
             flash: FlashText {
@@ -203,6 +208,7 @@ impl Description {
                 descriptors: flash.descriptors,
                 rodata: flash.rodata(),
                 code: flash.code,
+                core: info.core.name(),
                 total: flash.total(),
             },
             section_bytes,

@@ -13,7 +13,10 @@ use super::{
     report::Report,
     runtime,
 };
-use crate::{memory::Budget, quant::QuantizedNetwork};
+use crate::{
+    memory::{Budget, Core},
+    quant::QuantizedNetwork,
+};
 use serde::Serialize;
 
 /// Right answers among images.
@@ -34,6 +37,8 @@ pub struct PackageInfo {
     pub link: Option<String>,
     /// The microcontroller that it was made for.
     pub device: Option<String>,
+    /// The core that it was made for.
+    pub core: Core,
     /// Bytes that it had to keep to.
     pub budget: Option<Budget>,
     /// Accuracy of the integers in the package.

@@ -10,7 +10,7 @@ use super::{
     render::Renderer,
 };
 use crate::{
-    memory::{Budget, Flash, MemoryModel, Plan},
+    memory::{Budget, Core, Flash, MemoryModel, Plan},
     net::{Graph, Layer, LayerId, Padding, Shape},
     quant::{Bits, Policy, QuantizedNetwork},
     speed::{self, Cycles},
@@ -73,6 +73,9 @@ struct DeviceMemory {
     parameters: usize,
     descriptors: usize,
     code_allowance: usize,
+    /// The core that the allowance is for, and the bytes of stack that a run takes at most.
+    core: &'static str,
+    stack: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -170,7 +173,7 @@ impl Report {
                 integers: info.accuracy.map(Top1::new),
                 float: info.float_accuracy.map(Top1::new),
             },
-            memory: memory(graph, policy, info.budget),
+            memory: memory(graph, policy, info.core, info.budget),
             speed: mcu.map(|mcu| {
                 let cycles = speed::network(graph);
                 SpeedFacts {
@@ -219,8 +222,8 @@ impl Top1 {
     }
 }
 
-fn memory(graph: &Graph, policy: &Policy, budget: Option<Budget>) -> MemoryFacts {
-    let flash = Flash::of(graph, policy);
+fn memory(graph: &Graph, policy: &Policy, core: Core, budget: Option<Budget>) -> MemoryFacts {
+    let flash = Flash::of(graph, policy, core);
     let paper = MemoryModel::Paper.usage(graph, policy);
     MemoryFacts {
         device_model: DeviceMemory {
@@ -230,6 +233,8 @@ fn memory(graph: &Graph, policy: &Policy, budget: Option<Budget>) -> MemoryFacts
             parameters: flash.parameters,
             descriptors: flash.descriptors,
             code_allowance: flash.code,
+            core: core.name(),
+            stack: core.stack_bytes(),
         },
         paper_model: Totals { flash: paper.flash, ram: paper.ram },
         budget: budget.map(|Budget { flash, ram }| Totals { flash, ram }),
@@ -263,7 +268,7 @@ fn layers(graph: &Graph, policy: &Policy, with_cycles: bool) -> Vec<LayerFacts> 
         }
         bytes
     };
-    let (device, paper) = (ram(MemoryModel::Device), ram(MemoryModel::Paper));
+    let (device, paper) = (ram(MemoryModel::DEVICE), ram(MemoryModel::Paper));
     let flash = |id: LayerId| crate::memory::blob_bytes(graph, &graph.layers[id], policy.weight(id));
     let largest = |bytes: &mut dyn Iterator<Item = usize>| bytes.max().unwrap_or(0).max(1);
     let most_flash = largest(&mut (0..graph.layers.len()).map(flash));

@@ -114,6 +114,7 @@ impl Package<'_> {
             name: self.name(),
             link: Some(self.link.encode()),
             device: self.device.map(str::to_owned),
+            core: self.link.memory.core().unwrap_or_default(),
             budget: Some(self.link.budget),
             accuracy: Some(accuracy(self.integers)),
             float_accuracy: self.float.map(accuracy),

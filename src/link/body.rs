@@ -4,7 +4,7 @@ pub(super) mod number;
 
 use super::{Allocator, Link, LinkError};
 use crate::{
-    memory::{Budget, MemoryModel},
+    memory::{Budget, Core, MemoryModel},
     net::{Family, Padding, Spec, Width},
     quant::{Bits, Policy, Slot},
 };
@@ -12,8 +12,18 @@ use crate::{
 const FAMILIES: Codes<Family, 3> =
     Codes("network family", [(1, Family::MobileNetV1), (2, Family::MobileNetV2), (3, Family::MNasNet)]);
 const PADDINGS: Codes<Padding, 2> = Codes("padding", [(1, Padding::TensorFlow), (2, Padding::PyTorch)]);
-const MODELS: Codes<MemoryModel, 2> =
-    Codes("memory model", [(1, MemoryModel::Paper), (2, MemoryModel::Device)]);
+const MODELS: Codes<MemoryModel, 7> = Codes(
+    "memory model",
+    [
+        (1, MemoryModel::Paper),
+        (2, MemoryModel::DEVICE),
+        (3, MemoryModel::Device(Core::CortexM0)),
+        (4, MemoryModel::Device(Core::CortexM3)),
+        (5, MemoryModel::Device(Core::RiscV32)),
+        (6, MemoryModel::Device(Core::RiscV64)),
+        (7, MemoryModel::Device(Core::Xtensa)),
+    ],
+);
 const ALLOCATORS: Codes<Allocator, 9> = Codes(
     "allocator",
     [

@@ -1,7 +1,10 @@
 //! What a link says, in words.
 
 use super::{Allocator, Link};
-use crate::{memory::MemoryModel, net::Padding};
+use crate::{
+    memory::{Core, MemoryModel},
+    net::Padding,
+};
 use std::fmt;
 
 impl fmt::Display for Link {
@@ -12,8 +15,9 @@ impl fmt::Display for Link {
             Padding::PyTorch => "PyTorch",
         };
         let memory = match memory {
-            MemoryModel::Paper => "papers'",
-            MemoryModel::Device => "device's",
+            MemoryModel::Paper => "papers'".to_owned(),
+            MemoryModel::Device(Core::CortexM4) => "device's".to_owned(),
+            MemoryModel::Device(core) => format!("device's ({core})"),
         };
         let graph = spec.build();
         writeln!(f, "network: {spec}, {} classes, {padding} padding", spec.classes)?;

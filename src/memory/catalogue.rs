@@ -1,12 +1,13 @@
 //! Microcontrollers and their memories.
 //!
-//! RAM is a list of blocks, since an arena must lie in one piece. Facts that no source at hand states are left out.
+//! RAM is a list of blocks, since an arena must lie in one piece; what a network may take of it is
+//! [`Mcu::budget`]. Facts that no source at hand states are left out.
 
 mod table;
 
 pub use table::MCUS;
 
-use super::Budget;
+use super::Core;
 
 /// A microcontroller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,10 @@ pub struct Mcu {
     pub slug: &'static str,
     /// Part number as its maker writes it.
     pub name: &'static str,
-    /// Processor core.
+    /// Processor cores, as its maker writes them.
     pub core: &'static str,
+    /// The core that runs the network, as far as the size of its code goes.
+    pub code: Core,
     /// Highest clock in MHz, where known.
     pub mhz: Option<u32>,
     /// Whether the core has the DSP extension of Armv7E-M or Armv8-M; without it the portable kernels run.
@@ -47,8 +50,19 @@ pub struct RamBlock {
     pub name: &'static str,
     /// Bytes.
     pub bytes: usize,
-    /// Whether it is tightly coupled to a core: fast, but out of reach for most DMA.
-    pub tightly_coupled: bool,
+    /// What of a firmware can lie there.
+    pub holds: RamUse,
+}
+
+/// What of a firmware a block of RAM can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RamUse {
+    /// All of it; DMA reaches it.
+    Data,
+    /// The stack: fast, but out of reach for most DMA.
+    TightlyCoupled,
+    /// Nothing that a linker places by itself: memory for instructions, behind a switch, or of another core.
+    Other,
 }
 
 impl Mcu {
@@ -57,21 +71,17 @@ impl Mcu {
         MCUS.iter().find(|mcu| mcu.slug.eq_ignore_ascii_case(slug))
     }
 
-    /// The block of RAM for the arena: the largest.
+    /// The largest block of RAM that can hold an arena.
     pub fn arena_block(&self) -> &'static RamBlock {
-        let largest = self.ram.iter().rev().max_by_key(|block| block.bytes);
-        largest.expect("every entry of the table has RAM")
-    }
-
-    /// All FLASH and the largest block of RAM; `None` if the size of the FLASH is open.
-    pub fn budget(&self) -> Option<Budget> {
-        Some(Budget { flash: self.flash?.bytes, ram: self.arena_block().bytes })
+        let largest = self.ram.iter().rev().filter(|block| block.holds == RamUse::Data);
+        largest.max_by_key(|block| block.bytes).expect("every entry of the table has RAM")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::{Budget, Reserve};
     use std::collections::HashSet;
 
     #[test]
@@ -94,7 +104,9 @@ mod tests {
     fn the_papers_target() {
         let mcu = Mcu::by_slug("stm32h743zi").expect("in the table");
         assert_eq!(mcu.arena_block().name, "AXI SRAM");
-        assert_eq!(mcu.budget(), Some(Budget { flash: 2 << 20, ram: 512 << 10 }));
+        // Stack and reserve lie in other blocks.
+        let left = Budget { flash: (2 << 20) - (16 << 10), ram: 512 << 10 };
+        assert_eq!(mcu.budget(Reserve::default()), Some(left));
         let total: usize = mcu.ram.iter().map(|block| block.bytes).sum();
         assert_eq!(total, (1 << 20) + (36 << 10), "1 MiB and 36 KiB with ITCM, SRAM3 and backup");
     }
@@ -102,6 +114,6 @@ mod tests {
     #[test]
     fn unknown_slugs_and_sizes_are_none() {
         assert_eq!(Mcu::by_slug("stm32"), None);
-        assert_eq!(Mcu::by_slug("gap8").and_then(Mcu::budget), None);
+        assert_eq!(Mcu::by_slug("gap8").and_then(|mcu| mcu.budget(Reserve::NONE)), None);
     }
 }

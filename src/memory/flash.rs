@@ -1,6 +1,7 @@
 //! FLASH of the firmware: packed weights, parameters and descriptors to the byte; code as an allowance.
 
 use super::{
+    Core,
     layout::{align, weight_bytes},
     routine::Routine,
 };
@@ -11,11 +12,6 @@ use crate::{
 
 /// Bytes of parameters per output channel: bias and multiplier of 32 bits, shift and weight zero point of 8 bits.
 const CHANNEL_BYTES: usize = 4 + 4 + 1 + 1;
-
-/// Bytes of the code that runs the layers in order, and of each layer's call: an allowance for Thumb-2 at `-O2`, a
-/// little above what is measured.
-const NETWORK_CODE: usize = 240;
-const CALL_CODE: usize = 24;
 
 /// Bytes of FLASH by purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,23 +27,23 @@ pub struct Flash {
 }
 
 impl Flash {
-    /// FLASH of the firmware with a policy.
-    pub fn of(graph: &Graph, policy: &Policy) -> Self {
+    /// FLASH of the firmware with a policy on a core.
+    pub fn of(graph: &Graph, policy: &Policy, core: Core) -> Self {
         let mut flash = Self::default();
         let mut used = [false; Routine::ALL.len()];
         for (id, layer) in graph.layers.iter().enumerate() {
             let routine = Routine::of(layer);
             used[routine as usize] = true;
-            flash.descriptors += routine.descriptor_bytes();
+            flash.descriptors += core.descriptor_bytes(routine);
             if layer.has_weights() {
                 let weights = weight_bytes(graph, layer, policy.weight(id));
                 flash.weights += weights;
                 flash.parameters += blob_bytes(graph, layer, policy.weight(id)) - weights;
             }
         }
-        let routines: usize =
-            Routine::ALL.iter().filter(|&&r| used[r as usize]).map(|r| r.code_bytes()).sum();
-        flash.code = routines + NETWORK_CODE + CALL_CODE * graph.layers.len();
+        let routines = Routine::ALL.into_iter().filter(|&routine| used[routine as usize]);
+        let routines: usize = routines.map(|routine| core.routine_bytes(routine)).sum();
+        flash.code = routines + core.network_bytes(graph.layers.len());
         flash
     }
 
@@ -85,7 +81,7 @@ mod tests {
     #[test]
     fn mobilenet_v1_by_hand() {
         let graph = "mobilenet-v1-1.0-224".parse::<Spec>().expect("a name").build();
-        let flash = Flash::of(&graph, &Policy::uniform(&graph, Bits::B8, Bits::B8));
+        let flash = Flash::of(&graph, &Policy::uniform(&graph, Bits::B8, Bits::B8), Core::CortexM4);
         assert_eq!(flash.weights, 4_209_088);
         // 10,944 hidden channels and 1000 classes; all counts are even and all rows whole words.
         assert_eq!(flash.parameters, 10 * 11_944);

@@ -1,6 +1,6 @@
 //! What a network takes, and where: the figures behind a FLASH bar and a RAM skyline.
 
-use super::{Budget, Excess, Flash, Memory, Plan, Usage, layout, paper};
+use super::{Budget, Core, Excess, Flash, Memory, Plan, Usage, layout, paper};
 use crate::{
     net::{Graph, Layer, LayerId, TensorId},
     quant::{Bits, Policy},
@@ -8,13 +8,62 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Which of the two memory models counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub enum MemoryModel {
     /// The papers' model, for comparison with published figures; see [`paper`].
     Paper,
-    /// What the exported firmware takes.
-    #[default]
+    /// What the exported firmware takes on a core.
+    Device(Core),
+}
+
+/// [`MemoryModel`] as checkpoints have it: a number for each, which stay what they are.
+#[derive(Serialize, Deserialize)]
+enum Stored {
+    Paper,
+    /// On a Cortex-M4.
     Device,
+    CortexM0,
+    CortexM3,
+    RiscV32,
+    RiscV64,
+    Xtensa,
+}
+
+impl From<Stored> for MemoryModel {
+    fn from(stored: Stored) -> Self {
+        Self::Device(match stored {
+            Stored::Paper => return Self::Paper,
+            Stored::Device => Core::CortexM4,
+            Stored::CortexM0 => Core::CortexM0,
+            Stored::CortexM3 => Core::CortexM3,
+            Stored::RiscV32 => Core::RiscV32,
+            Stored::RiscV64 => Core::RiscV64,
+            Stored::Xtensa => Core::Xtensa,
+        })
+    }
+}
+
+impl From<MemoryModel> for Stored {
+    fn from(model: MemoryModel) -> Self {
+        match model {
+            MemoryModel::Paper => Self::Paper,
+            MemoryModel::Device(core) => match core {
+                Core::CortexM0 => Self::CortexM0,
+                Core::CortexM3 => Self::CortexM3,
+                Core::CortexM4 => Self::Device,
+                Core::RiscV32 => Self::RiscV32,
+                Core::RiscV64 => Self::RiscV64,
+                Core::Xtensa => Self::Xtensa,
+            },
+        }
+    }
+}
+
+impl Default for MemoryModel {
+    fn default() -> Self {
+        Self::DEVICE
+    }
 }
 
 /// RAM while one layer runs, in bytes.
@@ -53,6 +102,18 @@ pub struct Footprint {
 }
 
 impl MemoryModel {
+    /// What the exported firmware takes on a Cortex-M4, -M7 or -M33: where no microcontroller is named, and in all links
+    /// of version 1.
+    pub const DEVICE: Self = Self::Device(Core::CortexM4);
+
+    /// The core whose code counts; the paper counts none.
+    pub const fn core(self) -> Option<Core> {
+        match self {
+            Self::Paper => None,
+            Self::Device(core) => Some(core),
+        }
+    }
+
     /// The two totals.
     pub fn usage(self, graph: &Graph, policy: &Policy) -> Usage {
         Usage { flash: self.flash(graph, policy), ram: self.ram(graph, policy) }
@@ -62,7 +123,7 @@ impl MemoryModel {
     pub fn flash(self, graph: &Graph, policy: &Policy) -> usize {
         match self {
             Self::Paper => paper::flash_bytes(graph, policy, paper::Scheme::default()),
-            Self::Device => Flash::of(graph, policy).total(),
+            Self::Device(core) => Flash::of(graph, policy, core).total(),
         }
     }
 
@@ -70,7 +131,7 @@ impl MemoryModel {
     pub fn ram(self, graph: &Graph, policy: &Policy) -> usize {
         match self {
             Self::Paper => paper::ram_bytes(graph, policy),
-            Self::Device => Plan::new(graph, policy).arena,
+            Self::Device(_) => Plan::new(graph, policy).arena,
         }
     }
 
@@ -78,7 +139,7 @@ impl MemoryModel {
     pub fn weight_bytes(self, graph: &Graph, layer: &Layer, bits: Bits) -> usize {
         match self {
             Self::Paper => paper::weight_bytes(graph, layer, bits),
-            Self::Device => layout::weight_bytes(graph, layer, bits),
+            Self::Device(_) => layout::weight_bytes(graph, layer, bits),
         }
     }
 
@@ -86,7 +147,7 @@ impl MemoryModel {
     pub fn tensor_bytes(self, graph: &Graph, policy: &Policy, tensor: TensorId) -> usize {
         match self {
             Self::Paper => paper::tensor_bytes(graph, policy, tensor),
-            Self::Device => layout::tensor_bytes(graph, policy, tensor),
+            Self::Device(_) => layout::tensor_bytes(graph, policy, tensor),
         }
     }
 
@@ -98,7 +159,7 @@ impl MemoryModel {
                 paper::steps(graph, policy).for_each(|step| least[step.layer] = step.live());
                 least
             }
-            Self::Device => Plan::least(graph, policy),
+            Self::Device(_) => Plan::least(graph, policy),
         }
     }
 
@@ -106,7 +167,7 @@ impl MemoryModel {
     pub fn obstacle(self, graph: &Graph, policy: &Policy, ram: usize) -> Option<LayerId> {
         match self {
             Self::Paper => paper::steps(graph, policy).find(|step| step.live() > ram).map(|step| step.layer),
-            Self::Device => Plan::obstacle(graph, policy, ram),
+            Self::Device(_) => Plan::obstacle(graph, policy, ram),
         }
     }
 
@@ -120,10 +181,10 @@ impl MemoryModel {
                 let steps = paper::steps(graph, policy).collect();
                 Footprint { flash, ram: paper::ram_bytes(graph, policy), steps }
             }
-            Self::Device => {
+            Self::Device(core) => {
                 let plan = Plan::new(graph, policy);
                 let steps = plan.steps(graph, policy);
-                Footprint { flash: Flash::of(graph, policy), ram: plan.arena, steps }
+                Footprint { flash: Flash::of(graph, policy, core), ram: plan.arena, steps }
             }
         }
     }
@@ -174,4 +235,21 @@ fn largest_weights(graph: &Graph, policy: &Policy) -> Vec<String> {
         short
     });
     needed.map(|(_, layer)| layer.name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_models_keep_their_numbers() {
+        // Checkpoints of version 0.1.0 have 0 and 1.
+        let stored = |model: MemoryModel| postcard::to_stdvec(&model).expect("a number");
+        assert_eq!(stored(MemoryModel::Paper), [0]);
+        assert_eq!(stored(MemoryModel::DEVICE), [1]);
+        for core in Core::ALL {
+            let model = MemoryModel::Device(core);
+            assert_eq!(postcard::from_bytes(&stored(model)), Ok(model));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The runtime's routines: which one runs a layer, how much scratch it needs, how much code it is.
+//! The runtime's routines: which one runs a layer, and how much scratch it needs.
 
 use super::layout::align;
 use crate::net::{Graph, Layer, Op, Shape, Window};
@@ -49,29 +49,6 @@ impl Routine {
             Self::Linear => "bs_linear",
             Self::Pool => "bs_avgpool",
             Self::Add => "bs_residual_add",
-        }
-    }
-
-    /// Bytes of its code: an allowance, a little above what the kernels measure for a Cortex-M4 and -M7 at `-O2`. What
-    /// several routines share counts for the one that every network has: dot products, packing and requantization for
-    /// [`Routine::Pointwise`], rows under a window for [`Routine::Conv`].
-    pub const fn code_bytes(self) -> usize {
-        match self {
-            Self::Pointwise => 3500,
-            Self::Conv => 880,
-            Self::Depthwise => 3180,
-            Self::Linear => 280,
-            Self::Pool => 180,
-            Self::Add => 300,
-        }
-    }
-
-    /// Bytes of the constant that describes one layer, on a machine with 32-bit pointers.
-    pub const fn descriptor_bytes(self) -> usize {
-        match self {
-            Self::Pointwise | Self::Conv | Self::Depthwise | Self::Linear => 36,
-            Self::Pool => 20,
-            Self::Add => 24,
         }
     }
 }

@@ -267,7 +267,7 @@ mod tests {
     fn proposals_are_what_the_search_makes_of_them() {
         let graph = "mobilenet-v2-0.35-96".parse::<Spec>().expect("a name").build();
         let budget = Budget { flash: 700_000, ram: 40_000 };
-        let problem = Problem::new(&graph, budget, MemoryModel::Device, &[]).expect("feasible");
+        let problem = Problem::new(&graph, budget, MemoryModel::DEVICE, &[]).expect("feasible");
         let mut random = Random::new(1, 0);
         for fill in [false, true] {
             let mut agent = Agent::new(&problem, AgentSettings::default(), true, fill, 1);

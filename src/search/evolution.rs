@@ -81,7 +81,7 @@ mod tests {
     fn children_differ_little_from_good_parents() {
         let graph = "mobilenet-v1-0.25-32".parse::<Spec>().expect("a name").build();
         let budget = Budget { flash: usize::MAX, ram: usize::MAX };
-        let problem = Problem::new(&graph, budget, MemoryModel::Device, &[]).expect("feasible");
+        let problem = Problem::new(&graph, budget, MemoryModel::DEVICE, &[]).expect("feasible");
         let mut evolution = Evolution::new(1);
         let mut first = Vec::new();
         for i in 0..POPULATION {

@@ -163,9 +163,9 @@ fn the_device_needs_fewer_cuts() {
     ];
     for (name, activations) in cases {
         let graph = graph(name);
-        let policy = problem(&graph, budget, MemoryModel::Device).expect(name).rule();
+        let policy = problem(&graph, budget, MemoryModel::DEVICE).expect(name).rule();
         assert_eq!(narrow_activations(&graph, &policy), activations, "{name}");
-        assert!(budget.fits(MemoryModel::Device.usage(&graph, &policy)), "{name}");
+        assert!(budget.fits(MemoryModel::DEVICE.usage(&graph, &policy)), "{name}");
     }
 }
 
@@ -180,7 +180,7 @@ proptest! {
         side in 1..8_u16,
         flash in 10_000..3_000_000_usize,
         ram in 1_000..700_000_usize,
-        model in proptest::sample::select(&[MemoryModel::Paper, MemoryModel::Device][..]),
+        model in proptest::sample::select(&[MemoryModel::Paper, MemoryModel::DEVICE][..]),
     ) {
         let graph = Spec::new(family, Width(width), 32 * side).expect("in range").build();
         let mut budget = Budget { flash, ram };

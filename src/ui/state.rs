@@ -26,7 +26,6 @@ pub use work::{Running, Work};
 use crate::{
     flow::{Command, Event, FinetuneStart, Tally, Task},
     link::{self, LinkError},
-    memory::catalogue::MCUS,
     net::{Family, Padding, Spec, Width},
     search::Episode,
 };
@@ -235,9 +234,8 @@ impl State {
             self.select_network(network.spec);
         }
         if (budget, model) != (self.design.target.budget, self.design.target.model) {
-            let device = MCUS.iter().find(|mcu| mcu.budget() == Some(budget));
             let version = self.design.version.clone();
-            self.design = Rc::new(Design::new(network, Target { device, budget, model }, version));
+            self.design = Rc::new(Design::new(network, Target::of_budget(budget, model), version));
         }
         let (policy, allocator) = (Rc::new(episode.policy.clone()), episode.allocator.into());
         self.change(Version { policy, allocator, seed });

@@ -3,7 +3,7 @@
 use crate::subject::Subject;
 use crate::toolchain::{Program, Target};
 use crate::unpacked::Unpacked;
-use bitsmith::memory::{Flash, Plan};
+use bitsmith::memory::{Core, Flash, Plan};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -135,8 +135,11 @@ fn budget(subject: &Subject, target: Target, task: Task) -> Vec<String> {
     let ram = Plan::new(graph, policy).arena + STACK + HARNESS_RAM;
     // The golden images of the self-test are not counted.
     let modelled = task == Task::Images && matches!(target, Target::CortexM4 | Target::CortexM7);
-    let flash =
-        if modelled { protectable(Flash::of(graph, policy).total() + HARNESS_FLASH, 2) } else { 4 << 20 };
+    let flash = if modelled {
+        protectable(Flash::of(graph, policy, Core::CortexM4).total() + HARNESS_FLASH, 2)
+    } else {
+        4 << 20
+    };
     let set = |name: &str, value: usize| format!("-Wl,--defsym={name}={value}");
     vec![set("FLASH_LEN", flash), set("RAM_LEN", protectable(ram, 3)), set("STACK_LEN", STACK)]
 }

@@ -5,7 +5,7 @@
 
 use crate::cases::{Random, random_network};
 use bitsmith::export::{Accuracy, GoldenImage, PackageInfo, model, package};
-use bitsmith::memory::Budget;
+use bitsmith::memory::{Budget, Core};
 use bitsmith::quant::{Bits, QuantizedLayer, QuantizedNetwork};
 use sha2::{Digest, Sha256};
 
@@ -45,6 +45,7 @@ pub fn packaged(network: &mut QuantizedNetwork) -> Vec<u8> {
         name: "net".into(),
         link: Some("https://example.org/#1-abc".into()),
         device: Some("STM32H743ZI".into()),
+        core: Core::CortexM4,
         budget: Some(Budget { flash: 2 << 20, ram: 512 << 10 }),
         accuracy: Some(Accuracy { correct: 912, images: 1000 }),
         float_accuracy: Some(Accuracy { correct: 2, images: 3 }),

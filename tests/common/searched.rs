@@ -78,7 +78,7 @@ impl Subject {
             allocators: Allocator::ALL.to_vec(),
             episodes: 160,
             agent,
-            ..Settings::new(budget, MemoryModel::Device)
+            ..Settings::new(budget, MemoryModel::DEVICE)
         }
     }
 

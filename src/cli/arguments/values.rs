@@ -1,6 +1,6 @@
 //! Values of the command line's words.
 
-use crate::memory::MemoryModel;
+use crate::memory::{Core, MemoryModel};
 use crate::net::Padding;
 use crate::quant::Bits;
 use crate::search::Allocator;
@@ -75,11 +75,12 @@ pub enum MemoryName {
     Device,
 }
 
-impl From<MemoryName> for MemoryModel {
-    fn from(name: MemoryName) -> Self {
-        match name {
+impl MemoryName {
+    /// The memory model; firmware is counted for a Cortex-M4 where no core is known.
+    pub fn on(self, core: Option<Core>) -> MemoryModel {
+        match self {
             MemoryName::Paper => MemoryModel::Paper,
-            MemoryName::Device => MemoryModel::Device,
+            MemoryName::Device => MemoryModel::Device(core.unwrap_or_default()),
         }
     }
 }

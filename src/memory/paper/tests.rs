@@ -190,8 +190,8 @@ proptest! {
         let before = MemoryModel::Paper.usage(&graph, &policy);
         let after = MemoryModel::Paper.usage(&graph, &narrower);
         prop_assert!(after.flash <= before.flash && after.ram <= before.ram);
-        let before = MemoryModel::Device.flash(&graph, &policy);
-        let after = MemoryModel::Device.flash(&graph, &narrower);
+        let before = MemoryModel::DEVICE.flash(&graph, &policy);
+        let after = MemoryModel::DEVICE.flash(&graph, &narrower);
         prop_assert!(after <= before);
     }
 }

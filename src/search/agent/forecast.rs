@@ -117,7 +117,7 @@ mod tests {
     fn problem() -> Problem {
         let graph = "mobilenet-v1-0.25-32".parse::<Spec>().expect("a name").build();
         let budget = Budget { flash: usize::MAX, ram: usize::MAX };
-        Problem::new(&graph, budget, MemoryModel::Device, &[]).expect("feasible")
+        Problem::new(&graph, budget, MemoryModel::DEVICE, &[]).expect("feasible")
     }
 
     /// What each tensor at each width adds, in nats.

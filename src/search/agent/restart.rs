@@ -58,7 +58,7 @@ mod tests {
     fn few_decisions_are_taken_again_and_late_ones_more_often() {
         let graph = "mobilenet-v2-0.35-96".parse::<Spec>().expect("a name").build();
         let budget = Budget { flash: usize::MAX, ram: usize::MAX };
-        let problem = Problem::new(&graph, budget, MemoryModel::Device, &[]).expect("feasible");
+        let problem = Problem::new(&graph, budget, MemoryModel::DEVICE, &[]).expect("feasible");
         let restarts = Restarts::new(&problem);
         let mut random = Random::new(1, 0);
         let count = problem.slots().len();

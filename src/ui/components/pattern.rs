@@ -35,6 +35,7 @@ pub fn Patterns() -> Html {
                 { pattern("hatch", 6, Some("p-kept"), stripes("p-line")) }
                 { pattern("dots", 5, Some("p-scratch"), dot("p-hole")) }
                 { pattern("grid", 5, Some("p-code"), html! { <path class="p-line" d="M0,2.5 h5 M2.5,0 v5" /> }) }
+                { pattern("upright", 4, Some("p-scratch"), html! { <path class="p-line" d="M2,0 v4" /> }) }
                 { pattern("excess", 6, None, html! {
                     <>{ stripes("p-excess") }<path class="p-excess" d="M-1,5 l2,2 M0,0 l6,6 M5,-1 l2,2" /></>
                 }) }

@@ -2,7 +2,10 @@
 
 use super::{Controls, Section};
 use crate::{
-    memory::{Budget, Bytes, BytesError, Mcu, Memory, MemoryModel, catalogue::MCUS},
+    memory::{
+        Budget, Bytes, BytesError, Mcu, Memory, Reserve,
+        catalogue::{MCUS, RamUse},
+    },
     ui::{
         components::{Choice, Combobox, TextField},
         state::{Action, Design, Target},
@@ -29,7 +32,16 @@ pub fn DeviceSection(props: &DeviceSectionProps) -> Html {
         <Section id="device" number={2} title="Device">
             <Combobox id="mcu" label="Microcontroller" choices={(*choices).clone()} {chosen}
                 placeholder="own budgets; type to search" {on_choose} />
-            if let Some(mcu) = target.device { { facts(mcu) } }
+            if let Some(mcu) = target.device {
+                { facts(mcu, target.reserve) }
+                <div class="fields" role="group" aria-label="Reserve for start-up and drivers">
+                    <ReserveField memory={Memory::Flash} {target} act={controls.act.clone()} />
+                    <ReserveField memory={Memory::Ram} {target} act={controls.act.clone()} />
+                </div>
+                <p class="hint">{ "The reserve is for what the firmware has beside the network: vector table, start-up \
+                    code, C library, drivers and their buffers. The stack of a run is counted by itself. What is left \
+                    is the network's budget." }</p>
+            }
             <div class="fields">
                 <BudgetField memory={Memory::Flash} {target} act={controls.act.clone()} />
                 <BudgetField memory={Memory::Ram} {target} act={controls.act.clone()} />
@@ -48,12 +60,17 @@ fn choice(mcu: &Mcu) -> Choice {
 }
 
 /// What the catalogue knows of a microcontroller.
-fn facts(mcu: &'static Mcu) -> Html {
-    let arena = mcu.arena_block();
+fn facts(mcu: &'static Mcu, reserve: Reserve) -> Html {
+    let placement = mcu.placement(reserve);
     let blocks = mcu.ram.iter().map(|block| {
-        let coupled = if block.tightly_coupled { ", tightly coupled" } else { "" };
-        let used = if block == arena { ", for the arena" } else { "" };
-        html! { <li><b>{ Bytes(block.bytes).to_string() }</b>{ format!(" {}{coupled}{used}", block.name) }</li> }
+        let holds = match block.holds {
+            RamUse::Data => "",
+            RamUse::TightlyCoupled => ", tightly coupled",
+            RamUse::Other => ", not used",
+        };
+        let used: Vec<_> = placement.iter().flat_map(|placement| placement.names_in(block)).collect();
+        let used = if used.is_empty() { String::new() } else { format!(", for {}", used.join(" and ")) };
+        html! { <li><b>{ Bytes(block.bytes).to_string() }</b>{ format!(" {}{holds}{used}", block.name) }</li> }
     });
     let place = match mcu.flash {
         Some(flash) if flash.on_chip => "on the chip",
@@ -76,6 +93,37 @@ struct BudgetFieldProps {
     memory: Memory,
     target: Target,
     act: Callback<Action>,
+}
+
+#[derive(Properties, PartialEq)]
+struct ReserveFieldProps {
+    memory: Memory,
+    target: Target,
+    act: Callback<Action>,
+}
+
+/// What of one memory is not for the network, as text.
+#[component]
+fn ReserveField(props: &ReserveFieldProps) -> Html {
+    let ReserveFieldProps { memory, target, act } = props;
+    let (memory, target) = (*memory, *target);
+    let (id, bytes) = match memory {
+        Memory::Flash => ("flash-reserve", target.reserve.flash),
+        Memory::Ram => ("ram-reserve", target.reserve.ram),
+    };
+    let take = {
+        let act = act.clone();
+        move |text: String| {
+            let Bytes(bytes) = text.parse().map_err(|error: BytesError| error.to_string())?;
+            let reserve = match memory {
+                Memory::Flash => Reserve { flash: bytes, ..target.reserve },
+                Memory::Ram => Reserve { ram: bytes, ..target.reserve },
+            };
+            act.emit(Action::SelectTarget(target.with_reserve(reserve)));
+            Ok(())
+        }
+    };
+    html! { <TextField {id} label={format!("{memory} reserve")} value={text(bytes)} {take} /> }
 }
 
 /// One budget as text: `2MiB`, `512KiB`, `2048000`.
@@ -121,24 +169,25 @@ fn ModelChoice(props: &ModelChoiceProps) -> Html {
     let target = design.target;
     let models = [
         (
-            MemoryModel::Device,
+            true,
             "Device",
             "What the exported firmware takes, to the byte: RAM is one arena for all live tensors and scratch; FLASH \
              is packed weights, parameters and layer descriptors, plus an allowance for code.",
         ),
         (
-            MemoryModel::Paper,
+            false,
             "Paper",
             "As publications count: RAM is the largest input plus output of a layer, without scratch and residual \
              branches; FLASH is weights and parameters, without code.",
         ),
     ];
-    let options = models.map(|(model, title, what)| {
-        let onchange = act.reform(move |_| Action::SelectTarget(Target { model, ..target }));
-        let usage = if model == target.model { design.footprint.usage() } else { design.other };
+    let options = models.map(|(device, title, what)| {
+        let onchange = act.reform(move |_| Action::SelectTarget(target.counted(device)));
+        let chosen = device == target.model.core().is_some();
+        let usage = if chosen { design.footprint.usage() } else { design.other };
         html! {
             <label class="model">
-                <input type="radio" name="model" checked={model == target.model} {onchange} />
+                <input type="radio" name="model" checked={chosen} {onchange} />
                 <span><b>{ format!("{title} model") }</b>
                     { format!(": {} FLASH, {} RAM. ", Bytes(usage.flash), Bytes(usage.ram)) }
                     <span class="hint">{ what }</span></span>

@@ -114,14 +114,19 @@ struct BarsProps {
 fn Bars(props: &BarsProps) -> Html {
     let design = &props.design;
     let (footprint, budget) = (&design.footprint, design.target.budget);
-    let excess =
-        |memory: Memory| -> Option<Excess> { design.excesses.iter().find(|e| e.memory == memory).cloned() };
+    let taken = design.target.taken();
+    // The bars show whole memories, so that what the network cannot have counts on both sides.
+    let excess = |memory: Memory, taken: usize| -> Option<Excess> {
+        let excess = design.excesses.iter().find(|e| e.memory == memory).cloned()?;
+        Some(Excess { needed: excess.needed + taken, budget: excess.budget + taken, ..excess })
+    };
     let flash = footprint.flash;
     let flash_parts = [
         ("weights", "flash-weights", flash.weights),
         ("parameters", "flash-parameters", flash.parameters),
         ("descriptors", "flash-descriptors", flash.descriptors),
         ("code", "flash-code", flash.code),
+        ("reserve", "use-reserve", taken.flash),
     ];
     let flash_parts: Vec<_> =
         flash_parts.into_iter().map(|(title, class, bytes)| Part { title, class, bytes }).collect();
@@ -137,18 +142,24 @@ fn Bars(props: &BarsProps) -> Html {
     if gaps > 0 {
         ram_parts.push(Part { title: "gaps", class: "use-gaps", bytes: gaps });
     }
-    let note = match peak {
+    ram_parts.push(Part { title: "stack", class: "use-stack", bytes: taken.stack });
+    ram_parts.push(Part { title: "reserve", class: "use-reserve", bytes: taken.ram });
+    let mut note = match peak {
         Some(step) if footprint.ram <= budget.ram => {
             format!("Highest while {} runs: {}.", name(step.layer), Bytes(step.live()))
         }
         _ => String::new(),
     };
+    if let Some(elsewhere) = design.target.elsewhere() {
+        note = format!("{note} {elsewhere}").trim_start().to_owned();
+    }
+    let (flash_taken, ram_taken) = (taken.flash, taken.stack + taken.ram);
     html! {
         <div class="bars">
-            <BudgetBar memory={Memory::Flash} parts={flash_parts} used={flash.total()} budget={budget.flash}
-                excess={excess(Memory::Flash)} />
-            <BudgetBar memory={Memory::Ram} parts={ram_parts} used={footprint.ram} budget={budget.ram}
-                excess={excess(Memory::Ram)} {note} />
+            <BudgetBar memory={Memory::Flash} parts={flash_parts} used={flash.total() + flash_taken}
+                budget={budget.flash + flash_taken} excess={excess(Memory::Flash, flash_taken)} />
+            <BudgetBar memory={Memory::Ram} parts={ram_parts} used={footprint.ram + ram_taken}
+                budget={budget.ram + ram_taken} excess={excess(Memory::Ram, ram_taken)} {note} />
         </div>
     }
 }

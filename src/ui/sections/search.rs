@@ -83,7 +83,7 @@ fn budgets(state: &State) -> String {
     let target = state.design.target;
     let place = target.device.map_or("own budgets", |device| device.name);
     let model = match target.model {
-        MemoryModel::Device => "device",
+        MemoryModel::Device(_) => "device",
         MemoryModel::Paper => "paper",
     };
     format!(

@@ -3,7 +3,7 @@
 use super::Network;
 use crate::{
     link::{self, Link},
-    memory::{Budget, Excess, Footprint, Mcu, MemoryModel, Usage, catalogue::MCUS},
+    memory::{Budget, Bytes, Core, Excess, Footprint, Mcu, MemoryModel, Reserve, Usage, catalogue::MCUS},
     quant::{Bits, Policy, Slot},
     search::Problem,
 };
@@ -14,24 +14,100 @@ use std::rc::Rc;
 pub struct Target {
     /// The microcontroller; `None` if the budgets are the user's own.
     pub device: Option<&'static Mcu>,
-    /// What may be taken.
+    /// What a microcontroller has for everything but the network and its stack.
+    pub reserve: Reserve,
+    /// What the network may take.
     pub budget: Budget,
+    /// The core that runs it, of which the size of the code depends.
+    pub core: Core,
     /// How it is counted.
     pub model: MemoryModel,
 }
 
 impl Target {
-    /// A microcontroller with all its FLASH and its largest block of RAM. Where the size of the FLASH is open, it stays.
+    /// A microcontroller, less the reserve and the stack. Where the size of the FLASH is open, its budget stays.
     pub fn on(self, device: &'static Mcu) -> Self {
-        let flash = device.flash.map_or(self.budget.flash, |flash| flash.bytes);
-        Self { device: Some(device), budget: Budget { flash, ram: device.arena_block().bytes }, ..self }
+        let (reserve, core) = (self.reserve, device.core());
+        let ram = device.arena_bytes(reserve);
+        let budget = device.budget(reserve).unwrap_or(Budget { ram, ..self.budget });
+        Self { device: Some(device), budget, core, ..self }.counted(self.model.core().is_some())
+    }
+
+    /// The same with another reserve.
+    pub fn with_reserve(self, reserve: Reserve) -> Self {
+        let target = Self { reserve, ..self };
+        self.device.map_or(target, |device| target.on(device))
+    }
+
+    /// Counted as the firmware takes it, or as the papers count.
+    pub fn counted(self, device: bool) -> Self {
+        let model = if device { MemoryModel::Device(self.core) } else { MemoryModel::Paper };
+        Self { model, ..self }
+    }
+}
+
+/// Bytes of a microcontroller's FLASH and of the block of RAM with the arena that the network cannot have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// FLASH of the reserve.
+    pub flash: usize,
+    /// The stack, if it lies beside the arena.
+    pub stack: usize,
+    /// RAM of the reserve, if it lies beside the arena.
+    pub ram: usize,
+}
+
+impl Target {
+    /// What the network cannot have of the microcontroller's FLASH and of the arena's block of RAM; nothing of budgets
+    /// of one's own.
+    pub fn taken(&self) -> Taken {
+        let Some(device) = self.device else { return Taken::default() };
+        let flash = device.flash.map_or(0, |flash| flash.bytes - self.budget.flash);
+        let Some(placement) = device.placement(self.reserve) else {
+            return Taken { flash, ..Taken::default() };
+        };
+        let stack = if placement.stack == placement.arena { self.core.stack_bytes() } else { 0 };
+        Taken { flash, stack, ram: placement.arena.bytes - placement.arena_bytes - stack }
+    }
+
+    /// Says which of stack and reserve lie in other blocks of RAM than the arena, if any do.
+    pub fn elsewhere(&self) -> Option<String> {
+        let placement = self.device?.placement(self.reserve)?;
+        let parts = [
+            ("Stack", placement.stack, self.core.stack_bytes()),
+            ("Reserve", placement.reserve, self.reserve.ram),
+        ];
+        let parts: Vec<_> = parts
+            .into_iter()
+            .filter(|(_, block, bytes)| *block != placement.arena && *bytes > 0)
+            .map(|(what, block, bytes)| format!("{what} ({}) in {}.", Bytes(bytes), block.name))
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+
+    /// Budgets as a link or a search has them, on the first microcontroller of the catalogue that leaves a network so
+    /// much with the default reserve.
+    pub fn of_budget(budget: Budget, model: MemoryModel) -> Self {
+        let reserve = Reserve::default();
+        let fits = |mcu: &&Mcu| {
+            mcu.budget(reserve) == Some(budget) && model.core().is_none_or(|core| core == mcu.core())
+        };
+        let device = MCUS.iter().find(fits);
+        let core = model.core().or(device.map(Mcu::core)).unwrap_or_default();
+        Self { device, reserve, budget, core, model }
     }
 }
 
 impl Default for Target {
     /// A microcontroller that is fast and short of FLASH: the first demo network does not fit at 8 bits.
     fn default() -> Self {
-        let own = Self { device: None, budget: Budget::PAPER, model: MemoryModel::Device };
+        let own = Self {
+            device: None,
+            reserve: Reserve::default(),
+            budget: Budget::PAPER,
+            core: Core::default(),
+            model: MemoryModel::DEVICE,
+        };
         Mcu::by_slug("stm32h750vb").map_or(own, |device| own.on(device))
     }
 }
@@ -111,15 +187,14 @@ impl Design {
         let (graph, policy) = (&network.graph, &version.policy);
         let footprint = target.model.footprint(graph, policy);
         let excesses = footprint.excesses(graph, policy, target.budget).into();
-        let other = other_model(target.model).usage(graph, policy);
+        let other = target.counted(target.model == MemoryModel::Paper).model.usage(graph, policy);
         Self { network, target, version, footprint: Rc::new(footprint), other, excesses }
     }
 
-    /// What a link says; the device is the first of the catalogue with these budgets.
+    /// What a link says; the device is the first of the catalogue that leaves a network these budgets.
     pub fn from_link(link: Link) -> Self {
         let Link { spec, policy, budget, memory: model, allocator, seed } = link;
-        let device = MCUS.iter().find(|mcu| mcu.budget() == Some(budget));
-        let target = Target { device, budget, model };
+        let target = Target::of_budget(budget, model);
         Self::new(Network::new(spec), target, Version { policy: Rc::new(policy), allocator, seed })
     }
 
@@ -148,13 +223,5 @@ impl Design {
         let Version { policy, allocator, seed } = &self.version;
         let (spec, policy) = (self.network.spec, (**policy).clone());
         Link { spec, policy, budget, memory, allocator: *allocator, seed: *seed }.encode()
-    }
-}
-
-/// The model that is not selected.
-pub const fn other_model(model: MemoryModel) -> MemoryModel {
-    match model {
-        MemoryModel::Paper => MemoryModel::Device,
-        MemoryModel::Device => MemoryModel::Paper,
     }
 }

@@ -33,7 +33,7 @@ pub struct Wish {
 impl Default for Wish {
     fn default() -> Self {
         let Settings { episodes, seed, warm_start, fill, .. } =
-            Settings::new(Budget::PAPER, MemoryModel::Device);
+            Settings::new(Budget::PAPER, MemoryModel::DEVICE);
         let allocators = [Allocator::Uniform, Allocator::Rule, Allocator::Agent].into();
         Self { allocators, episodes, seed, warm_start, fill, limit: None }
     }

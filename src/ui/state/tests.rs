@@ -3,7 +3,7 @@ mod search;
 
 use super::*;
 use crate::flow::{ClassSummary, ImagesSummary, Measurement, NetworkSummary};
-use crate::memory::{Budget, Mcu};
+use crate::memory::{Budget, Mcu, Reserve};
 use crate::quant::{Bits, Slot};
 
 fn state(actions: impl IntoIterator<Item = Action>) -> State {
@@ -239,5 +239,8 @@ fn where_nothing_fits_the_rule_says_what_is_missing() {
 fn a_link_names_the_device_with_its_budgets() {
     let mcu = Mcu::by_slug("stm32f746ng").expect("in the catalogue");
     let linked = state([Action::SelectTarget(Target::default().on(mcu))]).design.link();
-    assert_eq!(state([Action::OpenLink(linked)]).design.target.budget, mcu.budget().expect("known"));
+    assert_eq!(
+        state([Action::OpenLink(linked)]).design.target.budget,
+        mcu.budget(Reserve::default()).expect("known")
+    );
 }

@@ -53,7 +53,7 @@ impl Asked {
         Self {
             spec: design.network.spec,
             policy: policy.clone(),
-            usage: MemoryModel::Device.usage(graph, policy),
+            usage: MemoryModel::Device(design.target.core).usage(graph, policy),
             link: design.link(),
             bits: summary(design),
             images,

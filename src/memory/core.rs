@@ -1,0 +1,103 @@
+//! Cores, as far as memory goes: how much code the runtime is on them, and how much stack it takes.
+
+use super::Routine;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A kind of core: those for which the compiler makes code of about the same size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Core {
+    /// Armv6-M: Cortex-M0 and -M0+.
+    CortexM0,
+    /// Armv7-M: Cortex-M3, without the DSP extension.
+    CortexM3,
+    /// Cortex-M4, -M7 and -M33 with the DSP extension.
+    #[default]
+    CortexM4,
+    /// RV32IMC, with or without atomics.
+    RiscV32,
+    /// RV64GC; pointers take 8 bytes.
+    RiscV64,
+    /// Xtensa LX7.
+    Xtensa,
+}
+
+/// Bytes of code: of each routine by [`Routine::ALL`], of what runs the layers in order, and of each layer's call.
+struct Code {
+    routines: [usize; Routine::ALL.len()],
+    network: usize,
+    call: usize,
+}
+
+impl Core {
+    /// All of them.
+    pub const ALL: [Core; 6] =
+        [Self::CortexM0, Self::CortexM3, Self::CortexM4, Self::RiscV32, Self::RiscV64, Self::Xtensa];
+
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CortexM0 => "Cortex-M0+",
+            Self::CortexM3 => "Cortex-M3",
+            Self::CortexM4 => "Cortex-M4, -M7, -M33",
+            Self::RiscV32 => "RV32IMC",
+            Self::RiscV64 => "RV64GC",
+            Self::Xtensa => "Xtensa LX7",
+        }
+    }
+
+    /// Bytes of a routine's code: an allowance, a little above what GCC 12 makes of it at `-O2`. What several routines
+    /// share counts for the one that every network has: dot products, packing, requantization and what they call of the
+    /// compiler's library for [`Routine::Pointwise`], rows under a window for [`Routine::Conv`].
+    pub const fn routine_bytes(self, routine: Routine) -> usize {
+        self.code().routines[routine as usize]
+    }
+
+    /// Bytes of the code that runs a network of so many layers in order.
+    pub const fn network_bytes(self, layers: usize) -> usize {
+        let &Code { network, call, .. } = self.code();
+        network + call * layers
+    }
+
+    /// Bytes of the constant that describes one layer.
+    pub const fn descriptor_bytes(self, routine: Routine) -> usize {
+        match routine {
+            Routine::Pointwise | Routine::Conv | Routine::Depthwise | Routine::Linear => match self {
+                Self::RiscV64 => 48,
+                _ => 36,
+            },
+            Routine::Pool => 20,
+            Routine::Add => 24,
+        }
+    }
+
+    /// Bytes of stack that a run takes at its deepest, its caller's frame and no interrupts included.
+    pub const fn stack_bytes(self) -> usize {
+        match self {
+            Self::CortexM0 | Self::CortexM3 | Self::CortexM4 | Self::RiscV32 => 1024,
+            // No board here runs them. Registers of 64 bits are saved in twice the space; a window of registers in
+            // 32 bytes for each call.
+            Self::RiscV64 | Self::Xtensa => 2048,
+        }
+    }
+
+    /// `tests/fits.rs` compares these with what GCC 12.2 and newlib-nano make of two networks. Those of the Cortex-M4 are
+    /// what links of version 1 were counted with. No compiler for the Xtensa LX7 is at hand: assumed is the larger of what
+    /// GCC makes for the older LX106 and for RV32IMC, and a tenth.
+    const fn code(self) -> &'static Code {
+        match self {
+            Self::CortexM0 => &Code { routines: [4600, 890, 3810, 300, 180, 300], network: 60, call: 28 },
+            Self::CortexM3 => &Code { routines: [3240, 870, 3330, 280, 180, 220], network: 100, call: 26 },
+            Self::CortexM4 => &Code { routines: [3500, 880, 3180, 280, 180, 300], network: 240, call: 24 },
+            Self::RiscV32 => &Code { routines: [4350, 1080, 4230, 330, 220, 270], network: 60, call: 33 },
+            Self::RiscV64 => &Code { routines: [4880, 1220, 4900, 350, 230, 320], network: 60, call: 33 },
+            Self::Xtensa => &Code { routines: [4880, 1190, 4720, 370, 250, 300], network: 100, call: 37 },
+        }
+    }
+}
+
+impl fmt::Display for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
