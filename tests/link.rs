@@ -31,7 +31,8 @@ fn contents(link: &Link) -> BTreeMap<&'static str, String> {
         ("padding", format!("{:?}", spec.padding)),
         ("flash", budget.flash.to_string()),
         ("ram", budget.ram.to_string()),
-        ("memory", format!("{memory:?}")),
+        // The device's model counts the code of a Cortex-M4 unless the link says otherwise.
+        ("memory", if *memory == MemoryModel::DEVICE { "Device".into() } else { format!("{memory:?}") }),
         ("allocator", format!("{allocator:?}")),
         ("seed", seed.to_string()),
         ("weights", join(policy.weight_bits(&graph))),
