@@ -33,7 +33,7 @@ pub enum Command {
     /// Choose a policy that fits a budget of FLASH and RAM.
     Policy(Policy),
     /// Search for the most accurate policy under a budget of FLASH and RAM.
-    Search(Search),
+    Search(Box<Search>),
     /// Measure the accuracy of a policy in integers.
     Eval(Eval),
     /// Measure a policy and write its firmware package.
