@@ -7,9 +7,9 @@
 //! - Two threads against one.
 
 use bitsmith::calibrate::{Calibration, Observer, Settings as CalibrateSettings};
-use bitsmith::data::{Archive, Preprocess, PureRust};
+use bitsmith::data::{Archive, Preprocess, PureRust, Source, Sources};
 use bitsmith::float::FloatNetwork;
-use bitsmith::flow::{CALIBRATION, Item, Listing, Sources};
+use bitsmith::flow::{CALIBRATION, Item, Listing};
 use bitsmith::import::{ImportOptions, import};
 use bitsmith::memory::{Budget, MemoryModel};
 use bitsmith::net::Model;
@@ -91,13 +91,12 @@ impl Subject {
     fn load(weights: &str, images: &[String]) -> Self {
         let bytes = std::fs::read(weights).expect("weights");
         let model = import(&bytes, &ImportOptions::default()).expect("weights").model;
-        let archive = |path: &String| -> Box<dyn bitsmith::data::Files> {
+        let archive = |path: &String| {
             let file = BufReader::new(File::open(path).expect("an archive"));
-            Box::new(Archive::open(path, file).expect("an archive"))
+            Source { name: path.clone(), files: Box::new(Archive::open(path, file).expect("an archive")) }
         };
         let mut sources = Sources::new(images.iter().map(archive).collect());
-        let files = bitsmith::data::Files::files(&sources).to_vec();
-        let listing = Listing::new("bench".into(), &files, CALIBRATION).expect("images");
+        let listing = Listing::new("bench".into(), &mut sources, CALIBRATION).expect("images");
         let map = listing.class_map(&model).expect("classes");
         let preprocess = Preprocess::new(usize::from(model.spec.side));
         let mut load = |items: &[Item]| -> Vec<(Vec<u8>, usize)> {

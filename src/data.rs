@@ -1,7 +1,7 @@
 //! Images: from files and folders to the bytes of a network's input.
 //!
 //! ```text
-//! Archive / Folder --Files--> Dataset --Splits--> image numbers --read--> Decode --> Preprocess --> bytes
+//! Archive / Folder --Sources--> Dataset --Splits--> image numbers --read--> Decode --> Preprocess --> bytes
 //!                               |
 //!                               +--ClassMap--> which output of the network is which class
 //! ```
@@ -11,25 +11,37 @@
 //! fails on its own: a broken file is an error to name and count, never the end of a run.
 
 pub mod archive;
+pub mod charset;
 pub mod class_map;
 pub mod decode;
 mod error;
 pub mod files;
+#[cfg(not(target_arch = "wasm32"))]
+mod folder;
 pub mod imagenet;
+pub mod kind;
+pub mod layout;
 pub mod listing;
+pub mod passed_over;
 pub mod preprocess;
 mod resize;
+pub mod sources;
 pub mod split;
+mod split_name;
 #[cfg(test)]
 mod testing;
 
 pub use archive::{Archive, Limits};
+pub use charset::Charset;
 pub use class_map::{ClassMap, MatchedBy};
 pub use decode::{Decode, PureRust, RgbImage};
 pub use error::DataError;
+pub use files::{FileInfo, Files, Names};
 #[cfg(not(target_arch = "wasm32"))]
-pub use files::Folder;
-pub use files::{FileInfo, Files};
+pub use folder::Folder;
+pub use kind::Kind;
 pub use listing::{Class, Dataset, ImageRef, Split};
+pub use passed_over::{PassedOver, Reason};
 pub use preprocess::{Crop, Preprocess};
+pub use sources::{Source, Sources};
 pub use split::Splits;

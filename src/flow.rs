@@ -7,7 +7,8 @@ mod images;
 mod link;
 mod messages;
 mod package;
-mod sources;
+mod provenance;
+mod table;
 mod tally;
 
 pub use images::{CALIBRATION, Item, Listing};
@@ -16,5 +17,6 @@ pub use messages::{
     NetworkSummary, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Task,
 };
 pub use package::{Artefact, Package};
-pub use sources::Sources;
+pub use provenance::{Origin, Provenance};
+pub use table::Table;
 pub use tally::Tally;

@@ -319,7 +319,7 @@ fn wrong_arguments_are_explained() {
         Case {
             arguments: &["eval", DEMO[0], DEMO[1], "--images", "src"],
             code: 1,
-            says: "expected images (jpg, jpeg, png) in one folder per class",
+            says: "expected JPEG or PNG images in one folder per class",
         },
         Case {
             arguments: &["eval", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--bits", "3/8"],

@@ -40,7 +40,7 @@ fn the_imagenet_table_has_the_official_order() {
 fn imagenette_is_listed_named_and_split() {
     let Some(path) = shared("images/imagenette-val-224.tar") else { return };
     let (_, dataset) = open(&path);
-    assert_eq!((dataset.images.len(), dataset.unlabelled), (3925, 0));
+    assert_eq!((dataset.images.len(), dataset.passed_over.len()), (3925, 0));
     let names: Vec<&str> = dataset.classes.iter().map(|class| class.name.as_str()).collect();
     assert_eq!(
         names,

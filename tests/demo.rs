@@ -1,7 +1,7 @@
 //! The built-in networks and images: what PyTorch computes with them, this crate computes too.
 
 use bitsmith::calibrate::{Observer, Quantization, Settings};
-use bitsmith::data::{Archive, Files, Preprocess, PureRust};
+use bitsmith::data::{Archive, Files, Preprocess, PureRust, Sources};
 use bitsmith::float::FloatNetwork;
 use bitsmith::flow::{CALIBRATION, Item, Listing, Tally};
 use bitsmith::import::{ImportOptions, import, save};
@@ -30,7 +30,7 @@ fn model(name: &str) -> Model {
 
 /// The built-in images.
 struct Images {
-    archive: Archive<Cursor<Vec<u8>>>,
+    files: Sources,
     listing: Listing,
 }
 
@@ -38,12 +38,13 @@ impl Images {
     fn open() -> Self {
         let bytes = fs::read(path("www/demo/fashion-mnist.tgz")).expect("images");
         let archive = Archive::open("fashion-mnist.tgz", Cursor::new(bytes)).expect("an archive");
-        let listing = Listing::new("demo".into(), archive.files(), CALIBRATION).expect("classes");
-        Self { archive, listing }
+        let mut files = Sources::one("demo", archive);
+        let listing = Listing::new("demo".into(), &mut files, CALIBRATION).expect("classes");
+        Self { files, listing }
     }
 
     fn load(&mut self, file: usize) -> Vec<u8> {
-        Preprocess::new(32).load(&PureRust, &self.archive.read(file).expect("a file")).expect("an image")
+        Preprocess::new(32).load(&PureRust, &self.files.read(file).expect("a file")).expect("an image")
     }
 
     fn load_all(&mut self, items: &[Item]) -> Vec<(Vec<u8>, usize)> {
@@ -83,7 +84,7 @@ fn logits_are_those_of_pytorch() {
             assert_eq!(paths.len(), logits.len());
             for (image, expected) in paths.iter().zip(logits) {
                 let image = image.as_str().expect("a path");
-                let file = images.archive.files().iter().position(|f| f.path == image).expect(image);
+                let file = images.files.files().iter().position(|f| f.path == image).expect(image);
                 let found = network.run(&images.load(file)).expect("fits");
                 for (found, expected) in found.iter().zip(expected.as_array().expect("one image's")) {
                     let difference = f64::from(*found) - expected.as_f64().expect("a number");

@@ -5,6 +5,7 @@ mod values;
 pub use values::{AllocatorName, BitsArgument, MemoryName, PaddingName};
 
 use super::calibration::CalibrationArguments;
+use crate::data::Charset;
 use crate::flow::Artefact;
 use crate::link::Link;
 use crate::memory::{Bytes, Mcu, Reserve};
@@ -152,11 +153,23 @@ pub struct Inputs {
     /// The network in the file, where its tensors do not tell; its side is the images' side.
     #[arg(long, value_name = "NET")]
     pub network: Option<Spec>,
-    /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times.
-    #[arg(long, value_name = "PATH", required = true)]
-    pub images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub images: ImageArguments,
     #[command(flatten)]
     pub calibration: CalibrationArguments,
+}
+
+/// Images and how they are read.
+#[derive(Args)]
+pub struct ImageArguments {
+    /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times; names such as train and val
+    /// say which part a folder or archive is.
+    #[arg(long, value_name = "PATH", required = true)]
+    pub images: Vec<PathBuf>,
+    /// Encoding of names in archives that do not state it, e.g. gbk, cp932, windows-1251 [default: a guess, which is
+    /// shown].
+    #[arg(long, value_name = "ENCODING")]
+    pub names: Option<Charset>,
 }
 
 /// Arguments of `search`.

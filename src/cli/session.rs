@@ -1,12 +1,12 @@
 //! Weights and images from disk, and what is computed from them, with progress bars.
 
-use super::arguments::Inputs;
+use super::arguments::{ImageArguments, Inputs};
 use crate::calibrate::{Calibration, Observer, Quantization, Settings, trained};
 #[cfg(feature = "train")]
 use crate::data::Crop;
-use crate::data::{Archive, Files, Folder, Preprocess, PureRust};
+use crate::data::{Archive, Charset, Files, Folder, Limits, Preprocess, PureRust, Source, Sources};
 use crate::float::FloatNetwork;
-use crate::flow::{Item, Listing, Sources, Tally};
+use crate::flow::{Item, Listing, Tally};
 use crate::import::{ImportOptions, import};
 use crate::infer::{Engine, Workspace};
 use crate::link::Link;
@@ -61,13 +61,16 @@ impl Session {
     }
 
     /// Lists images for a model; `sha256` is that of its file.
-    pub fn new(model: Model, sha256: String, images: &[PathBuf], calibration: usize) -> anyhow::Result<Self> {
-        let sources = images.iter().map(|path| open_images(path)).collect::<Result<_, _>>()?;
-        let sources = Sources::new(sources);
-        let name =
-            |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let source = images.iter().map(name).collect::<Vec<_>>().join(", ");
-        let listing = Listing::new(source, sources.files(), calibration)?;
+    pub fn new(
+        model: Model,
+        sha256: String,
+        images: &ImageArguments,
+        calibration: usize,
+    ) -> anyhow::Result<Self> {
+        let open = |path: &PathBuf| open_images(path, images.names);
+        let mut sources = Sources::new(images.images.iter().map(open).collect::<Result<_, _>>()?);
+        let source = sources.names().join(", ");
+        let listing = Listing::new(source, &mut sources, calibration)?;
         Ok(Self { model, sha256, grids: None, listing, sources })
     }
 
@@ -225,12 +228,19 @@ fn tally<W: Send>(
     sum
 }
 
-fn open_images(path: &Path) -> anyhow::Result<Box<dyn Files>> {
+/// Opens a folder or an archive under the last part of its path.
+fn open_images(path: &Path, names: Option<Charset>) -> anyhow::Result<Source> {
+    // `.` and `photos/..` have no name of their own.
+    let whole = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
+    let whole = whole.as_deref().unwrap_or(path);
+    let name = whole.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     if path.is_dir() {
-        return Ok(Box::new(Folder::open(path)?));
+        return Ok(Source { name, files: Box::new(Folder::open(path, names)?) });
     }
     let file = File::open(path).with_context(|| format!("{}", path.display()))?;
-    Ok(Box::new(Archive::open(&path.display().to_string(), BufReader::new(file))?))
+    let shown = path.display().to_string();
+    let archive = Archive::open_as(&shown, BufReader::new(file), Limits::default(), names)?;
+    Ok(Source { name, files: Box::new(archive) })
 }
 
 /// A bar with rate and remaining time; none where nobody watches.

@@ -1,22 +1,20 @@
 //! `bitsmith train`: training of a float network from random weights.
 
 use super::Report;
-use super::arguments::Network;
+use super::arguments::{ImageArguments, Network};
 use super::session::Session;
 use super::training::{RecipeArguments, train};
 use crate::net::Normalization;
 use crate::train::{Recipe, Trained, fresh};
 use clap::Args;
-use std::path::PathBuf;
 
 /// Arguments of `train`.
 #[derive(Args)]
 pub struct Train {
     #[command(flatten)]
     network: Network,
-    /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times.
-    #[arg(long, value_name = "PATH", required = true)]
-    images: Vec<PathBuf>,
+    #[command(flatten)]
+    images: ImageArguments,
     /// Round the trained weights to float16: measured as rounded, written in half the bytes.
     #[arg(long)]
     half: bool,

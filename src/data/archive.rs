@@ -9,8 +9,11 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 
+use super::charset::Charset;
 use super::error::{DataError, first_bytes};
-use super::files::{FileInfo, Files, no_such_file};
+use super::files::{FileInfo, Files, Names, no_such_file};
+use super::kind::{self, Kind};
+use super::passed_over::{PassedOver, Reason};
 
 mod tar_index;
 mod zip_index;
@@ -18,7 +21,8 @@ mod zip_index;
 /// Bounds on what an archive may unpack to, so that a small file cannot fill the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of all files together, unpacked; a plain tar is as large as it looks and is not held to it.
+    /// Bytes that are unpacked at once: of a whole tar.gz. Files of a zip and of a plain tar are read one by one, and
+    /// those that nobody reads count nothing.
     pub total: u64,
     /// Bytes of one file, unpacked.
     pub file: u64,
@@ -51,6 +55,8 @@ pub struct Archive<R> {
     files: Arc<[FileInfo]>,
     /// Of each file its number in the zip, or the position of its first byte in the tar.
     places: Arc<[u64]>,
+    passed_over: Arc<[PassedOver]>,
+    names: Option<Names>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,6 +76,14 @@ impl AsRef<[u8]> for Unpacked {
     }
 }
 
+/// What an index finds.
+#[derive(Default)]
+struct Index {
+    found: Vec<Found>,
+    passed_over: Vec<PassedOver>,
+    names: Option<Names>,
+}
+
 /// A file as an index finds it.
 struct Found {
     info: FileInfo,
@@ -82,39 +96,78 @@ impl<R: Read + Seek> Archive<R> {
     /// # Errors
     /// With the archive's name: not an archive, damaged or cut short, above a limit, or unreadable.
     pub fn open(name: &str, reader: R) -> Result<Self, DataError> {
-        Self::open_within(name, reader, Limits::default())
+        Self::open_as(name, reader, Limits::default(), None)
     }
 
-    /// [`Archive::open`] under limits of one's own.
+    /// [`Archive::open`] under limits of one's own, and with the encoding of names that do not say theirs.
     ///
     /// # Errors
     /// As [`Archive::open`].
-    pub fn open_within(name: &str, reader: R, limits: Limits) -> Result<Self, DataError> {
-        Self::open_unnamed(name, reader, limits).map_err(|error| error.in_file(name))
+    pub fn open_as(name: &str, reader: R, limits: Limits, names: Option<Charset>) -> Result<Self, DataError> {
+        Self::open_unnamed(name, reader, limits, names).map_err(|error| error.in_file(name))
     }
 
-    fn open_unnamed(name: &str, mut reader: R, limits: Limits) -> Result<Self, DataError> {
+    fn open_unnamed(
+        name: &str,
+        mut reader: R,
+        limits: Limits,
+        names: Option<Charset>,
+    ) -> Result<Self, DataError> {
         let start = read_start(&mut reader)?;
-        let (container, mut found) = if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
-            let (archive, found) = zip_index::open(reader, &limits)?;
-            (Container::Zip(archive), found)
-        } else if start.starts_with(&[0x1f, 0x8b]) {
-            let mut unpacked = Cursor::new(unpack(&mut reader, &limits)?);
-            let found = tar_index::open(&mut unpacked, "tar.gz", &limits)?;
-            (Container::UnpackedTar(unpacked), found)
-        } else if tar_index::is_header(&start) {
-            let found = tar_index::open(&mut reader, "tar", &limits)?;
-            (Container::Tar(reader), found)
-        } else {
-            return Err(DataError::UnknownArchive { found: first_bytes(&start) });
+        let (container, index) = match Kind::of(&start) {
+            Kind::Archive("zip") => {
+                let (archive, index) = zip_index::open(reader, &limits, names)?;
+                (Container::Zip(archive), index)
+            }
+            Kind::Archive("gzip") => {
+                let mut unpacked = Cursor::new(unpack(&mut reader, &limits)?);
+                let index = tar_index::open(&mut unpacked, "tar.gz", &limits, names)?;
+                (Container::UnpackedTar(unpacked), index)
+            }
+            Kind::Archive("tar") => {
+                let index = tar_index::open(&mut reader, "tar", &limits, names)?;
+                (Container::Tar(reader), index)
+            }
+            Kind::Unknown => {
+                let found = format!("a file that begins with {}", first_bytes(&start));
+                return Err(DataError::UnknownArchive { found });
+            }
+            _ => return Err(DataError::UnknownArchive { found: kind::describe(&start) }),
         };
 
         // Of files with the same path the last one counts, as when the archive is unpacked.
+        let Index { mut found, mut passed_over, names } = index;
         found.reverse();
         found.sort_by(|a, b| a.info.path.cmp(&b.info.path));
-        found.dedup_by(|next, kept| next.info.path == kept.info.path);
+        found.dedup_by(|next, kept| {
+            let replaced = next.info.path == kept.info.path;
+            if replaced {
+                passed_over.push(PassedOver { path: next.info.path.clone(), reason: Reason::Replaced });
+            }
+            replaced
+        });
         let (files, places): (Vec<_>, Vec<_>) = found.into_iter().map(|file| (file.info, file.place)).unzip();
-        Ok(Archive { name: name.to_owned(), limits, container, files: files.into(), places: places.into() })
+        Ok(Archive {
+            name: name.to_owned(),
+            limits,
+            container,
+            files: files.into(),
+            places: places.into(),
+            passed_over: passed_over.into(),
+            names,
+        })
+    }
+
+    fn at(&self, index: usize) -> Result<(u64, u64), DataError> {
+        let place = self.files.get(index).zip(self.places.get(index));
+        let (info, &place) =
+            place.ok_or_else(|| no_such_file(index, self.files.len()).in_file(&self.name))?;
+        Ok((place, info.size))
+    }
+
+    fn named(&self, index: usize, error: DataError) -> DataError {
+        let path = self.files.get(index).map_or("", |info| &info.path);
+        error.in_file(&format!("{}: {path}", self.name))
     }
 }
 
@@ -124,24 +177,40 @@ impl<R: Read + Seek> Files for Archive<R> {
     }
 
     fn read(&mut self, index: usize) -> Result<Vec<u8>, DataError> {
-        let (Some(info), Some(&place)) = (self.files.get(index), self.places.get(index)) else {
-            return Err(no_such_file(index, self.files.len()).in_file(&self.name));
+        let (place, size) = self.at(index)?;
+        let bytes = check(size, self.limits.file, "bytes").and_then(|()| match &mut self.container {
+            Container::Zip(archive) => zip_index::read(archive, place, size),
+            Container::Tar(reader) => tar_index::read(reader, place, size),
+            Container::UnpackedTar(reader) => tar_index::read(reader, place, size),
+        });
+        bytes.map_err(|error| self.named(index, error))
+    }
+
+    fn start(&mut self, index: usize, count: usize) -> Result<Vec<u8>, DataError> {
+        let (place, size) = self.at(index)?;
+        let count = size.min(count as u64);
+        let bytes = match &mut self.container {
+            Container::Zip(archive) => zip_index::start(archive, place, count),
+            Container::Tar(reader) => tar_index::read(reader, place, count),
+            Container::UnpackedTar(reader) => tar_index::read(reader, place, count),
         };
-        check(info.size, self.limits.file, "bytes")
-            .and_then(|()| match &mut self.container {
-                Container::Zip(archive) => zip_index::read(archive, place, info.size),
-                Container::Tar(reader) => tar_index::read(reader, place, info.size),
-                Container::UnpackedTar(reader) => tar_index::read(reader, place, info.size),
-            })
-            .map_err(|error| error.in_file(&format!("{}: {}", self.name, info.path)))
+        bytes.map_err(|error| self.named(index, error))
+    }
+
+    fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
+    }
+
+    fn names(&self) -> Option<Names> {
+        self.names
     }
 }
 
 /// The first block of the file, or less if it is shorter.
 fn read_start(reader: &mut (impl Read + Seek)) -> Result<Vec<u8>, DataError> {
-    let mut start = Vec::with_capacity(tar_index::BLOCK);
+    let mut start = Vec::with_capacity(kind::START);
     reader.seek(SeekFrom::Start(0))?;
-    reader.by_ref().take(tar_index::BLOCK as u64).read_to_end(&mut start)?;
+    reader.by_ref().take(kind::START as u64).read_to_end(&mut start)?;
     Ok(start)
 }
 
@@ -156,7 +225,7 @@ fn unpack(reader: &mut (impl Read + Seek), limits: &Limits) -> Result<Unpacked, 
         .read_to_end(&mut bytes)
         .map_err(|error| damaged_or_io(KIND, "compressed data up to its end", error))?;
     check(bytes.len() as u64, limits.total, "bytes")?;
-    if !tar_index::is_header(&bytes) {
+    if !kind::is_tar(&bytes) {
         return Err(DataError::DamagedArchive {
             kind: KIND,
             expected: "a tar archive inside the gzip file".to_owned(),

@@ -21,7 +21,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::error::{DataError, first_bytes};
+use super::error::DataError;
+use super::kind::{self, Kind};
 
 /// The largest image that is decoded, in pixels; its RGB bytes take three times as much memory.
 pub const MAX_PIXELS: u64 = 64 << 20;
@@ -83,31 +84,19 @@ pub trait Decode {
 }
 
 /// The decoder that gives the same pixels on every machine: JPEG (baseline and progressive; RGB, gray,
-/// CMYK and YCCK) and PNG (1 to 16 bits; gray, RGB, palette; interlaced or not). Transparent pixels are
-/// put on black; of 16 bits the upper 8 are kept.
+/// CMYK and YCCK) and PNG (1 to 16 bits; gray, RGB, palette; interlaced or not). Opacity is dropped, as
+/// training loaders do (Pillow's `convert("RGB")`); of 16 bits the upper 8 are kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureRust;
 
 impl Decode for PureRust {
     fn decode(&self, bytes: &[u8]) -> Result<RgbImage, DataError> {
-        match bytes {
-            [0xff, 0xd8, 0xff, ..] => decode_jpeg(bytes),
-            [0x89, b'P', b'N', b'G', ..] => decode_png(bytes),
-            _ => Err(DataError::UnknownImage { found: foreign_format(bytes) }),
+        match Kind::of(bytes.get(..kind::START).unwrap_or(bytes)) {
+            Kind::Jpeg => decode_jpeg(bytes),
+            Kind::Png => decode_png(bytes),
+            _ => Err(DataError::UnknownImage { found: kind::describe(bytes) }),
         }
     }
-}
-
-fn foreign_format(bytes: &[u8]) -> String {
-    let name = match bytes {
-        [b'G', b'I', b'F', b'8', ..] => "a GIF image",
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "a WebP image",
-        [b'B', b'M', ..] => "a BMP image",
-        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => "a TIFF image",
-        [_, _, _, _, b'f', b't', b'y', b'p', ..] => "an AVIF, HEIC or MP4 file",
-        _ => return first_bytes(bytes),
-    };
-    name.to_owned()
 }
 
 fn check_size(width: usize, height: usize) -> Result<(), DataError> {
@@ -150,17 +139,11 @@ fn decode_png(bytes: &[u8]) -> Result<RgbImage, DataError> {
     let frame = reader.next_frame(&mut buffer).map_err(damaged)?;
     buffer.truncate(frame.buffer_size());
 
-    let on_black = |level: u8, alpha: u8| ((u16::from(level) * u16::from(alpha) + 127) / 255) as u8;
     let pixels = match frame.color_type {
         ColorType::Rgb => buffer,
         ColorType::Grayscale => buffer.iter().flat_map(|&gray| [gray; 3]).collect(),
-        ColorType::GrayscaleAlpha => {
-            buffer.chunks_exact(2).flat_map(|pixel| [on_black(pixel[0], pixel[1]); 3]).collect()
-        }
-        ColorType::Rgba => buffer
-            .chunks_exact(4)
-            .flat_map(|pixel| [0, 1, 2].map(|channel| on_black(pixel[channel], pixel[3])))
-            .collect(),
+        ColorType::GrayscaleAlpha => buffer.chunks_exact(2).flat_map(|pixel| [pixel[0]; 3]).collect(),
+        ColorType::Rgba => buffer.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
         // EXPAND has turned palette indices into RGB or RGBA.
         ColorType::Indexed => {
             return Err(DataError::DamagedImage {
@@ -225,8 +208,9 @@ mod tests {
         for (bytes, expected) in [
             (&b"GIF89a"[..], "a GIF image"),
             (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP image"),
-            (b"BM....", "a BMP image"),
-            (b"hello", "the bytes 68 65 6c 6c 6f"),
+            (b"BM6\0\0\0\0\0\0\0", "a BMP image"),
+            (b"hello", "found text"),
+            (b"\0\x01", "the bytes 00 01"),
             (b"", "nothing"),
         ] {
             let error = PureRust.decode(bytes).expect_err("no image").to_string();

@@ -5,22 +5,21 @@
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The error of one named file or archive.
-    #[error("{file}: {source}")]
+    // The message has the reason in it, which is therefore no `source`: a chain of errors would say it twice.
+    #[error("{file}: {error}")]
     InFile {
         /// Name or path as the user knows it.
         file: String,
         /// What is wrong with it.
-        source: Box<DataError>,
+        error: Box<DataError>,
     },
     /// The operating system or the browser could not read.
     #[error("cannot be read ({0}); check that it exists and may be read")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// The first bytes are those of no known archive.
-    #[error(
-        "expected a zip, tar or tar.gz archive, found a file that begins with {found}; pack the class folders as zip or tar.gz"
-    )]
+    #[error("expected a zip, tar or tar.gz archive, found {found}; pack the class folders as zip or tar.gz")]
     UnknownArchive {
-        /// The first bytes in hexadecimal, or `nothing`.
+        /// The format if it is known, else the first bytes.
         found: String,
     },
     /// The archive contradicts its own format.
@@ -81,7 +80,7 @@ pub enum DataError {
     },
     /// A listing without a single image in a class folder.
     #[error(
-        "expected images (jpg, jpeg, png) in one folder per class, such as val/cat/1.jpg, found none (images elsewhere: {images}, other files: {}); put the images of each class into a folder, and choose the folder around these or pack it as zip or tar.gz",
+        "expected JPEG or PNG images in one folder per class, such as val/cat/1.jpg, found none (images elsewhere: {images}, other files: {}); put the images of each class into a folder, and choose the folder around these or pack it as zip or tar.gz",
         .files - .images
     )]
     NoImages {
@@ -112,11 +111,26 @@ pub enum DataError {
     },
 }
 
+impl From<std::io::Error> for DataError {
+    fn from(error: std::io::Error) -> Self {
+        DataError::Io(error)
+    }
+}
+
 impl DataError {
+    /// The reason without the name of the file.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            DataError::InFile { error, .. } => error.reason(),
+            other => other.to_string(),
+        }
+    }
+
     /// The same error with the name of the file in front.
     #[must_use]
     pub fn in_file(self, file: &str) -> Self {
-        DataError::InFile { file: file.to_owned(), source: Box::new(self) }
+        DataError::InFile { file: file.to_owned(), error: Box::new(self) }
     }
 }
 

@@ -1,35 +1,21 @@
 //! From a list of files to classes and labelled images.
 //!
-//! An image's class is the folder it lies in. A folder above that, named `train`, `val` or `test`, is its
-//! split; it may itself lie deeper, as in `imagenette/val/n01440764/1.JPEG`.
+//! Which folder is a class and which a split is said in [`layout`](super::layout). A file is an image if its name ends in
+//! jpg, jpeg or png, or if its first bytes say so; what is passed over is kept with the reason.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
 use super::error::DataError;
-use super::files::FileInfo;
+use super::files::{FileInfo, Files};
 use super::imagenet;
-
-/// The part of a data set that a folder such as `train/` holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Split {
-    /// For training and calibration.
-    Train,
-    /// For validation.
-    Val,
-    /// For the last measurement.
-    Test,
-}
-
-impl Split {
-    fn from_folder(name: &str) -> Option<Self> {
-        match name.to_ascii_lowercase().as_str() {
-            "train" | "training" => Some(Split::Train),
-            "val" | "valid" | "validation" => Some(Split::Val),
-            "test" | "testing" => Some(Split::Test),
-            _ => None,
-        }
-    }
-}
+use super::kind::{self, Kind};
+use super::layout::{Located, Place, places};
+use super::passed_over::{PassedOver, Reason, is_system};
+use super::sources::Sources;
+pub use super::split_name::Split;
 
 /// A class of images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,79 +38,149 @@ impl Class {
 /// A labelled image; its bytes are still in the folder or archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageRef {
-    /// Path inside the folder or archive.
+    /// Path inside the folder or archive, in Unicode's normal form C.
     pub path: String,
     /// Number of the file in the listing the data set was made from.
     pub file: usize,
+    /// Number of the source it lies in.
+    pub source: usize,
     /// Index into [`Dataset::classes`].
     pub class: usize,
-    /// The split its folders name, if any.
+    /// The split its folders or its source name, if any.
     pub split: Option<Split>,
 }
 
-/// The labelled images of a folder or archive.
+/// The labelled images of folders and archives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
     /// Classes sorted by folder name; the same folder name in `train/` and `val/` is one class.
     pub classes: Vec<Class>,
-    /// Images sorted by path.
+    /// Images sorted by path, then by source.
     pub images: Vec<ImageRef>,
-    /// Images that lie in no class folder and are left out.
-    pub unlabelled: usize,
+    /// Files that are not used, and why.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A file that may be used: number, source, path in normal form C.
+struct Candidate {
+    file: usize,
+    source: usize,
+    path: String,
 }
 
 impl Dataset {
-    /// Finds the images among `files`: names that end in jpg, jpeg or png in any case. Hidden files and
-    /// folders and `__MACOSX` are passed over.
+    /// Finds the images in all sources, by name and else by their first bytes.
     ///
     /// # Errors
     /// [`DataError::NoImages`] if no image lies in a class folder.
+    pub fn open(sources: &mut Sources) -> Result<Self, DataError> {
+        let names: Vec<String> = sources.names().into_iter().map(Cow::into_owned).collect();
+        let names: Vec<Cow<str>> = names.iter().map(|name| Cow::Borrowed(name.as_str())).collect();
+        let mut passed_over: Vec<PassedOver> =
+            sources.each().iter().flat_map(|source| source.files.passed_over()).cloned().collect();
+        let mut candidates = Vec::new();
+        let infos = sources.files().to_vec();
+        for (file, info) in infos.iter().enumerate() {
+            let path = normal(&info.path);
+            match reason_to_pass_over(&path, || sources.start(file, kind::START)) {
+                Some(reason) => passed_over.push(PassedOver { path, reason }),
+                None => candidates.push(Candidate { file, source: sources.source_of(file), path }),
+            }
+        }
+        Self::assemble(candidates, &names, passed_over, infos.len())
+    }
+
+    /// Finds the images among `files` of one source by their names alone.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
     pub fn from_files(files: &[FileInfo]) -> Result<Self, DataError> {
-        let mut labelled: Vec<(&str, ImageRef)> = Vec::new();
-        let mut unlabelled = 0;
+        let (mut candidates, mut passed_over) = (Vec::new(), Vec::new());
         for (file, info) in files.iter().enumerate() {
-            let Some(folders) = image_folders(&info.path) else {
-                continue;
-            };
-            match folders.split_last() {
-                Some((class, above)) if Split::from_folder(class).is_none() => {
-                    let split = above.iter().find_map(|folder| Split::from_folder(folder));
-                    labelled.push((class, ImageRef { path: info.path.clone(), file, class: 0, split }));
+            let path = normal(&info.path);
+            match reason_to_pass_over(&path, || Ok(Vec::new())) {
+                Some(reason) => passed_over.push(PassedOver { path, reason }),
+                None => candidates.push(Candidate { file, source: 0, path }),
+            }
+        }
+        Self::assemble(candidates, &[Cow::Borrowed("")], passed_over, files.len())
+    }
+
+    fn assemble(
+        candidates: Vec<Candidate>,
+        sources: &[Cow<str>],
+        mut passed_over: Vec<PassedOver>,
+        files: usize,
+    ) -> Result<Self, DataError> {
+        let located: Vec<Located> = candidates.iter().map(|c| (c.source, c.path.as_str())).collect();
+        let places = places(&located, sources);
+        let found = candidates.len();
+        let mut labelled: Vec<(String, ImageRef)> = Vec::new();
+        for (Candidate { file, source, path }, place) in candidates.into_iter().zip(places) {
+            match place {
+                Place::Class { folder, split } => {
+                    labelled.push((folder, ImageRef { path, file, source, class: 0, split }));
                 }
-                _ => unlabelled += 1,
+                Place::NoClass { .. } => passed_over.push(PassedOver { path, reason: Reason::NoClass }),
+                Place::BesideSplits => passed_over.push(PassedOver { path, reason: Reason::BesideSplits }),
             }
         }
         if labelled.is_empty() {
-            return Err(DataError::NoImages { files: files.len(), images: unlabelled });
+            return Err(DataError::NoImages { files, images: found });
         }
-
-        let folders: Vec<&str> =
-            labelled.iter().map(|(folder, _)| *folder).collect::<BTreeSet<_>>().into_iter().collect();
+        let folders: BTreeSet<&str> = labelled.iter().map(|(folder, _)| folder.as_str()).collect();
+        let classes: Vec<Class> = folders.into_iter().map(Class::new).collect();
+        let class_of = |folder: &str| classes.partition_point(|class| class.folder.as_str() < folder);
         let mut images: Vec<ImageRef> = labelled
             .into_iter()
-            .map(|(folder, image)| ImageRef {
-                class: folders.partition_point(|other| *other < folder),
-                ..image
-            })
+            .map(|(folder, image)| ImageRef { class: class_of(&folder), ..image })
             .collect();
-        images.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Dataset { classes: folders.into_iter().map(Class::new).collect(), images, unlabelled })
+        images.sort_by(|a, b| a.path.cmp(&b.path).then(a.source.cmp(&b.source)));
+        Ok(Dataset { classes, images, passed_over })
+    }
+
+    /// Images of a class, of those in a split, or of those in none.
+    #[must_use]
+    pub fn count(&self, class: usize, split: Option<Split>) -> usize {
+        self.images.iter().filter(|image| (image.class, image.split) == (class, split)).count()
     }
 }
 
-/// The folders above an image, from the outermost; `None` for what is no image or hidden.
-fn image_folders(path: &str) -> Option<Vec<&str>> {
-    let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    if parts.iter().any(|part| part.starts_with('.') || *part == "__MACOSX") {
+/// A path in Unicode's normal form C: file systems and archives write one name in two ways.
+fn normal(path: &str) -> String {
+    if is_nfc(path) { path.to_owned() } else { path.nfc().collect() }
+}
+
+/// Why a file is no image that is read; `start` reads its first bytes.
+fn reason_to_pass_over(path: &str, start: impl FnOnce() -> Result<Vec<u8>, DataError>) -> Option<Reason> {
+    if is_system(path) {
+        return Some(Reason::System);
+    }
+    let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, e)| e);
+    if ["jpg", "jpeg", "png"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
+        // Read later; if it is something else, that is when it is found out.
         return None;
     }
-    let (_, extension) = parts.pop()?.rsplit_once('.')?;
-    ["jpg", "jpeg", "png"].iter().any(|known| extension.eq_ignore_ascii_case(known)).then_some(parts)
+    match start().map(|start| Kind::of(&start)) {
+        Ok(Kind::Jpeg | Kind::Png) => None,
+        Ok(Kind::OtherImage(name)) => Some(Reason::Format(name)),
+        Ok(Kind::Archive(name)) => Some(Reason::Archive(name)),
+        Ok(Kind::Text | Kind::Unknown) => Some(Reason::NoImage),
+        Err(error) => Some(Reason::Unreadable(error.reason())),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `é` as one character, and as `e` with an accent.
+    #[test]
+    fn two_ways_to_write_a_name_are_one_class() {
+        let set = list(&["train/caf\u{e9}/1.jpg", "val/cafe\u{301}/1.jpg"]).expect("images");
+        assert_eq!(set.classes, [Class::new("caf\u{e9}")]);
+        assert!(set.images.iter().all(|image| image.path.contains("caf\u{e9}")));
+    }
 
     fn list(paths: &[&str]) -> Result<Dataset, DataError> {
         let files: Vec<FileInfo> =
@@ -133,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parent_folder_is_the_class_and_a_folder_above_the_split() {
+    fn folders_name_class_and_split() {
         for (path, class, split) in [
             ("cat/1.jpg", "cat", None),
             ("val/cat/1.JPEG", "cat", Some(Split::Val)),
@@ -161,12 +217,31 @@ mod tests {
             "cat/notes",
             "cat/jpg",
             "root.png",
-            "train/4.jpg",
+            "@eaDir/cat/1.jpg",
+            "cat/Thumbs.db",
         ])
         .expect("one image");
         assert_eq!(set.images.len(), 1);
         assert_eq!(set.images[0].path, "cat/1.jpg");
-        assert_eq!(set.unlabelled, 2);
+        let mut passed_over: Vec<(&str, &Reason)> =
+            set.passed_over.iter().map(|file| (file.path.as_str(), &file.reason)).collect();
+        passed_over.sort();
+        let (system, other) = (&Reason::System, &Reason::NoImage);
+        let expected = [
+            (".git/cat/3.jpg", system),
+            ("LICENSE.txt", other),
+            ("__MACOSX/cat/1.jpg", system),
+            ("@eaDir/cat/1.jpg", system),
+            ("cat/._1.jpg", system),
+            ("cat/.2.jpg", system),
+            ("cat/Thumbs.db", system),
+            ("cat/jpg", other),
+            ("cat/notes", other),
+            ("root.png", &Reason::NoClass),
+        ];
+        let mut expected = expected.to_vec();
+        expected.sort();
+        assert_eq!(passed_over, expected);
     }
 
     #[test]

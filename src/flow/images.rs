@@ -1,6 +1,6 @@
 //! Which images serve what, for one network.
 
-use crate::data::{ClassMap, DataError, Dataset, FileInfo, Splits};
+use crate::data::{ClassMap, DataError, Dataset, Sources, Splits};
 use crate::flow::{ClassSummary, ImagesSummary};
 use crate::net::Model;
 use crate::search::Sample;
@@ -43,12 +43,12 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Finds and splits the images among `files`. `calibration` is the wanted number of calibration images.
+    /// Finds and splits the images in `sources`. `calibration` is the wanted number of calibration images.
     ///
     /// # Errors
     /// If there are too few images in class folders.
-    pub fn new(source: String, files: &[FileInfo], calibration: usize) -> Result<Self, DataError> {
-        let dataset = Dataset::from_files(files).map_err(|error| error.in_file(&source))?;
+    pub fn new(source: String, sources: &mut Sources, calibration: usize) -> Result<Self, DataError> {
+        let dataset = Dataset::open(sources).map_err(|error| error.in_file(&source))?;
         let splits = Splits::new(&dataset, calibration, SEED).map_err(|error| error.in_file(&source))?;
         let items = |indices: &[usize]| {
             let images = indices.iter().filter_map(|&index| dataset.images.get(index));
@@ -138,6 +138,19 @@ fn by_path(mut items: Vec<Item>) -> Vec<Item> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{FileInfo, Files, Source};
+
+    struct Paths(Vec<FileInfo>);
+
+    impl Files for Paths {
+        fn files(&self) -> &[FileInfo] {
+            &self.0
+        }
+
+        fn read(&mut self, _: usize) -> Result<Vec<u8>, DataError> {
+            Ok(Vec::new())
+        }
+    }
 
     #[test]
     fn limits_take_turns_among_classes() {
@@ -147,7 +160,8 @@ mod tests {
             .chain((0..4).map(|i| format!("train/a/{i}.png")))
             .map(|path| FileInfo { path, size: 1 })
             .collect();
-        let listing = Listing::new("test".into(), &files, 2).expect("images");
+        let source = Source { name: "test".into(), files: Box::new(Paths(files)) };
+        let listing = Listing::new("test".into(), &mut Sources::new(vec![source]), 2).expect("images");
         assert_eq!((listing.calibration.len(), listing.evaluation.len()), (2, 16));
         let paths: Vec<_> = listing.limited(Some(5)).into_iter().map(|item| item.path).collect();
         assert_eq!(paths, ["val/a/0.png", "val/a/1.png", "val/a/2.png", "val/b/0.png", "val/b/1.png"]);

@@ -1,7 +1,7 @@
 //! Files that the user picked, read where they lie.
 
 use super::wire::describe;
-use crate::data::{Archive, DataError, FileInfo, Files};
+use crate::data::{Archive, Charset, DataError, FileInfo, Files, Kind, Limits, Source, kind};
 use js_sys::Uint8Array;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -94,25 +94,42 @@ impl Files for Picked {
         let missing = || io::Error::new(io::ErrorKind::NotFound, format!("file number {index}"));
         read_all(self.files.get(index).ok_or_else(missing)?)
     }
+
+    fn start(&mut self, index: usize, count: usize) -> Result<Vec<u8>, DataError> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, format!("file number {index}"));
+        start(self.files.get(index).ok_or_else(missing)?, count)
+    }
 }
 
-/// What the user picked or dropped, with their paths: archives are opened, all other files form one folder.
+/// The first bytes of a file.
+fn start(file: &File, count: usize) -> Result<Vec<u8>, DataError> {
+    let start = read_slice(file, 0, (file.size() as u64).min(count as u64));
+    start.map_err(|error| DataError::from(error).in_file(&file.name()))
+}
+
+/// What the user picked or dropped, with their paths: archives are opened, all other files form one folder. `names` is
+/// the encoding of names in archives that do not state it.
 ///
 /// # Errors
-/// If an archive is damaged.
-pub fn open(files: Vec<File>, paths: &[String]) -> Result<Vec<Box<dyn Files>>, DataError> {
-    let mut sources: Vec<Box<dyn Files>> = Vec::new();
+/// If an archive is damaged, or of a format that is not read.
+pub fn open(files: Vec<File>, paths: &[String], names: Option<Charset>) -> Result<Vec<Source>, DataError> {
+    let mut sources = Vec::new();
     let mut loose = Vec::new();
     for (file, path) in files.into_iter().zip(paths) {
-        if is_archive(path) {
-            sources.push(Box::new(Archive::open(path, FileReader::new(&file))?));
+        if is_archive(&file, path)? {
+            let archive = Archive::open_as(path, FileReader::new(&file), Limits::default(), names)?;
+            let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+            sources.push(Source { name, files: Box::new(archive) });
         } else {
             loose.push((FileInfo { path: path.clone(), size: file.size() as u64 }, file));
         }
     }
-    loose.sort_by(|a, b| a.0.path.cmp(&b.0.path));
-    let (infos, files) = loose.into_iter().unzip();
-    sources.push(Box::new(Picked { infos, files }));
+    if !loose.is_empty() {
+        loose.sort_by(|a, b| a.0.path.cmp(&b.0.path));
+        let folders: Vec<String> = loose.iter().map(|(info, _)| info.path.clone()).collect();
+        let (infos, files) = loose.into_iter().unzip();
+        sources.push(Source { name: source(&folders), files: Box::new(Picked { infos, files }) });
+    }
     Ok(sources)
 }
 
@@ -126,7 +143,11 @@ pub fn source(paths: &[String]) -> String {
     }
 }
 
-fn is_archive(path: &str) -> bool {
+/// A file that was picked by itself is told by its bytes, one in a folder by its name.
+fn is_archive(file: &File, path: &str) -> Result<bool, DataError> {
+    if !path.contains('/') {
+        return Ok(matches!(Kind::of(&start(file, kind::START)?), Kind::Archive(_)));
+    }
     let path = path.to_ascii_lowercase();
-    [".zip", ".tar", ".tgz", ".tar.gz"].iter().any(|ending| path.ends_with(ending))
+    Ok([".zip", ".tar", ".tgz", ".tar.gz"].iter().any(|ending| path.ends_with(ending)))
 }

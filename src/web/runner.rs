@@ -9,8 +9,8 @@ use super::files;
 use super::pool::{self, Answer, Member, Order, Set};
 use super::wire;
 use crate::calibrate::Calibration;
-use crate::data::{Archive, Files};
-use crate::flow::{Artefact, Command, Event, Item, Listing, NetworkSummary, Package, Sources, Tally, Task};
+use crate::data::{Archive, Source, Sources};
+use crate::flow::{Artefact, Command, Event, Item, Listing, NetworkSummary, Package, Tally, Task};
 use crate::import::{ImportOptions, import};
 use crate::link::Link;
 use crate::net::{Model, Spec};
@@ -194,12 +194,12 @@ impl Runner {
     }
 
     fn open_images(&mut self, picked: Vec<File>, paths: &[String]) -> Result<(), End> {
-        let sources = Sources::new(files::open(picked, paths)?);
+        let sources = Sources::new(files::open(picked, paths, None)?);
         self.adopt_images(files::source(paths), sources)
     }
 
-    fn adopt_images(&mut self, source: String, sources: Sources) -> Result<(), End> {
-        let listing = Listing::new(source, sources.files(), crate::flow::CALIBRATION)?;
+    fn adopt_images(&mut self, source: String, mut sources: Sources) -> Result<(), End> {
+        let listing = Listing::new(source, &mut sources, crate::flow::CALIBRATION)?;
         self.report(&Event::Images(listing.summary(&[])));
         self.images = Some(Images { sources, listing });
         self.prepared = None;
@@ -218,7 +218,8 @@ impl Runner {
         }
         let bytes = self.fetch("demo/fashion-mnist.tgz").await?;
         let archive = Archive::open(DEMO_IMAGES, std::io::Cursor::new(bytes))?;
-        self.adopt_images(DEMO_IMAGES.into(), Sources::new(vec![Box::new(archive)]))
+        let source = Source { name: DEMO_IMAGES.into(), files: Box::new(archive) };
+        self.adopt_images(DEMO_IMAGES.into(), Sources::new(vec![source]))
     }
 
     /// A file of the app itself. The worker's name is the address of the page.

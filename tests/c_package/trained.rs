@@ -4,7 +4,7 @@
 use crate::cases::Random;
 use crate::subject::Subject;
 use bitsmith::calibrate::{Calibration, Observer, Quantization, Settings};
-use bitsmith::data::{Archive, Files, Preprocess, PureRust};
+use bitsmith::data::{Archive, Files, Preprocess, PureRust, Sources};
 use bitsmith::flow::Listing;
 use bitsmith::import::{ImportOptions, import};
 use bitsmith::net::{Graph, Model};
@@ -81,14 +81,12 @@ impl Trained {
         let bytes = std::fs::read(&source.weights).expect("weights");
         let model = import(&bytes, &ImportOptions::default()).expect("a known network").model;
         let file = File::open(&source.images).expect("an archive");
-        let mut archive = Archive::open("images", file).expect("a sound archive");
-        let listing = Listing::new("images".into(), archive.files(), CALIBRATION).expect("images in classes");
+        let mut files = Sources::one("images", Archive::open("images", file).expect("a sound archive"));
+        let listing = Listing::new("images".into(), &mut files, CALIBRATION).expect("images in classes");
         let resize = Preprocess::new(usize::from(model.spec.side));
         let mut load = |items: &[bitsmith::flow::Item]| -> Vec<Vec<u8>> {
             let load = |item: &bitsmith::flow::Item| {
-                resize
-                    .load(&PureRust, &archive.read(item.file).expect("a sound file"))
-                    .expect("a sound image")
+                resize.load(&PureRust, &files.read(item.file).expect("a sound file")).expect("a sound image")
             };
             items.iter().map(load).collect()
         };

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "tests each take what they need")]
 
-use bitsmith::data::{Archive, Files, Preprocess, PureRust};
+use bitsmith::data::{Archive, Files, Preprocess, PureRust, Sources};
 use bitsmith::flow::Listing;
 use bitsmith::import::{ImportOptions, import};
 use bitsmith::net::{Affine, Model};
@@ -37,12 +37,13 @@ pub fn blank(name: &str) -> Model {
 
 /// The first `count` images in an order in which classes take turns: to train, or to measure.
 pub fn images(count: usize, train: bool) -> Images {
-    let mut archive = Archive::open("fashion-mnist.tgz", Cursor::new(IMAGES)).expect("an archive");
-    let listing = Listing::new("demo".into(), archive.files(), 1000).expect("classes");
+    let archive = Archive::open("fashion-mnist.tgz", Cursor::new(IMAGES)).expect("an archive");
+    let mut files = Sources::one("demo", archive);
+    let listing = Listing::new("demo".into(), &mut files, 1000).expect("classes");
     let items = if train { listing.calibration } else { listing.limited(Some(count)) };
     let mut images = Images::new(SIDE);
     for item in items.iter().take(count) {
-        let image = archive.read(item.file).and_then(|bytes| Preprocess::new(SIDE).load(&PureRust, &bytes));
+        let image = files.read(item.file).and_then(|bytes| Preprocess::new(SIDE).load(&PureRust, &bytes));
         images.push(&image.expect("an image"), item.class).expect("fits");
     }
     assert_eq!(images.len(), count);

@@ -4,8 +4,8 @@
     python3 tests/golden/images.py        (Pillow and numpy from PyPI)
 
 NAME.jpg, NAME.png   drawn and encoded here; nothing is taken from elsewhere
-NAME.ppm             what Pillow decodes, as RGB. Where Pillow has no meaning of its own: transparent
-                     pixels on black, and the upper byte of 16-bit samples
+NAME.ppm             what Pillow's convert("RGB") gives, which is what training loaders see: opacity is dropped.
+                     Of 16-bit samples, of which Pillow has no meaning of its own, the upper byte
 resize/WxH.ppm       Pillow's antialiased bilinear resize of photo_444.ppm to W x H pixels
 """
 
@@ -36,11 +36,6 @@ def write_ppm(name, pixels):
     path = FOLDER / f"{name}.ppm"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"P6\n%d %d\n255\n" % (width, height) + pixels.astype(np.uint8).tobytes())
-
-
-def on_black(colour, alpha):
-    """Levels times opacity, rounded to nearest."""
-    return (colour.astype(int) * alpha.astype(int) + 127) // 255
 
 
 def png(name, samples, depth, colour_type, chunks=(), interlaced=False):
@@ -110,14 +105,14 @@ def main():
         ("gray1", bits, 1, 0, [], np.repeat(bits * 255, 3, -1)),
         ("gray8", gray, 8, 0, [], np.repeat(gray, 3, -1)),
         ("gray16", gray.astype(np.uint16) * 256 + 99, 16, 0, [], np.repeat(gray, 3, -1)),
-        ("graya8", np.concatenate([gray, alpha], -1), 8, 4, [], np.repeat(on_black(gray, alpha), 3, -1)),
-        ("rgba8", np.concatenate([rgb, alpha], -1), 8, 6, [], on_black(rgb, alpha)),
+        ("graya8", np.concatenate([gray, alpha], -1), 8, 4, [], np.repeat(gray, 3, -1)),
+        ("rgba8", np.concatenate([rgb, alpha], -1), 8, 6, [], rgb),
         ("palette4", indices, 4, 3, [plte], palette[indices[..., 0]]),
-        ("palette4_alpha", indices, 4, 3, [plte, trns], on_black(palette, opacity[:, None])[indices[..., 0]]),
+        ("palette4_alpha", indices, 4, 3, [plte, trns], palette[indices[..., 0]]),
     ]:
         png(name, samples, depth, colour_type, chunks)
         write_ppm(name, expected)
-        if name in ("rgb8", "gray1", "gray8", "palette4"):
+        if not name.endswith("16"):
             assert (np.asarray(Image.open(FOLDER / f"{name}.png").convert("RGB")) == expected).all(), name
     png("rgb8_interlaced", rgb, 8, 2, interlaced=True)
     write_ppm("rgb8_interlaced", np.asarray(Image.open(FOLDER / "rgb8_interlaced.png").convert("RGB")))

@@ -2,25 +2,14 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::{DataError, Found, Limits, check, damaged_or_io, plain_path};
+use super::{DataError, Found, Index, Limits, check, damaged_or_io, plain_path};
+use crate::data::charset::{Charset, decode_names};
 use crate::data::error::first_bytes;
 use crate::data::files::FileInfo;
+use crate::data::passed_over::{PassedOver, Reason};
 
 /// A tar consists of blocks of this many bytes.
 pub const BLOCK: usize = 512;
-
-/// Whether `start`, the first bytes of a file, is a tar header. Archives older than POSIX have no magic,
-/// but all have a checksum.
-pub fn is_header(start: &[u8]) -> bool {
-    let Some(block) = start.get(..BLOCK) else {
-        return false;
-    };
-    let header = tar::Header::from_byte_slice(block);
-    // The checksum is the sum of all bytes with its own eight taken as spaces.
-    let sum: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
-    let own: u32 = block[148..156].iter().map(|&byte| u32::from(byte)).sum();
-    header.cksum().is_ok_and(|stored| stored == sum - own + 8 * u32::from(b' '))
-}
 
 /// Walks the headers. The walk itself would take an archive that was cut between two files for a shorter
 /// one, so that the end of every file and of the archive is looked for.
@@ -28,37 +17,48 @@ pub fn open(
     reader: &mut (impl Read + Seek),
     kind: &'static str,
     limits: &Limits,
-) -> Result<Vec<Found>, DataError> {
+    names: Option<Charset>,
+) -> Result<Index, DataError> {
     let damaged = |error| damaged_or_io(kind, "a tar header", error);
     let length = reader.seek(SeekFrom::End(0))?;
     reader.seek(SeekFrom::Start(0))?;
     let mut archive = tar::Archive::new(&mut *reader);
-    let mut found = Vec::new();
+    let (mut raw, mut links) = (Vec::new(), Vec::new());
     let mut end = 0;
     for entry in archive.entries_with_seek().map_err(damaged)? {
         let entry = entry.map_err(damaged)?;
-        let path = plain_path(&String::from_utf8_lossy(&entry.path_bytes()));
+        // Of a pax or GNU name in its own block, else of the header.
+        let name = entry.path_bytes().into_owned();
+        let path = || plain_path(&String::from_utf8_lossy(&name));
         let place = entry.raw_file_position();
         let kind_of_entry = entry.header().entry_type();
         if kind_of_entry.is_gnu_sparse() {
-            return Err(DataError::UnsupportedArchive { kind, found: format!("the sparse file {path}") });
+            return Err(DataError::UnsupportedArchive { kind, found: format!("the sparse file {}", path()) });
         }
         let file_end = place.saturating_add(entry.size());
         if file_end > length {
             return Err(DataError::DamagedArchive {
                 kind,
-                expected: format!("{file_end} bytes up to the end of {path}"),
+                expected: format!("{file_end} bytes up to the end of {}", path()),
                 found: format!("{length} bytes"),
             });
         }
         end = file_end.next_multiple_of(BLOCK as u64);
-        if kind_of_entry.is_file() && !entry.path_bytes().ends_with(b"/") {
-            check(found.len() as u64 + 1, limits.files, "files")?;
-            found.push(Found { info: FileInfo { path, size: entry.size() }, place });
+        if kind_of_entry.is_symlink() || kind_of_entry.is_hard_link() {
+            links.push(PassedOver { path: path(), reason: Reason::Link });
+        } else if kind_of_entry.is_file() && !name.ends_with(b"/") {
+            check(raw.len() as u64 + 1, limits.files, "files")?;
+            raw.push((name, entry.size(), place));
         }
     }
     expect_end(reader, end, kind)?;
-    Ok(found)
+    let bytes: Vec<&[u8]> = raw.iter().map(|(name, ..)| name.as_slice()).collect();
+    let (paths, names) = decode_names(&bytes, names);
+    let found = paths
+        .into_iter()
+        .zip(&raw)
+        .map(|(path, &(_, size, place))| Found { info: FileInfo { path: plain_path(&path), size }, place });
+    Ok(Index { found: found.collect(), passed_over: links, names })
 }
 
 /// A tar ends with blocks of zeros.
