@@ -2,13 +2,13 @@
 
 use super::{
     browser,
-    components::{Header, Help, Patterns, help},
+    components::{Header, Help, Lead, Patterns, help},
     reports::Reports,
     sections::{
         Controls, DeviceSection, FinetuneSection, ImagesSection, NetworkSection, PolicySection,
         ResultSection, SearchSection, ShareSection,
     },
-    state::{Action, Allocator, Area, DEMOS, State},
+    state::{Action, Allocator, DEMOS, State},
 };
 use crate::{
     flow::{Command, Event},
@@ -45,7 +45,7 @@ pub fn App() -> Html {
     let measure = {
         let (state, ask) = (state.clone(), ask.clone());
         Callback::from(move |()| {
-            if state.why_not_measure().is_none() && state.work.running(Area::Result).is_none() {
+            if state.why_not_measure_now().is_none() {
                 let policy = (**state.design.policy()).clone();
                 ask.emit((Command::Measure { policy, limit: state.limit }, Vec::new()));
             }
@@ -55,18 +55,20 @@ pub fn App() -> Html {
     let controls = Controls { act, ask };
     let dragged = use_whole_page_drop(&state, &controls);
     let design = &state.design;
+    // The policy is drawn anew when it changes, not with every episode of a search; what is asked then is answered from
+    // the newest state.
+    let latest = use_mut_ref(|| state.clone());
+    *latest.borrow_mut() = state.clone();
+    let why = use_callback((), move |layer, ()| latest.borrow().why(layer));
     html! {
         <>
-            <Header design={design.clone()} trial={state.trial().cloned()} on_help={
-                let dialog = dialog.clone();
-                move |_| help::open(&dialog)
-            } />
+            <Header design={design.clone()} trial={state.trial().cloned()} why_not_measure={state.why_not_measure_now()}
+                on_measure={measure.reform(|_| ())} on_help={
+                    let dialog = dialog.clone();
+                    move |_| help::open(&dialog)
+                } />
             <div class="sections">
-                <p class="lead">
-                    { "Bitsmith fits a trained image classifier into a microcontroller: it gives the weights and the output of \
-                       every layer 2, 4 or 8 bits, measures the result in the integers that the chip will compute, \
-                       trains away what was lost, and hands it over as C code. Try it with the demo: press Measure, or start a search." }
-                </p>
+                <Lead design={design.clone()} opened={state.opened} has_weights={state.has_weights()} />
                 if let Some(message) = &state.link_error {
                     <p class="error banner" role="alert">{ message }</p>
                 }
@@ -75,7 +77,7 @@ pub fn App() -> Html {
                 <DeviceSection design={design.clone()} controls={controls.clone()} />
                 <ImagesSection classes={design.network.spec.classes} work={state.work.clone()} controls={controls.clone()} />
                 <PolicySection design={design.clone()} notice={state.notice.clone()} can_undo={state.can_undo()}
-                    can_redo={state.can_redo()} pins={state.search.pins.clone()} controls={controls.clone()} />
+                    can_redo={state.can_redo()} pins={state.search.pins.clone()} {why} controls={controls.clone()} />
                 <SearchSection state={(*state).clone()} controls={controls.clone()} />
                 <FinetuneSection state={(*state).clone()} controls={controls.clone()} />
                 <ResultSection state={(*state).clone()} on_measure={measure.reform(|_| ())} controls={controls.clone()} />
@@ -137,35 +139,45 @@ fn use_worker(
     })
 }
 
-/// Keeps the address and the policy the same: opens what the address says, and writes what was changed.
+/// Keeps the address and the policy the same: opens what the address says, and writes what was changed. Another network
+/// or device is a new entry of the browser's history, so that Back returns to the former one; Undo is for policies.
 #[hook]
 fn use_link(state: &UseReducerHandle<State>, act: &Callback<Action>) -> AttrValue {
     let link = use_memo(state.design.clone(), |design| AttrValue::from(design.link()));
+    // What the page began with, which an address without a link stands for.
+    let first = use_memo((), |()| (*link).clone());
     // What the address holds; nothing is written before the first change.
     let written = use_mut_ref(|| None::<AttrValue>);
     use_effect_with((), {
         let (act, written) = (act.clone(), written.clone());
         move |()| {
-            let open = move || {
-                let text = browser::hash();
+            let open = move |text: String| {
                 let ours = written.borrow().as_ref().is_some_and(|link: &AttrValue| link.as_str() == text);
                 if !text.is_empty() && !ours {
                     act.emit(Action::OpenLink(text));
                 }
             };
-            open();
-            let listener = EventListener::new(&browser::window(), "hashchange", move |_| open());
+            open(browser::hash());
+            let listener = EventListener::new(&browser::window(), "hashchange", move |_| {
+                let text = browser::hash();
+                open(if text.is_empty() { first.to_string() } else { text });
+            });
             move || drop(listener)
         }
     });
+    let place = (state.design.network.spec, state.design.target);
+    let former = use_mut_ref(|| place);
+    // A link that was opened has its entry already.
+    let was_opened = state.opened;
     use_effect_with(((*link).clone(), state.link_error.is_some()), move |(link, damaged)| {
-        let first = written.borrow().is_none();
         // A damaged link stays in the address, so that it can be compared with its source.
-        if !damaged {
-            *written.borrow_mut() = Some(link.clone());
-            if !first && browser::hash() != link.as_str() {
-                browser::set_hash(link);
-            }
+        if *damaged {
+            return;
+        }
+        let is_first = written.borrow_mut().replace(link.clone()).is_none();
+        let has_moved = former.replace(place) != place;
+        if !is_first && browser::hash() != link.as_str() {
+            browser::set_hash(link, has_moved && !was_opened);
         }
     });
     (*link).clone()

@@ -32,11 +32,15 @@ pub fn hash() -> String {
     window().location().hash().map(|hash| hash.trim_start_matches('#').to_owned()).unwrap_or_default()
 }
 
-/// Replaces the text after `#` without a new entry in the history.
-pub fn set_hash(text: &str) {
+/// Sets the text after `#`: as a new entry of the history, to which Back returns, or in place of the present one.
+pub fn set_hash(text: &str, as_new: bool) {
     if let Ok(history) = window().history() {
+        let url = format!("#{text}");
         // Browsers refuse when a page does this too often; the address then lags behind by one change.
-        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("#{text}")));
+        let _ = match as_new {
+            true => history.push_state_with_url(&JsValue::NULL, "", Some(&url)),
+            false => history.replace_state_with_url(&JsValue::NULL, "", Some(&url)),
+        };
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bits_control;
 mod budget_bar;
+mod button;
 mod combobox;
 mod drop_zone;
 mod front_chart;
@@ -10,6 +11,7 @@ pub mod help;
 mod layer_chart;
 mod layer_row;
 mod layer_table;
+mod lead;
 mod number_field;
 mod pattern;
 mod pin;
@@ -21,6 +23,7 @@ mod text_field;
 mod training_chart;
 
 pub use budget_bar::{BudgetBar, Part};
+pub use button::Button;
 pub use combobox::{Choice, Combobox};
 pub use drop_zone::DropZone;
 pub use front_chart::front_chart;
@@ -28,6 +31,7 @@ pub use header::Header;
 pub use help::Help;
 pub use layer_chart::LayerChart;
 pub use layer_table::LayerTable;
+pub use lead::Lead;
 pub use number_field::NumberField;
 pub use pattern::Patterns;
 pub use progress::Progress;

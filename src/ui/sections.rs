@@ -40,16 +40,18 @@ pub struct Controls {
 pub const WEIGHTS: &str = ".safetensors";
 
 impl Controls {
-    /// Opens files that were dropped somewhere on the page: weights by their ending, else images.
+    /// Opens files that were dropped somewhere on the page: weights by their ending, all others as images.
     pub fn open(&self, picked: Picked, network: Option<Spec>) {
-        let is_weights = |path: &String| {
+        let is_weights = |path: &str| {
             let path = path.to_ascii_lowercase();
             WEIGHTS.split(',').any(|ending| path.ends_with(ending))
         };
-        if picked.paths.iter().any(is_weights) {
-            self.open_weights(picked, network);
-        } else {
-            self.open_images(picked);
+        let (weights, images) = picked.partition(is_weights);
+        if !weights.files.is_empty() {
+            self.open_weights(weights, network);
+        }
+        if !images.files.is_empty() {
+            self.open_images(images);
         }
     }
 

@@ -11,6 +11,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod why;
 mod work;
 
 pub use action::Action;
@@ -26,6 +27,7 @@ pub use work::{Running, Work};
 use crate::{
     flow::{Command, Event, FinetuneStart, Tally, Task},
     link::{self, LinkError},
+    memory::Mcu,
     net::{Family, Padding, Spec, Width},
     search::Episode,
 };
@@ -48,6 +50,8 @@ pub struct State {
     pub design: Rc<Design>,
     /// What the last allocator had to say.
     pub notice: Option<String>,
+    /// Whether what is on the screen was opened from a link, and nothing was changed since.
+    pub opened: bool,
     /// Why the link that was opened says nothing.
     pub link_error: Option<String>,
     /// Policies before the present one, oldest first.
@@ -84,6 +88,9 @@ pub struct State {
 pub const DEMOS: [Spec; 3] =
     [demo(Family::MobileNetV1, 25), demo(Family::MobileNetV2, 35), demo(Family::MNasNet, 35)];
 
+/// A microcontroller for each of [`DEMOS`]: the network fits, but not at 8 bits.
+const DEMO_DEVICES: [&str; 3] = ["stm32h750vb", "stm32l432kc", "stm32f411ce"];
+
 /// They were trained in PyTorch, all of them with its padding.
 const fn demo(family: Family, width: u16) -> Spec {
     Spec { family, width: Width(width), side: 32, classes: 10, padding: Padding::PyTorch }
@@ -101,6 +108,7 @@ impl Default for State {
         Self {
             design: Rc::new(Design::new(network, target, version)),
             notice,
+            opened: false,
             link_error: None,
             past: Vec::new(),
             future: Vec::new(),
@@ -210,7 +218,7 @@ impl State {
     fn select_target(&mut self, target: Target) {
         let Design { network, version, .. } = &*self.design;
         self.design = Rc::new(Design::new(network.clone(), target, version.clone()));
-        (self.notice, self.link_error) = (None, None);
+        self.drop_messages();
         if self.design.version.allocator == link::Allocator::Rule {
             self.allocate(Allocator::Rule);
         }
@@ -246,7 +254,7 @@ impl State {
         self.design = Rc::new(design);
         self.past.clear();
         self.future.clear();
-        (self.notice, self.link_error) = (None, None);
+        self.drop_messages();
     }
 
     fn change(&mut self, version: Version) {
@@ -263,7 +271,12 @@ impl State {
     fn show(&mut self, version: Version) {
         let Design { network, target, .. } = &*self.design;
         self.design = Rc::new(Design::new(network.clone(), *target, version));
-        (self.notice, self.link_error) = (None, None);
+        self.drop_messages();
+    }
+
+    /// What was said of the former design.
+    fn drop_messages(&mut self) {
+        (self.notice, self.link_error, self.opened) = (None, None, false);
     }
 
     /// Shows what a link says, with the way back if it is to the same network.
@@ -272,10 +285,12 @@ impl State {
             Ok(design) if design.network == self.design.network => {
                 self.change(design.version.clone());
                 self.design = Rc::new(design);
+                self.opened = true;
             }
             Ok(design) => {
                 self.search.pins = Rc::default();
                 self.replace(design);
+                self.opened = true;
             }
             Err::<_, LinkError>(error) => {
                 self.link_error = Some(format!("This link cannot be opened: {error}."))
@@ -288,6 +303,12 @@ impl State {
         match command {
             Command::OpenDemo(spec) => {
                 self.follows_file = false;
+                // Not if a link to the demo's network was opened, which names its own device.
+                let device = DEMOS.iter().position(|demo| demo == spec).map(|demo| DEMO_DEVICES[demo]);
+                let device = device.and_then(Mcu::by_slug).filter(|_| *spec != self.design.network.spec);
+                if let Some(device) = device {
+                    self.select_target(self.design.target.on(device));
+                }
                 self.select_network(*spec);
             }
             Command::OpenWeights { .. } => self.follows_file = true,

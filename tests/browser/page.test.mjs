@@ -46,8 +46,8 @@ test("if the part that computes does not load, the screen says so, and the polic
 test("every network of the zoo shows its memory without weights", async (t) => {
   const { page } = await openApp(t);
   await page.getByLabel("Family").selectOption({ label: "MobileNetV2" });
-  await page.getByLabel("Width", { exact: true }).selectOption("1.0");
-  await page.getByLabel("Image", { exact: true }).selectOption({ label: "224x224" });
+  await page.getByLabel("Multiplier", { exact: true }).selectOption("1.0");
+  await page.getByLabel("Input size").selectOption({ label: "224x224" });
   await page.getByLabel("Classes").first().fill("1000");
   await page.getByLabel("Classes").first().press("Enter");
   await page.getByText("mobilenet-v2-1.0-224", { exact: true }).first().waitFor();
@@ -93,7 +93,7 @@ test("a changed width changes memory and link at once, and can be undone", async
   const { page } = await openApp(t);
   const before = { flash: await verdict(page, "FLASH").textContent(), policy: await policy(page) };
   await choose(page, "pw1", "weights", 2);
-  await choose(page, "pw1", "output", 2);
+  await choose(page, "pw1", "activations", 2);
   assert.notEqual(await verdict(page, "FLASH").textContent(), before.flash);
   const link = await hash(page);
   assert.ok(link.length > 20 && link.length < 160, link);
@@ -143,7 +143,7 @@ test("a damaged link is explained and leaves the page usable", async (t) => {
   assert.deepEqual(problems, []);
 });
 
-test("widths are set by keys alone", async (t) => {
+test("bits are set by keys alone", async (t) => {
   const { page } = await openApp(t);
   await page.locator("#layer-2 input[type=radio]:checked").first().focus();
   await page.keyboard.press("2");
@@ -208,7 +208,7 @@ test("what is disabled says why", async (t) => {
     assert.ok(await button.isDisabled(), name);
     assert.equal(await page.locator("section", { has: button }).locator(".reason", { hasText: reason }).count(), 1, name);
   }
-  assert.equal(await page.locator("button:disabled:not([title])").count(), 0);
+  assert.equal(await page.locator("button[aria-disabled]:not([title]), button:disabled").count(), 0);
 });
 
 test("the theme is that of the system until one is chosen, and is kept", async (t) => {

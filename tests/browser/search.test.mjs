@@ -127,13 +127,13 @@ test("a search that ended by itself leaves nothing to go on with", async (t) => 
   assert.equal(await page.locator("#search .notice").count(), 0);
 });
 
-test("pinned tensors keep their widths, and what cannot be searched says why", async (t) => {
+test("pinned tensors keep their bits, and what cannot be searched says why", async (t) => {
   const { page } = await openSearch(t, { episodes: 5, tick: ["best of random policies"] });
   await page.locator("#layer-2 input[type=radio]:checked").first().focus();
   await page.keyboard.press("2");
   await page.keyboard.press("p");
   await page.getByRole("button", { name: "Pin the weights of pw1", pressed: true }).waitFor();
-  await page.getByText("1 tensor is pinned to the widths in the table above. 100 of the loaded images steer").waitFor();
+  await page.getByText("1 tensor is pinned to the bits in the table above. 100 of the loaded images steer").waitFor();
   await page.getByRole("button", { name: "All weights 8 bits, all activations 8 bits" }).click();
   const width = page.getByRole("radiogroup", { name: "Bits of the weights of pw1", exact: true });
   assert.ok(await width.getByRole("radio", { name: "2 bits" }).isChecked());

@@ -18,6 +18,15 @@ pub struct Picked {
 }
 
 impl Picked {
+    /// Those whose path is wanted, and the others.
+    pub fn partition(self, is_wanted: impl Fn(&str) -> bool) -> (Self, Self) {
+        let (mut wanted, mut others) = (Self::default(), Self::default());
+        for (path, file) in self.paths.into_iter().zip(self.files) {
+            if is_wanted(&path) { &mut wanted } else { &mut others }.push(path, file);
+        }
+        (wanted, others)
+    }
+
     fn push(&mut self, path: String, file: File) {
         self.paths.push(path);
         self.files.push(file);

@@ -1,5 +1,6 @@
 //! The head of the page: where things are, whether the design fits, theme and help.
 
+use super::Button;
 use crate::{
     memory::{Bytes, Memory},
     ui::{
@@ -28,6 +29,9 @@ pub struct HeaderProps {
     pub design: Rc<Design>,
     /// Measurement of the policy on the screen.
     pub trial: Option<Trial>,
+    /// Why nothing can be measured now.
+    pub why_not_measure: Option<String>,
+    pub on_measure: Callback<MouseEvent>,
     pub on_help: Callback<MouseEvent>,
 }
 
@@ -46,7 +50,8 @@ pub fn Header(props: &HeaderProps) -> Html {
         <header>
             <h1>{ "Bitsmith" }</h1>
             <nav aria-label="Sections"><ul>{ for links }</ul></nav>
-            <Verdict design={props.design.clone()} trial={props.trial.clone()} />
+            <Verdict design={props.design.clone()} trial={props.trial.clone()}
+                why_not_measure={props.why_not_measure.clone()} on_measure={props.on_measure.clone()} />
             <ThemeSelect />
             <button type="button" class="help" onclick={props.on_help.clone()} aria-label="Help, words and keyboard shortcuts"
                 title="Help, words and keyboard shortcuts">{ "?" }</button>
@@ -58,12 +63,14 @@ pub fn Header(props: &HeaderProps) -> Html {
 struct VerdictProps {
     design: Rc<Design>,
     trial: Option<Trial>,
+    why_not_measure: Option<String>,
+    on_measure: Callback<MouseEvent>,
 }
 
 /// FLASH, RAM and accuracy in one line.
 #[component]
 fn Verdict(props: &VerdictProps) -> Html {
-    let VerdictProps { design, trial } = props;
+    let VerdictProps { design, trial, why_not_measure, on_measure } = props;
     let (usage, budget) = (design.footprint.usage(), design.target.budget);
     let memory = |memory: Memory, used: usize, budget: usize| {
         let fits = used <= budget;
@@ -79,7 +86,12 @@ fn Verdict(props: &VerdictProps) -> Html {
         <ul class="summary" aria-label="Summary" aria-live="polite">
             { memory(Memory::Flash, usage.flash, budget.flash) }
             { memory(Memory::Ram, usage.ram, budget.ram) }
-            <li>{ "Top-1 " }<b>{ trial.as_ref().map_or("not measured".into(), |t| format::accuracy(t.tally)) }</b></li>
+            <li>{ "Top-1 " }
+                if let Some(trial) = trial { <b>{ format::accuracy(trial.tally) }</b> } else { { "not measured " } }
+                if trial.is_none() {
+                    <Button class="small" onclick={on_measure.clone()} why_not={why_not_measure.clone()}
+                        title="Measure the policy on the screen" label="Measure this policy">{ "Measure" }</Button>
+                }</li>
         </ul>
     }
 }

@@ -8,7 +8,7 @@ use yew::prelude::*;
 const ANYWHERE: [(&str, &str); 6] = [
     ("m", "Measure the policy"),
     ("s", "Stop what is running, keep what was counted"),
-    ("r", "Choose all widths by the rule"),
+    ("r", "Choose all bits by the rule"),
     ("u", "Undo (also Ctrl+Z)"),
     ("y", "Redo (also Ctrl+Y)"),
     ("?", "This help"),
@@ -16,32 +16,73 @@ const ANYWHERE: [(&str, &str); 6] = [
 
 /// Keys that work where they say.
 const LOCAL: [(&str, &str); 6] = [
-    ("2 4 8", "On a width in the table: set it"),
-    ("p", "On a width in the table: pin it, so that searches and rules keep it"),
-    ("← →", "On a width in the table: narrower, wider"),
-    ("↑ ↓", "On a width in the table: same column of the row above, below"),
+    ("2 4 8", "On bits in the table: set them"),
+    ("p", "On bits in the table: pin them, so that searches and rules keep them"),
+    ("← →", "On bits in the table: fewer, more"),
+    ("↑ ↓", "On bits in the table: same column of the row above, below"),
     ("← → Home End", "On the charts: move the cursor; Enter goes to the layer's row"),
     ("Esc", "Close a list or this help"),
 ];
 
 /// Words that the page uses, explained.
-const WORDS: [(&str, &str); 13] = [
-    ("Tensor", "The weights of one layer, or the output of one layer. Each has one width."),
-    ("Width, bits", "With b bits a number is one of 2 to the power of b steps: 256, 16 or 4."),
-    ("Policy", "The widths of all tensors. W/A means weights/outputs; outputs are also called activations."),
-    ("FLASH, RAM", "Memory for what never changes (weights, code), and for what does (outputs of layers)."),
-    ("Arena", "The one block of RAM in which all outputs lie, each for as long as it is needed."),
+const WORDS: [(&str, &str); 26] = [
+    ("Tensor", "The weights of one layer, or its activations. Each has bits of its own."),
+    ("Bits", "With b bits a number is one of 2 to the power of b steps: 256, 16 or 4."),
+    ("Activations", "The output of a layer, which the next layer reads."),
+    ("Policy", "The bits of all tensors. W/A means bits of weights/bits of activations."),
+    ("Multiplier", "The width multiplier of a network: a half has half the channels in every layer."),
     ("MACs", "Multiplications with addition that one image takes."),
-    ("Padding", "Which border is added to images and outputs; PyTorch and TensorFlow differ."),
+    ("Padding", "Which border is added to images and activations; PyTorch and TensorFlow differ."),
+    ("FLASH", "Memory for what never changes: packed weights, parameters, layer descriptors, code."),
+    (
+        "Parameters",
+        "What each channel needs besides its weights: a multiplier, a shift and a bias for its integers.",
+    ),
+    ("Descriptors", "A few bytes per layer that tell the runtime its shapes and where its weights lie."),
+    ("RAM", "Memory for what changes with every image."),
+    ("Arena", "The one block of RAM in which all activations lie, each for as long as it is needed."),
+    ("Scratch", "RAM that a layer needs only while it runs, such as unpacked rows of its input."),
+    (
+        "Gaps",
+        "Parts of the arena that are free at its fullest moment but too small or in the wrong place for a tensor.",
+    ),
+    (
+        "Device model, paper model",
+        "Two ways to count. The device model is what the exported firmware takes, to the byte. The paper model is what \
+         publications count: largest input plus output of a layer, weights and parameters, no code.",
+    ),
     (
         "Calibrate",
-        "To run some images through the network in real numbers, to see how large its outputs get.",
+        "To run some images through the network in real numbers, to see how large its activations get.",
+    ),
+    (
+        "ICN",
+        "Integer channel normalization: batch normalization and rescaling as one integer multiplier and bias for each \
+         channel, so that the chip needs no real numbers.",
     ),
     ("Top-1", "Share of the images for which the class that the network rates highest is the right one."),
+    (
+        "Rule",
+        "Cuts the bits of the largest tensors, in a fixed order, until FLASH and RAM hold. Needs no images.",
+    ),
+    (
+        "Agent",
+        "A reinforcement-learning search (DDPG): goes through the layers, chooses bits for each, sees how accurate the \
+         policy is, and learns from that which choices pay.",
+    ),
     ("Episode", "One policy that a search tries."),
     (
         "Reward images",
         "Images that a search measures policies on. Test images are kept apart from them until the end.",
+    ),
+    (
+        "Warm start",
+        "Before it learns, the agent measures what narrowing each tensor alone costs, and tries the policies of the \
+         simpler ways; it goes on from the best.",
+    ),
+    (
+        "Run-off",
+        "At the end the best few policies are measured on further images, so that none wins by luck on the reward images.",
     ),
     ("Seed", "Where random numbers begin: the same seed gives the same search."),
     (

@@ -25,6 +25,12 @@ pub struct LayerChartProps {
     pub footprint: Rc<Footprint>,
     /// Bytes of RAM that may be taken.
     pub budget: usize,
+    /// The layer under the cursor.
+    pub shown: Option<LayerId>,
+    /// Why its tensors have their bits, a sentence for each.
+    pub why: Vec<String>,
+    /// Called with the layer that the cursor has come to.
+    pub on_look: Callback<LayerId>,
     /// Called with the layer that was clicked, or chosen with Enter.
     pub on_pick: Callback<LayerId>,
 }
@@ -32,16 +38,15 @@ pub struct LayerChartProps {
 /// The charts. One tab stop: arrows, Home and End move the cursor, Enter goes to the layer's row.
 #[component]
 pub fn LayerChart(props: &LayerChartProps) -> Html {
-    let LayerChartProps { rows, footprint, budget, on_pick } = props;
-    let cursor = use_state(|| None::<LayerId>);
+    let LayerChartProps { rows, footprint, budget, why, on_look, on_pick, .. } = props;
     let count = rows.len();
-    let shown = cursor.filter(|&layer| layer < count);
+    let shown = props.shown.filter(|&layer| layer < count);
 
     let move_to = {
-        let cursor = cursor.clone();
+        let on_look = on_look.clone();
         move |layer: usize| {
-            if *cursor != Some(layer) {
-                cursor.set(Some(layer));
+            if shown != Some(layer) {
+                on_look.emit(layer);
             }
         }
     };
@@ -93,7 +98,7 @@ pub fn LayerChart(props: &LayerChartProps) -> Html {
     html! {
         <figure class="charts">
             <figcaption>
-                <ul class="legend" aria-label="Widths">
+                <ul class="legend" aria-label="Bits">
                     { for Bits::ALL.map(|bits| html! { <li><Mark class={bits_class(bits)} />{ format!("{bits} bits") }</li> }) }
                 </ul>
                 <ul class="legend" aria-label="Uses of RAM">
@@ -115,10 +120,11 @@ pub fn LayerChart(props: &LayerChartProps) -> Html {
                     }
                 </div>
             </div>
-            <p class="readout">
-                { shown.map_or("Point at a column, or focus the chart and use the arrow keys, to read a layer's figures.".into(),
-                    |layer| readout(&rows[layer], step)) }
-            </p>
+            <div class="readout">
+                <p>{ shown.map_or("Point at a column, use the arrow keys on the chart, or go to a row of the table, to read a \
+                    layer's figures and why it has its bits.".into(), |layer| readout(&rows[layer], step)) }</p>
+                { for why.iter().map(|sentence| html! { <p class="hint">{ sentence }</p> }) }
+            </div>
             if !scale.shows(*budget) {
                 <p class="hint">{ format!("The budget of {} lies above the chart.", Bytes(*budget)) }</p>
             }
@@ -157,8 +163,8 @@ fn readout(row: &Row, step: Option<&Step>) -> String {
         parts.push(format!("weights {bits} bits, {}", Bytes(bytes)));
     }
     parts.push(match row.output {
-        Output::Choice(_, bits) => format!("output {bits} bits"),
-        Output::Eight => "output 8 bits (fixed)".into(),
+        Output::Choice(_, bits) => format!("activations {bits} bits"),
+        Output::Eight => "activations 8 bits (fixed)".into(),
         Output::Logits => "logits 32 bits".into(),
     });
     let Some(step) = step else {

@@ -58,11 +58,11 @@ pub fn LayerRow(props: &LayerRowProps) -> Html {
                 { match row.output {
                     Output::Choice(slot, bits) => html! {
                         <>
-                            <BitsControl {slot} {bits} label={format!("Bits of the output of {}", row.name)} act={act.clone()} />
-                            <Pin {slot} pinned={pinned[1]} label={format!("Pin the output of {}", row.name)} act={act.clone()} />
+                            <BitsControl {slot} {bits} label={format!("Bits of the activations of {}", row.name)} act={act.clone()} />
+                            <Pin {slot} pinned={pinned[1]} label={format!("Pin the activations of {}", row.name)} act={act.clone()} />
                         </>
                     },
-                    Output::Eight => html! { <span title="The pool's output is always 8 bits wide">{ "8, fixed" }</span> },
+                    Output::Eight => html! { <span title="The pool's output always has 8 bits">{ "8, fixed" }</span> },
                     Output::Logits => html! { <span title="Logits are not quantized">{ "32, fixed" }</span> },
                 } }
             </td>

@@ -1,6 +1,6 @@
 //! The table of layers: figures, and a width for every tensor, one by one or many at once.
 
-use super::layer_row::LayerRow;
+use super::{Button, layer_row::LayerRow};
 use crate::{
     net::LayerId,
     quant::{Bits, Slot},
@@ -20,12 +20,14 @@ pub struct LayerTableProps {
     /// Tensors that searches and rules leave as they are.
     pub pins: Rc<BTreeSet<Slot>>,
     pub act: Callback<Action>,
+    /// Called with the layer whose row has the focus.
+    pub on_look: Callback<LayerId>,
 }
 
 /// The table with its tools for many rows.
 #[component]
 pub fn LayerTable(props: &LayerTableProps) -> Html {
-    let LayerTableProps { rows, pins, act } = props;
+    let LayerTableProps { rows, pins, act, on_look } = props;
     let selection = use_state(BTreeSet::<LayerId>::new);
     let last = use_mut_ref(|| None::<LayerId>);
     let names: Rc<[Rc<str>]> = rows.iter().map(|row| row.name.clone()).collect();
@@ -55,6 +57,16 @@ pub fn LayerTable(props: &LayerTableProps) -> Html {
     *latest.borrow_mut() = on_select;
     let on_select = use_callback((), move |asked: (LayerId, bool, bool), ()| latest.borrow().emit(asked));
 
+    let on_focus = {
+        let on_look = on_look.clone();
+        move |event: FocusEvent| {
+            let row = event.target_dyn_into::<Element>().and_then(|at| at.closest("tr").ok().flatten());
+            if let Some(layer) = row.and_then(|row| row.id().strip_prefix("layer-")?.parse().ok()) {
+                on_look.emit(layer);
+            }
+        }
+    };
+
     let body: Html = rows
         .iter()
         .map(|row| {
@@ -68,13 +80,13 @@ pub fn LayerTable(props: &LayerTableProps) -> Html {
             <Bulk rows={rows.clone()} selection={(*selection).clone()} act={act.clone()}
                 on_change={move |next| selection.set(next)} />
             <div class="scroll" tabindex="0" role="region" aria-label="Layers">
-                <table onkeydown={on_key}>
+                <table onkeydown={on_key} onfocusin={on_focus}>
                     <thead>
                         <tr>
                             <th scope="col"><span class="unseen">{ "Selected" }</span></th>
                             <th scope="col">{ "Layer" }</th>
                             <th scope="col">{ "Weight bits" }</th>
-                            <th scope="col">{ "Output bits" }</th>
+                            <th scope="col">{ "Activation bits" }</th>
                             <th scope="col" class="number">{ "Weights" }</th>
                             <th scope="col" class="number"><abbr title="In use while the layer runs">{ "RAM" }</abbr></th>
                             <th scope="col">{ "Kind" }</th>
@@ -117,13 +129,11 @@ fn Bulk(props: &BulkProps) -> Html {
         let why =
             if selection.is_empty() { "Select layers first" } else { "The selected layers have none to set" };
         let buttons = Bits::ALL.map(|bits| {
-            let (slots, disabled) = (slots.clone(), slots.is_empty());
+            let (slots, why_not) = (slots.clone(), slots.is_empty().then_some(why));
             let onclick = act.reform(move |_| Action::Set(slots.clone(), bits));
             html! {
-                <button type="button" {disabled} {onclick} aria-label={format!("{title} of the selected layers: {bits} bits")}
-                    title={if disabled { why.into() } else { format!("Set {number} to {bits} bits") }}>
-                    { bits.count() }
-                </button>
+                <Button {onclick} {why_not} label={format!("{title} of the selected layers: {bits} bits")}
+                    title={format!("Set {number} to {bits} bits")}>{ bits.count() }</Button>
             }
         });
         html! { <span class="tools">{ title }{ for buttons }</span> }
@@ -134,11 +144,9 @@ fn Bulk(props: &BulkProps) -> Html {
         .flat_map(|row| [row.weight_slot(), row.output_slot()].into_iter().flatten())
         .collect();
     let pin = |title: &'static str, pinned: bool, what: &'static str| {
-        let (slots, disabled) = (chosen.clone(), chosen.is_empty());
+        let (slots, why_not) = (chosen.clone(), chosen.is_empty().then_some("Select layers first"));
         let onclick = act.reform(move |_| Action::Pin(slots.clone(), pinned));
-        html! {
-            <button type="button" {disabled} {onclick} title={if disabled { "Select layers first" } else { what }}>{ title }</button>
-        }
+        html! { <Button {onclick} {why_not} title={what}>{ title }</Button> }
     };
     html! {
         <div class="bulk" role="group" aria-label="Set many layers at once">
@@ -149,10 +157,10 @@ fn Bulk(props: &BulkProps) -> Html {
                 { for kinds.map(|&kind| select(kind.title(), Rc::new(move |row| row.kind == kind))) }
             </span>
             { set("weight bits", Row::weight_slot) }
-            { set("output bits", Row::output_slot) }
+            { set("activation bits", Row::output_slot) }
             <span class="tools">
-                { pin("pin", true, "Searches and rules keep the widths of the selected layers") }
-                { pin("free", false, "Searches and rules may change the widths of the selected layers") }
+                { pin("pin", true, "Searches and rules keep the bits of the selected layers") }
+                { pin("free", false, "Searches and rules may change the bits of the selected layers") }
             </span>
             <span class="hint" aria-live="polite">
                 if selection.is_empty() {

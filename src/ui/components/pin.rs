@@ -21,9 +21,9 @@ pub fn Pin(props: &PinProps) -> Html {
     let (slot, pinned) = (*slot, *pinned);
     let onclick = act.reform(move |_| Action::Pin(vec![slot], !pinned));
     let title = if pinned {
-        "Pinned: searches and rules keep this width"
+        "Pinned: searches and rules keep these bits"
     } else {
-        "Pin: let searches and rules keep this width"
+        "Pin: let searches and rules keep these bits"
     };
     html! {
         <button type="button" class="pin" {onclick} aria-pressed={pinned.to_string()} aria-label={label.clone()} {title}>

@@ -31,7 +31,7 @@ pub fn BitsBars(props: &BitsBarsProps) -> Html {
         <>
             <p class="lane-title">{ "Bits of weights" }</p>
             <svg class="lane" aria-hidden="true">{ lane(&|widths| widths.weights) }</svg>
-            <p class="lane-title">{ "Bits of outputs" }</p>
+            <p class="lane-title">{ "Bits of activations" }</p>
             <svg class="lane" aria-hidden="true">{ lane(&|widths| widths.output) }</svg>
         </>
     }

@@ -7,7 +7,7 @@ use super::{Controls, Section, failure};
 use crate::{
     flow::Command,
     ui::{
-        components::Progress,
+        components::{Button, Progress},
         format,
         state::{Action, Area, Plan, Stage, State},
     },
@@ -46,18 +46,18 @@ pub fn FinetuneSection(props: &FinetuneSectionProps) -> Html {
                 act={controls.act.clone()} />
             <div class="toolbar">
                 <span class="tools">
-                    <button type="button" class="primary" onclick={start} disabled={why_not.is_some()}
-                        title={why_not.clone().unwrap_or("Train the policy on the screen".into())}>{ "Start training" }</button>
+                    <Button class="primary" onclick={start} why_not={why_not.clone()}
+                        title="Train the policy on the screen">{ "Start training" }</Button>
                     if stage == Some(Stage::Paused) {
-                        <button type="button" onclick={send(Command::Resume)} title="Go on where it was held">{ "Resume training" }</button>
+                        <Button onclick={send(Command::Resume)} title="Go on where it was held">{ "Resume training" }</Button>
                     } else {
-                        <button type="button" onclick={send(Command::Pause)} disabled={stage != Some(Stage::Running)}
-                            title={if stage == Some(Stage::Running) { "Hold after the steps that are being taken" } else { "No training is running." }}>
-                            { "Pause training" }</button>
+                        <Button onclick={send(Command::Pause)} title="Hold after the steps that are being taken"
+                            why_not={(stage != Some(Stage::Running)).then_some("No training is running.")}>
+                            { "Pause training" }</Button>
                     }
-                    <button type="button" onclick={send(Command::SaveTrained)} disabled={why_not_save.is_some()}
-                        title={why_not_save.clone().unwrap_or("The trained weights and their quantizers as safetensors: this page and the command line read them again".into())}>
-                        { "Save trained weights" }</button>
+                    <Button onclick={send(Command::SaveTrained)} why_not={why_not_save}
+                        title="The trained weights and their quantizers as safetensors: this page and the command line read them again">
+                        { "Save trained weights" }</Button>
                 </span>
             </div>
             if let (Some(reason), false) = (&why_not, finetune.is_active()) {
@@ -99,8 +99,8 @@ fn found(state: &State, controls: &Controls) -> Html {
         <div class="notice">
             <p>{ "Training was not finished: " }<b>{ found.network.spec.to_string() }</b>
                 { format!(" on {}, {done} of {} done. ", found.images, format::count(epochs, "epoch", "epochs")) }
-                <button type="button" onclick={go_on} disabled={why_not.is_some()}
-                    title={why_not.clone().unwrap_or("Go on after the last epoch".into())}>{ "Continue training" }</button></p>
+                <Button onclick={go_on} why_not={why_not.clone()} title="Go on after the last epoch">
+                    { "Continue training" }</Button></p>
             if let Some(reason) = why_not { <p class="reason">{ reason }</p> }
         </div>
     }

@@ -150,8 +150,8 @@ fn SpecFields(props: &SpecFieldsProps) -> Html {
     html! {
         <div class="fields">
             { select("family", "Family", &families, on_family) }
-            { select("width", "Width", &width_options, on_width) }
-            { select("side", "Image", &side_options, on_side) }
+            { select("multiplier", "Multiplier", &width_options, on_width) }
+            { select("input-size", "Input size", &side_options, on_side) }
             <TextField id="classes" label="Classes" value={spec.classes.to_string()} numeric={true} take={take_classes} />
             { select("padding", "Padding", &padding_options, on_padding) }
         </div>

@@ -8,7 +8,7 @@ use crate::{
     ui::{
         browser,
         chart::Use,
-        components::{BudgetBar, LayerChart, LayerTable, Part},
+        components::{BudgetBar, Button, LayerChart, LayerTable, Part},
         state::{Action, Allocator, Design, Row, in_words},
     },
 };
@@ -25,25 +25,31 @@ pub struct PolicySectionProps {
     pub can_redo: bool,
     /// Tensors that searches and rules leave as they are.
     pub pins: Rc<BTreeSet<Slot>>,
+    /// Says why the tensors of a layer have their bits.
+    pub why: Callback<LayerId, Vec<String>>,
     pub controls: Controls,
 }
 
 /// Allocators, memory, charts, table.
 #[component]
 pub fn PolicySection(props: &PolicySectionProps) -> Html {
-    let PolicySectionProps { design, notice, can_undo, can_redo, pins, controls } = props;
+    let PolicySectionProps { design, notice, can_undo, can_redo, pins, why, controls } = props;
+    let shown = use_state_eq(|| None::<LayerId>);
+    let on_look = use_callback(shown.setter(), |layer: LayerId, shown| shown.set(Some(layer)));
+    let is_layer = |layer: &LayerId| *layer < design.network.graph.layers.len();
+    let reasons = shown.filter(is_layer).map_or(Vec::new(), |layer| why.emit(layer));
     let rows = use_memo(design.clone(), |design| Row::all(design));
     let act = &controls.act;
     let step = |title: &'static str, action: Action, possible: bool, why: &'static str| {
         let onclick = act.reform(move |_| action.clone());
-        html! { <button type="button" {onclick} disabled={!possible} title={if possible { title } else { why }}>{ title }</button> }
+        html! { <Button {onclick} why_not={(!possible).then_some(why)}>{ title }</Button> }
     };
     html! {
         <Section id="policy" number={4} title="Policy">
             <div class="toolbar">
-                <span class="tools" role="group" aria-label="Choose all widths">
+                <span class="tools" role="group" aria-label="Choose all bits">
                     <button type="button" onclick={act.reform(|_| Action::Allocate(Allocator::Rule))}
-                        title="Narrow the largest tensors until FLASH and RAM fit">{ "Rule: fit the device" }</button>
+                        title="Cut the bits of the largest tensors until FLASH and RAM fit">{ "Rule: fit the device" }</button>
                 </span>
                 <Uniform act={act.clone()} />
                 <span class="tools" role="group" aria-label="Undo and redo">
@@ -58,8 +64,8 @@ pub fn PolicySection(props: &PolicySectionProps) -> Html {
             </div>
             <Bars design={design.clone()} />
             <LayerChart rows={(*rows).clone()} footprint={design.footprint.clone()} budget={design.target.budget.ram}
-                on_pick={Callback::from(focus_row)} />
-            <LayerTable rows={(*rows).clone()} pins={pins.clone()} act={act.clone()} />
+                shown={*shown} why={reasons} on_look={on_look.clone()} on_pick={Callback::from(focus_row)} />
+            <LayerTable rows={(*rows).clone()} pins={pins.clone()} act={act.clone()} {on_look} />
         </Section>
     }
 }
@@ -98,7 +104,7 @@ fn Uniform(props: &UniformProps) -> Html {
         }
     };
     html! {
-        <span class="tools" role="group" aria-label="One width for all">
+        <span class="tools" role="group" aria-label="The same bits for all">
             { "Uniform, weights/activations:" }{ for buttons.map(button) }
         </span>
     }

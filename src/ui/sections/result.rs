@@ -5,7 +5,7 @@ use crate::{
     flow::{Command, Tally},
     memory::Bytes,
     ui::{
-        components::Progress,
+        components::{Button, Progress},
         format,
         state::{Action, Area, State, Trial},
     },
@@ -29,7 +29,7 @@ pub struct ResultSectionProps {
 pub fn ResultSection(props: &ResultSectionProps) -> Html {
     let ResultSectionProps { state, on_measure, controls } = props;
     let running = state.work.running(Area::Result);
-    let why_not = state.why_not_measure().or(running.map(|_| "A measurement is running.".into()));
+    let why_not = state.why_not_measure_now();
     let on_stop = controls.ask.reform(|_| (Command::Stop, Vec::new()));
     let on_limit = controls.act.reform(|event: Event| {
         let place = event.target_dyn_into::<HtmlSelectElement>().map(|select| select.selected_index());
@@ -42,9 +42,8 @@ pub fn ResultSection(props: &ResultSectionProps) -> Html {
     html! {
         <Section id="result" number={7} title="Result">
             <div class="toolbar">
-                <button type="button" class="primary" onclick={on_measure.clone()} disabled={why_not.is_some()}
-                    title={why_not.clone().unwrap_or("Quantize, calibrate and measure the integer network".into())}>
-                    { "Measure" }</button>
+                <Button class="primary" onclick={on_measure.clone()} why_not={why_not.clone()}
+                    title="Quantize, calibrate and measure the integer network">{ "Measure" }</Button>
                 <span class="tools">
                     <label for="limit">{ "on" }</label>
                     <select id="limit" onchange={on_limit}>
@@ -162,7 +161,7 @@ fn History(props: &HistoryProps) -> Html {
                 <thead>
                     <tr>
                         <th scope="col" class="number">{ "No." }</th><th scope="col">{ "Network" }</th>
-                        <th scope="col"><abbr title="W weights, A outputs: 8×20 are 20 tensors at 8 bits">{ "Bits×tensors" }</abbr></th>
+                        <th scope="col"><abbr title="W weights, A activations: 8×20 are 20 tensors at 8 bits">{ "Bits×tensors" }</abbr></th>
                         <th scope="col" class="number">{ "FLASH" }</th><th scope="col" class="number">{ "RAM" }</th>
                         <th scope="col" class="number">{ "Top-1" }</th><th scope="col">{ "Images" }</th>
                     </tr>

@@ -7,10 +7,11 @@ mod wish;
 use super::{Controls, Section, failure};
 use crate::{
     flow::Command,
+    search::SearchError,
     ui::{
-        components::Progress,
+        components::{Button, Progress},
         format,
-        state::{Area, Phase, State},
+        state::{Action, Area, Phase, State, Wish},
     },
 };
 use compare::Compare;
@@ -32,9 +33,9 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
     // What keeps any search from finding anything, before one is begun.
     let request = search.wish.request(design, &search.pins);
     let infeasible = use_memo((design.network.clone(), request.settings.clone()), |(network, settings)| {
-        settings.problem(&network.graph).err().map(|error| format!("{error}."))
+        settings.problem(&network.graph).err()
     });
-    let why_not = state.why_not_search().or_else(|| (*infeasible).clone());
+    let why_not = state.why_not_search().or_else(|| (*infeasible).as_ref().map(|error| format!("{error}.")));
     let start = {
         let ask = controls.ask.clone();
         move |_| ask.emit((Command::Search(request.clone()), Vec::new()))
@@ -48,21 +49,19 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
                 images={state.work.images.as_ref().map(|images| (images.reward, images.test))} act={controls.act.clone()} />
             <div class="toolbar">
                 <span class="tools">
-                    <button type="button" class="primary" onclick={start} disabled={why_not.is_some()}
-                        title={why_not.clone().unwrap_or("Score policies on the reward images and keep the best".into())}>
-                        { "Start search" }</button>
+                    <Button class="primary" onclick={start} why_not={why_not.clone()}
+                        title="Score policies on the reward images and keep the best">{ "Start search" }</Button>
                     if phase == Some(&Phase::Paused) {
-                        <button type="button" onclick={send(Command::Resume)} title="Go on where it was held">{ "Resume" }</button>
+                        <Button onclick={send(Command::Resume)} title="Go on where it was held">{ "Resume" }</Button>
                     } else {
-                        <button type="button" onclick={send(Command::Pause)} disabled={phase != Some(&Phase::Running)}
-                            title={if phase == Some(&Phase::Running) { "Hold after the policy that is being scored" } else { "No search is running." }}>
-                            { "Pause" }</button>
+                        <Button onclick={send(Command::Pause)} title="Hold after the policy that is being scored"
+                            why_not={(phase != Some(&Phase::Running)).then_some("No search is running.")}>{ "Pause" }</Button>
                     }
                 </span>
                 <span class="hint">{ budgets(state) }</span>
             </div>
             if let (Some(reason), false) = (&why_not, search.is_active()) {
-                <p class="reason">{ reason }</p>
+                <p class="reason">{ reason }{ " " }{ way_out(state, controls, (*infeasible).as_ref()) }</p>
             }
             { found(state, controls) }
             if let Some(running) = running {
@@ -75,6 +74,16 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
             }
         </Section>
     }
+}
+
+/// The button that mends what keeps a search from being begun, if one can.
+fn way_out(state: &State, controls: &Controls, error: Option<&SearchError>) -> Html {
+    let (Some(SearchError::Episodes { needed, .. }), None) = (error, state.why_not_search()) else {
+        return html! {};
+    };
+    let wish = Wish { episodes: *needed, ..state.search.wish.clone() };
+    let onclick = controls.act.reform(move |_| Action::SetWish(wish.clone()));
+    html! { <Button {onclick}>{ format!("Allow {}", format::count(*needed, "episode", "episodes")) }</Button> }
 }
 
 /// What the search keeps to.
@@ -103,8 +112,7 @@ fn found(state: &State, controls: &Controls) -> Html {
         <div class="notice">
             <p>{ "A search was not finished: " }<b>{ spec.to_string() }</b>
                 { format!(" on {}, {} done. ", found.images, format::count(found.episodes, "episode", "episodes")) }
-                <button type="button" onclick={go_on} disabled={why_not.is_some()}
-                    title={why_not.clone().unwrap_or("Go on where it was left".into())}>{ "Continue it" }</button></p>
+                <Button onclick={go_on} why_not={why_not.clone()} title="Go on where it was left">{ "Continue it" }</Button></p>
             if let Some(reason) = why_not { <p class="reason">{ reason }</p> }
         </div>
     }

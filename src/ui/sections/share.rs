@@ -6,7 +6,7 @@ use crate::{
     memory::Bytes,
     ui::{
         browser,
-        components::Progress,
+        components::{Button, Progress},
         state::{Area, State},
     },
 };
@@ -28,7 +28,7 @@ const PARTS: [(Artefact, &str, &str); 6] = [
     (Artefact::Onnx, "ONNX", "The same integers for ONNX Runtime, bit for bit"),
     (Artefact::Report, "Report", "What it takes, what it reaches and where it came from, as a page"),
     (Artefact::ReportJson, "Report, JSON", "The same for programs"),
-    (Artefact::Policy, "Policy, JSON", "The width of every tensor by name; the command line reads it"),
+    (Artefact::Policy, "Policy, JSON", "The bits of every tensor by name; the command line reads it"),
     (Artefact::Haq, "Policy, HAQ list", "The same as a list in HAQ's form"),
 ];
 
@@ -49,21 +49,19 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
     };
     let parts = PARTS.map(|(artefact, title, what)| {
         html! {
-            <button type="button" onclick={ask_for(artefact)} disabled={why_not.is_some()}
-                title={why_not.clone().unwrap_or(what.into())}>{ title }</button>
+            <Button onclick={ask_for(artefact)} why_not={why_not.clone()} title={what}>{ title }</Button>
         }
     });
     html! {
         <Section id="share" number={8} title="Download and share">
             <div class="toolbar">
-                <button type="button" class="primary" onclick={ask_for(Artefact::Package)} disabled={why_not.is_some()}
-                    title={why_not.clone().unwrap_or("Weights, C code, golden vectors and a self-test as one zip".into())}>
-                    { "Download package" }</button>
+                <Button class="primary" onclick={ask_for(Artefact::Package)} why_not={why_not.clone()}
+                    title="Weights, C code, golden vectors and a self-test as one zip">{ "Download package" }</Button>
             </div>
             <p class="tools" role="group" aria-label="Parts of the package">{ "Or a part of it:" }{ for parts }</p>
             if let Some(reason) = &why_not { <p class="reason">{ reason }</p> }
             if why_not.is_none() && !state.design.fits() {
-                <p class="warning">{ "This policy does not fit the device: narrow some tensors, or choose a larger device." }</p>
+                <p class="warning">{ "This policy does not fit the device: give some tensors fewer bits, or choose a larger device." }</p>
             }
             if let Some(running) = state.work.running(Area::Share) {
                 <Progress running={running.clone()} />

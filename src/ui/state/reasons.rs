@@ -15,6 +15,12 @@ impl State {
         self.why_not_compute()
     }
 
+    /// Why no measurement can be started now; `None` if it can.
+    pub fn why_not_measure_now(&self) -> Option<String> {
+        let running = self.work.running(Area::Result).map(|_| "A measurement is running.".into());
+        self.why_not_measure().or(running)
+    }
+
     /// Why nothing can be trained now; `None` if it can.
     pub fn why_not_finetune(&self) -> Option<String> {
         if let Some(reason) = self.why_not_measure() {
@@ -57,7 +63,7 @@ impl State {
             return Some("A measurement is running.".into());
         }
         if self.search.wish.allocators.is_empty() {
-            return Some("No way to choose widths is ticked.".into());
+            return Some("No way to choose bits is ticked.".into());
         }
         self.why_not_compute()
     }

@@ -244,3 +244,57 @@ fn a_link_names_the_device_with_its_budgets() {
         mcu.budget(Reserve::default()).expect("known")
     );
 }
+
+#[test]
+fn a_layer_says_which_budget_keeps_it_from_more_bits() {
+    let spec: Spec = "mobilenet-v1-0.25-128".parse().expect("a name");
+    let chosen = state([Action::SelectNetwork(spec)]);
+    let graph = chosen.design.network.graph.clone();
+    let layer = graph.layers.iter().position(|layer| layer.name == "pw13").expect("a layer");
+    let uniform = Action::Allocate(Allocator::Uniform(Bits::B4, Bits::B8));
+    // FLASH is short by what one notch more takes.
+    let at = |flash: usize| {
+        let budget = Budget { flash, ram: 1 << 20 };
+        let target = Target { device: None, budget, ..chosen.design.target };
+        chosen.after(uniform.clone()).after(Action::SelectTarget(target)).why(layer)
+    };
+    let needed = chosen.after(uniform.clone()).design.footprint.flash.total();
+    let [weights, activations] = &at(needed)[..] else { panic!("two tensors") };
+    assert_eq!(activations, "Activations 8 bits: the most there is.");
+    assert!(weights.starts_with("Weights 4 bits: with 8 the network would take "), "{weights}");
+    assert!(weights.ends_with(" more FLASH than there is."), "{weights}");
+    assert_eq!(at(1 << 24)[0], "Weights 4 bits: a choice, 8 would fit too.");
+
+    let pinned = chosen.after(Action::Pin(vec![Slot::Weight(layer)], true)).why(layer);
+    assert!(pinned[0].contains(" bits, pinned: "), "{}", pinned[0]);
+    let pool =
+        graph.layers.iter().position(|layer| layer.op == crate::net::Op::GlobalAvgPool).expect("a pool");
+    assert_eq!(chosen.why(pool), Vec::<String>::new());
+}
+
+#[test]
+fn what_an_opened_link_says_is_gone_when_something_is_changed() {
+    let link = state([Action::SelectNetwork(DEMOS[2])]).design.link();
+    let opened = state([Action::OpenLink(link)]);
+    assert!(opened.opened);
+    assert!(!opened.after(Action::SelectNetwork(DEMOS[1])).opened);
+    assert!(!opened.after(Action::Allocate(Allocator::Uniform(Bits::B2, Bits::B2))).opened);
+    assert!(!State::default().opened);
+}
+
+#[test]
+fn every_demo_comes_with_a_device_that_holds_it_but_not_at_8_bits() {
+    for demo in DEMOS {
+        let opened = state([Action::SelectNetwork(DEMOS[1]), Action::SelectNetwork(DEMOS[0])])
+            .after(Action::Asked(Command::OpenDemo(demo), 0.0));
+        assert!(opened.design.fits(), "{demo}: {:?}", opened.design.excesses);
+        assert!(opened.design.target.device.is_some(), "{demo}");
+        let widest = opened.after(Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)));
+        assert!(!widest.design.fits(), "{demo} needs no search on its device");
+    }
+    // A link names its own device.
+    let own = Target { device: None, budget: Budget { flash: 1 << 20, ram: 1 << 16 }, ..Target::default() };
+    let link = state([Action::SelectNetwork(DEMOS[1]), Action::SelectTarget(own)]).design.link();
+    let opened = state([Action::OpenLink(link)]).after(Action::Asked(Command::OpenDemo(DEMOS[1]), 0.0));
+    assert_eq!(opened.design.target.budget, own.budget);
+}

@@ -95,5 +95,5 @@ pub fn in_words(design: &Design) -> String {
         });
         parts.collect::<Vec<_>>().join(", ")
     };
-    format!("Weights: {}. Outputs: {}.", part(true), part(false))
+    format!("Weights: {}. Activations: {}.", part(true), part(false))
 }

@@ -67,18 +67,19 @@ export async function longestTask(page) {
   return { tasks: tasks.length, cpu: longest("tdur"), wall: longest("dur") };
 }
 
-/** Drops the file at `path` on the first element of `selector`, as from the desktop. */
-export async function drop(page, selector, path) {
+/** Drops the file at `paths`, or all of a list, on the first element of `selector`, as from the desktop. */
+export async function drop(page, selector, paths) {
   // Through a file field of the test's own: the browser reads the file itself, and the page has nothing to decode.
   const field = await page.evaluateHandle(() => {
     const field = document.createElement("input");
     field.type = "file";
+    field.multiple = true;
     return field;
   });
-  await field.setInputFiles(path);
+  await field.setInputFiles(paths);
   const transfer = await field.evaluateHandle((field) => {
     const transfer = new DataTransfer();
-    transfer.items.add(field.files[0]);
+    for (const file of field.files) transfer.items.add(file);
     return transfer;
   });
   for (const event of ["dragenter", "dragover", "drop"]) {

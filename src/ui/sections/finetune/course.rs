@@ -68,7 +68,7 @@ pub fn Course(props: &CourseProps) -> Html {
 /// Where the present epoch stands.
 fn figures(progress: &Progress, epochs: u32) -> String {
     let Progress { epoch, loss, accuracy, rate, speed, frozen, .. } = progress;
-    let frozen = if *frozen { "; statistics of batch normalization stand still, as on the chip" } else { "" };
+    let frozen = if *frozen { "; batch-norm statistics are frozen, as on the chip" } else { "" };
     format!(
         "Epoch {epoch:.1} of {epochs}, loss {loss:.3}, {} right, learning rate {rate:.1e}, {} images per second{frozen}.",
         format::percent(f64::from(*accuracy)),

@@ -83,7 +83,7 @@ pub fn PlanFields(props: &PlanFieldsProps) -> Html {
             <div class="fields">
                 <NumberField id="epochs" label="Epochs" value={u64::from(plan.epochs)} least={1} most={1_000}
                     on_change={number(|plan, n| Plan { epochs: n as u32, ..plan })} />
-                <NumberField id="batch" label="Images a step" value={plan.batch as u64} least={2} most={1_024}
+                <NumberField id="batch" label="Batch size" value={plan.batch as u64} least={2} most={1_024}
                     on_change={number(|plan, n| Plan { batch: n as usize, ..plan })} />
                 <TextField id="rate" label="Learning rate" value={plan.rate.to_string()} take={take_rate} />
                 <div>

@@ -6,7 +6,7 @@ use crate::{
     search::{Episode, Log, Purpose},
     ui::{
         chart::column,
-        components::{BitsBars, search_chart},
+        components::{BitsBars, Button, search_chart},
         format,
         state::{Action, Phase, Run, Widths},
     },
@@ -58,9 +58,9 @@ pub fn Course(props: &CourseProps) -> Html {
                     { figure(run, "Last", log.episodes().last()) }
                 </dl>
                 <div class="toolbar">
-                    <button type="button" class="primary" onclick={apply} disabled={best.is_none()}
-                        title={if best.is_some() { "Show the best policy in the table above" } else { "No policy that fits was scored yet" }}>
-                        { "Use the best policy" }</button>
+                    <Button class="primary" onclick={apply} title="Show the best policy in the table above"
+                        why_not={best.is_none().then_some("No policy that fits was scored yet")}>
+                        { "Use the best policy" }</Button>
                 </div>
                 { memory(run, &log) }
                 { widths("Best policy", run, best.map(|e| &e.policy)) }
@@ -108,7 +108,7 @@ fn tensor(run: &Run, slot: Slot) -> String {
     let graph = &run.network.graph;
     match slot {
         Slot::Weight(layer) => format!("weights of {}", graph.layers[layer].name),
-        Slot::Activation(tensor) => format!("output of {}", graph.tensors[tensor].name),
+        Slot::Activation(tensor) => format!("activations of {}", graph.tensors[tensor].name),
     }
 }
 
@@ -198,7 +198,7 @@ fn Sensitivities(props: &SensitivitiesProps) -> Html {
                     <svg class="lane" aria-hidden="true">{ lane(&Slot::Weight) }</svg>
                 }
                 if costs.keys().any(|slot| matches!(slot, Slot::Activation(_))) {
-                    <p class="lane-title">{ "Outputs" }</p>
+                    <p class="lane-title">{ "Activations" }</p>
                     <svg class="lane" aria-hidden="true">{ lane(&|layer| Slot::Activation(graph.layers[layer].output)) }</svg>
                 }
             </div>

@@ -69,9 +69,9 @@ pub fn WishFields(props: &WishFieldsProps) -> Html {
         )
     });
     let pins = match pins {
-        0 => "No tensor is pinned; pin some in the table above to keep their widths.".into(),
+        0 => "No tensor is pinned; pin some in the table above to keep their bits.".into(),
         pins => format!(
-            "{} pinned to the widths in the table above.",
+            "{} pinned to the bits in the table above.",
             format::count(*pins, "tensor is", "tensors are")
         ),
     };
@@ -106,7 +106,7 @@ pub fn WishFields(props: &WishFieldsProps) -> Html {
                 <label class="check" title="Its first episodes are the policies of the simpler allocators; measuring sensitivities for them takes two episodes a tensor">
                     <input type="checkbox" checked={wish.warm_start} onchange={change(|wish, input| wish.warm_start = input.checked())} />
                     { " Warm start of the agent" }</label>
-                <label class="check" title="Widen what fits until the budgets are used up">
+                <label class="check" title="Give more bits where they fit until the budgets are used up">
                     <input type="checkbox" checked={wish.fill} onchange={change(|wish, input| wish.fill = input.checked())} />
                     { " Spend what is left of the budgets" }</label>
             </div>
