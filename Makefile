@@ -21,12 +21,12 @@ NATIVE_SUITES := $(filter-out $(C_SUITES) $(PEER_SUITES) web,$(SUITES))
 CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-fail-fast --no-tests=pass,cargo test --no-fail-fast)
 STEP := @.ci/step
 # What the built app depends on.
-APP := $(shell find src www runtime .cargo -type f) .ci/stage index.html Trunk.toml Cargo.toml Cargo.lock rust-toolchain.toml
+APP := $(shell find src www runtime .cargo -type f) .ci/stage .ci/files.mjs index.html Trunk.toml Cargo.toml Cargo.lock rust-toolchain.toml
 PORT ?= 8080
 START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
-.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-full bench bench-c \
+.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-full test-kills bench bench-c \
   bench-webgpu bench-search bench-finetune bench-workers accuracy docs picture clean
 
 help: ## this list
@@ -71,7 +71,7 @@ test-wasm: ## the Wasm code in Chromium
 	@.ci/tools web browser
 	$(STEP) "Wasm tests in Chromium" cargo test $(WASM) --test web --test webgpu
 
-test-browser: build ## the built app in Chromium, and beside the command line
+test-browser: build ## the built app in Chromium and Firefox, and beside the command line
 	@.ci/tools browser
 	$(STEP) "command line" cargo build --bin bitsmith
 	$(STEP) "browser tests" node --test --test-reporter=spec $(wildcard tests/browser/*.mjs)
@@ -93,6 +93,11 @@ test-full: build ## the long form of some tests: all layers in all widths, whole
 	  cargo test $(WASM) --test webgpu -- --nocapture
 	$(STEP) "whole networks in Chromium" env BITSMITH_FULL=1 node --test --test-reporter=spec \
 	  tests/browser/logits.test.mjs tests/browser/imagenet.test.mjs
+
+test-kills: build ## searches and training in Chromium whose tab is closed at 50 random moments each (KILLS=, SEED=)
+	@.ci/tools web browser
+	$(STEP) "closed tabs" env BITSMITH_KILLS=$(or $(KILLS),50) BITSMITH_SEED=$(or $(SEED),1) node --test --test-reporter=spec \
+	  tests/browser/kills.test.mjs
 
 bench: ## benchmarks
 	@.ci/tools rust c

@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
+/** The built app. */
+export const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
 const TYPES = {
   ".css": "text/css",
   ".html": "text/html; charset=utf-8",
@@ -16,12 +17,17 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** Serves dist/ on 127.0.0.1; port 0 takes any free one. Resolves to the server and its address. */
-export async function serve(port) {
+/**
+ * Serves the folders of `places`, by the path below which each lies, on 127.0.0.1; port 0 takes any free one. Resolves to
+ * the server and its address.
+ */
+export async function serve(port, places = { "/": DIST }) {
   const server = createServer(async (request, response) => {
     try {
-      const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-      const file = join(DIST, normalize(path.endsWith("/") ? `${path}index.html` : path));
+      const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+      const below = Object.keys(places).filter((place) => path.startsWith(place));
+      const place = below.reduce((longest, place) => (place.length > longest.length ? place : longest));
+      const file = join(places[place], path.slice(place.length), path.endsWith("/") ? "index.html" : "");
       const body = await readFile(file);
       response.writeHead(200, {
         "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",

@@ -13,8 +13,9 @@ mod tally;
 
 pub use images::{CALIBRATION, Item, Listing};
 pub use messages::{
-    ClassSummary, Command, Event, FinetuneFound, FinetuneRequest, FinetuneStart, ImagesSummary, Measurement,
-    NetworkSummary, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Task,
+    ClassSummary, Command, Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, ImagesSummary,
+    Measurement, NetworkSummary, RunId, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart,
+    Task,
 };
 pub use package::{Artefact, Package};
 pub use provenance::{Origin, Provenance};

@@ -12,6 +12,8 @@ pub mod chart;
 mod components;
 pub mod format;
 #[cfg(feature = "web")]
+mod line;
+#[cfg(feature = "web")]
 mod reports;
 #[cfg(feature = "web")]
 mod sections;

@@ -5,9 +5,13 @@
 //! the worker that trains, whose program is large. No memory is shared, so any static host will do; what evaluation
 //! workers find out about a layer together, they tell each other without a detour over the one that started them.
 
+mod address;
 mod evaluator;
 mod files;
+mod inbox;
+mod keep;
 mod link;
+mod lock;
 mod peers;
 mod pool;
 mod port;
@@ -20,4 +24,5 @@ mod training;
 mod wire;
 pub mod worker;
 
+pub use address::app_path;
 pub use port::{Port, trainer_module};

@@ -1,37 +1,67 @@
 // Service worker: after the first visit the page works offline. It answers from this origin alone and sends nothing.
-// .ci/stage writes the version and the list of files into the built copy.
+// .ci/files.mjs writes the version and its files into the built copy.
 const VERSION = "development";
-const FILES = ["./"];
+/** Addresses of the files of this version, each with the hash of its content. */
+const FILES = { "./": "" };
+/** The same for files that are large and not always needed: they are kept once they were used. */
+const LATER = {};
 
-/** Files whose names change with their content never grow old. */
-const NAMED_BY_CONTENT = /-[0-9a-f]{16}(\/|_bg\.wasm$|\.js$|\.css$)/;
+const SCOPE = self.registration.scope;
+/** All caches of an origin share one list of names: those of this app carry its path, as in src/web/address.rs. */
+const OURS = `bitsmith ${new URL(SCOPE).pathname} `;
+const CACHE = OURS + VERSION;
 
-const keep = async () => {
-  const cache = await caches.open(VERSION);
-  await cache.addAll(FILES);
-  await self.skipWaiting();
+const address = (file) => new URL(file, SCOPE).href;
+const addresses = (files) => new Map(Object.entries(files).map(([file, integrity]) => [address(file), integrity]));
+const now = addresses(FILES);
+const later = addresses(LATER);
+
+/** A file of this version and of no other: past the browser's own cache, and refused if its content is another. */
+const exactly = (url, integrity) => new Request(url, { cache: "reload", integrity });
+
+/** Caches of this app's other versions. Before 0.2 they were named by the version alone: those that hold this very page. */
+const others = async () => {
+  const names = (await caches.keys()).filter((name) => name !== CACHE);
+  const old = async (name) =>
+    name.startsWith(OURS) || (/^[0-9a-f]{16}$/.test(name) && (await (await caches.open(name)).match(SCOPE)));
+  const found = await Promise.all(names.map(old));
+  return names.filter((_, i) => found[i]);
 };
 
-const forgetOthers = async () => {
-  const names = await caches.keys();
-  await Promise.all(names.filter((name) => name !== VERSION).map((name) => caches.delete(name)));
+/** Whether a version before this one has kept what is kept only once it was used. */
+const usedLater = async () => {
+  const kept = await Promise.all((await others()).map(async (name) => (await caches.open(name)).keys()));
+  return kept.flat().some(({ url }) => /\/trainer-[0-9a-f]{16}\//.test(url));
+};
+
+const install = async () => {
+  const files = [...now, ...((await usedLater()) ? later : [])];
+  await (await caches.open(CACHE)).addAll(files.map(([url, integrity]) => exactly(url, integrity)));
+};
+
+/** Runs as soon as no tab shows the version before, which stays whole until then. */
+const activate = async () => {
+  await Promise.all((await others()).map((name) => caches.delete(name)));
+  // The first version serves the tab that brought it.
   await self.clients.claim();
 };
 
-/** From the network if it answers, so that a new version shows at once; files named by content from the cache. */
 const answer = async (request) => {
-  const kept = () => caches.match(request, { ignoreSearch: true });
-  if (NAMED_BY_CONTENT.test(request.url)) return (await kept()) ?? fetch(request);
-  try {
-    return await fetch(request);
-  } catch (error) {
-    return (await kept()) ?? Promise.reject(error);
-  }
+  const url = request.url.split(/[?#]/)[0].replace(/\/index\.html$/, "/");
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(url);
+  if (kept) return kept;
+  if (!later.has(url)) return fetch(request);
+  const response = await fetch(exactly(url, later.get(url)));
+  if (response.ok) await cache.put(url, response.clone());
+  return response;
 };
 
-self.addEventListener("install", (event) => event.waitUntil(keep()));
-self.addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
+self.addEventListener("install", (event) => event.waitUntil(install()));
+self.addEventListener("activate", (event) => event.waitUntil(activate()));
 self.addEventListener("fetch", (event) => {
   const { method, url } = event.request;
-  if (method === "GET" && new URL(url).origin === self.location.origin) event.respondWith(answer(event.request));
+  // What lies below this app's path but belongs to another app is none of its business.
+  const ours = url.split(/[?#]/)[0].replace(/\/index\.html$/, "/");
+  if (method === "GET" && (now.has(ours) || later.has(ours))) event.respondWith(answer(event.request));
 });

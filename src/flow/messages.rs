@@ -7,7 +7,11 @@ use crate::search::{Allocator, Episode, Settings};
 use crate::train::{DeviceChoice, DeviceReport, Point, Recipe, Turn};
 use serde::{Deserialize, Serialize};
 
-/// What the page asks for. A new command of the same kind replaces one that is still running.
+/// Number of a command, chosen by the page and different for each: what is reported on it carries the same number.
+pub type RunId = u32;
+
+/// What the page asks for. A new command of the same kind replaces one that runs or waits, except
+/// that weights are opened in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// Load one of the built-in networks and the built-in images.
@@ -45,16 +49,16 @@ pub enum Command {
         /// Name of the microcontroller, if one was chosen.
         device: Option<String>,
     },
-    /// Search for a policy. The search starts anew; one that was stored is replaced.
+    /// Search for a policy from the beginning; a stored search is replaced.
     Search(SearchRequest),
-    /// Train the network with a policy. Training starts anew; one that was stored is replaced.
+    /// Train the network with a policy from the beginning; stored training is replaced.
     Finetune {
         /// What the user asks of it.
         request: FinetuneRequest,
         /// Address of the module that trains.
         module: String,
     },
-    /// Say whether training is stored that was not finished, perhaps before the page was loaded again.
+    /// Say whether training is stored, perhaps from before the page was loaded again.
     FindFinetune,
     /// Go on with the stored training. Its network and images must be loaded.
     ContinueFinetune {
@@ -63,16 +67,18 @@ pub enum Command {
     },
     /// Hand over the weights that were trained last, with their quantizers.
     SaveTrained,
-    /// Hold the search after the policy that is being scored, or training after the steps that are being taken.
-    Pause,
+    /// Hold this search after the policy that is being scored, or this training after the steps that are being taken.
+    Pause(RunId),
     /// Go on with what is held.
-    Resume,
-    /// Say whether a search is stored that was not finished, perhaps before the page was loaded again.
+    Resume(RunId),
+    /// Say whether a search is stored, perhaps from before the page was loaded again.
     FindSearch,
     /// Go on with the stored search. Its network and images must be loaded.
     ContinueSearch,
-    /// Stop what is running; what it has found so far is reported.
-    Stop,
+    /// Forget the stored search, or the stored training: its room is free again.
+    Discard(Task),
+    /// Stop this command; what it has found so far is reported. One that waits for its turn is taken back.
+    Stop(RunId),
 }
 
 /// What the user asks of a search.
@@ -125,10 +131,12 @@ pub enum Task {
 /// What the worker reports.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// The worker is there. `workers` images are classified at the same time.
+    /// The worker is there.
     Ready {
-        /// Evaluation workers.
+        /// Evaluation workers: so many images are classified at the same time.
         workers: usize,
+        /// Why this page can store nothing, if it cannot.
+        unstored: Option<String>,
     },
     /// Weights are loaded.
     Network(NetworkSummary),
@@ -170,7 +178,7 @@ pub enum Event {
     Resumed(Task),
     /// The search has ended, by itself or because it was stopped.
     SearchEnded(SearchEnd),
-    /// A search is stored that was not finished.
+    /// A search is stored.
     SearchFound(Box<SearchFound>),
     /// Training begins, or goes on after it was stored.
     FinetuneStarted(Box<FinetuneStart>),
@@ -181,8 +189,24 @@ pub enum Event {
         /// Whether it was stopped before its end.
         stopped: bool,
     },
-    /// Training is stored that was not finished.
+    /// Training is stored.
     FinetuneFound(Box<FinetuneFound>),
+    /// A stored search or training is forgotten.
+    Discarded(Task),
+    /// Whether the state of a search or training could be stored, when that changes.
+    Stored {
+        /// Which.
+        task: Task,
+        /// Why not, and what to do, as the screen shows it; `None` if it is stored again.
+        problem: Option<String>,
+    },
+    /// A worker died and was started again; the task goes on.
+    Revived {
+        /// Which.
+        task: Task,
+        /// What happened, as the screen shows it.
+        message: String,
+    },
     /// The device failed; a smaller batch needs less of it.
     FinetuneTooLarge {
         /// Images in a step that asks for half the memory.
@@ -284,14 +308,25 @@ pub struct FinetuneStart {
 /// Stored training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FinetuneFound {
-    /// What was asked.
-    pub request: FinetuneRequest,
-    /// The network.
+    /// The network it began with.
     pub network: NetworkSummary,
     /// Where the images came from.
     pub images: String,
-    /// The curves so far.
-    pub curve: Vec<Point>,
+    /// How it began, with the curves so far.
+    pub start: FinetuneStart,
+    /// How it ended; `None` if it was interrupted.
+    pub end: Option<FinetuneEnd>,
+    /// Whether another tab trains it now.
+    pub elsewhere: bool,
+}
+
+/// Training that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneEnd {
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+    /// What was measured then; `None` if that was interrupted.
+    pub measurement: Option<Measurement>,
 }
 
 /// A search that begins or goes on.
@@ -330,12 +365,14 @@ pub struct SearchResult {
 /// A stored search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SearchFound {
-    /// What was asked.
-    pub request: SearchRequest,
     /// The network.
     pub network: NetworkSummary,
     /// Where the images came from.
     pub images: String,
-    /// Episodes done.
-    pub episodes: usize,
+    /// How it began, with the episodes so far.
+    pub start: SearchStart,
+    /// How it ended; `None` if it was interrupted.
+    pub end: Option<SearchEnd>,
+    /// Whether another tab runs it now.
+    pub elsewhere: bool,
 }

@@ -3,20 +3,16 @@
 use super::{
     browser,
     components::{Header, Help, Lead, Patterns, help},
-    reports::Reports,
+    line::Line,
     sections::{
         Controls, DeviceSection, FinetuneSection, ImagesSection, NetworkSection, PolicySection,
         ResultSection, SearchSection, ShareSection,
     },
-    state::{Action, Allocator, DEMOS, State},
+    state::{Action, Allocator, Area, DEMOS, State},
 };
-use crate::{
-    flow::{Command, Event},
-    link::Link,
-    web::Port,
-};
+use crate::{flow::Command, link::Link, web::trainer_module};
 use gloo::events::{EventListener, EventListenerOptions};
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, File, KeyboardEvent};
 use yew::prelude::*;
@@ -38,9 +34,12 @@ pub fn App() -> Html {
     let act = use_callback(state.dispatcher(), |action: Action, dispatcher| dispatcher.dispatch(action));
     let ask = use_worker(&act, &package);
     let link = use_link(&state, &act);
+    let ask = use_guard(&state, &ask);
+    use_leaving(&state);
     use_demo(&ask);
     use_float(&state, &ask);
     use_stored(&state, &ask);
+    use_revival(&state, &ask);
 
     let measure = {
         let (state, ask) = (state.clone(), ask.clone());
@@ -51,7 +50,7 @@ pub fn App() -> Html {
             }
         })
     };
-    use_keys(&act, &ask, &measure, &dialog);
+    use_keys(&act, &state, &ask, &measure, &dialog);
     let controls = Controls { act, ask };
     let dragged = use_whole_page_drop(&state, &controls);
     let design = &state.design;
@@ -71,6 +70,12 @@ pub fn App() -> Html {
                 <Lead design={design.clone()} opened={state.opened} has_weights={state.has_weights()} />
                 if let Some(message) = &state.link_error {
                     <p class="error banner" role="alert">{ message }</p>
+                }
+                if let Some(reason) = &state.work.unstored {
+                    <p class="warning banner" role="status">
+                        { format!("Nothing is stored: {reason}. A search or training runs all the same, but is lost when this \
+                                   tab is closed or loaded again.") }
+                    </p>
                 }
                 <NetworkSection network={design.network.clone()} work={state.work.clone()} forced={state.forced}
                     controls={controls.clone()} />
@@ -97,46 +102,107 @@ fn use_worker(
     act: &Callback<Action>,
     package: &UseStateHandle<Option<AttrValue>>,
 ) -> Callback<(Command, Vec<File>)> {
-    let port = use_mut_ref(|| None::<Port>);
+    let line = use_mut_ref(|| None::<Line>);
     use_effect_with((), {
-        let (act, port, package) = (act.clone(), port.clone(), package.setter());
+        let (act, line, package) = (act.clone(), line.clone(), package.setter());
         move |()| {
-            let on_event = {
-                let (act, reports) = (act.clone(), Reports::new(act.clone()));
-                let mut last = None::<AttrValue>;
-                move |event: Event, bulk: Option<js_sys::ArrayBuffer>| {
-                    if let (Event::Packaged { name }, Some(bytes)) = (&event, &bulk) {
-                        if let Some(url) = last.take() {
-                            browser::revoke(&url);
-                        }
-                        if let Some(url) =
-                            browser::object_url(bytes, browser::mime(name)).map(AttrValue::from)
-                        {
-                            browser::save(&url, name);
-                            act.emit(Action::Saved(name.clone(), bytes.byte_length() as usize));
-                            package.set(Some(url.clone()));
-                            last = Some(url);
-                        }
+            let last = RefCell::new(None::<AttrValue>);
+            let on_bulk = {
+                let act = act.clone();
+                move |name: &str, bytes: &js_sys::ArrayBuffer| {
+                    if let Some(url) = last.take() {
+                        browser::revoke(&url);
                     }
-                    reports.add(event);
+                    if let Some(url) = browser::object_url(bytes, browser::mime(name)).map(AttrValue::from) {
+                        browser::save(&url, name);
+                        act.emit(Action::Saved(name.to_owned(), bytes.byte_length() as usize));
+                        package.set(Some(url.clone()));
+                        last.replace(Some(url));
+                    }
                 }
             };
-            let on_event = std::cell::RefCell::new(on_event);
-            let spawned =
-                Port::spawn(Callback::from(move |(event, bulk)| on_event.borrow_mut()(event, bulk)));
-            match spawned {
-                Ok(spawned) => *port.borrow_mut() = Some(spawned),
-                Err(message) => Reports::new(act).add(Event::Crashed { message }),
+            *line.borrow_mut() = Some(Line::start(act, on_bulk));
+            move || {
+                if let Some(line) = line.take() {
+                    line.end();
+                }
             }
-            move || drop(port.take())
         }
     });
-    use_callback(act.clone(), move |(command, files): (Command, Vec<File>), act| {
-        if let Some(port) = &*port.borrow() {
-            port.send(&command, &files);
-            act.emit(Action::Asked(command, browser::now()));
+    use_callback((), move |(command, files): (Command, Vec<File>), _| {
+        if let Some(line) = &*line.borrow() {
+            line.send(command, files);
         }
     })
+}
+
+/// After the worker was started again: what ran goes on as soon as it is found and its weights and images are loaded.
+#[hook]
+fn use_revival(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>)>) {
+    let ask = ask.clone();
+    let search = state.goes_on.search && state.search.found.is_some() && state.why_not_continue().is_none();
+    let training = state.goes_on.training
+        && state.finetune.found.is_some()
+        && state.why_not_continue_finetune().is_none();
+    use_effect_with((search, training), move |&(search, training)| {
+        if search {
+            ask.emit((Command::ContinueSearch, Vec::new()));
+        }
+        if let (true, Ok(module)) = (training, trainer_module()) {
+            ask.emit((Command::ContinueFinetune { module }, Vec::new()));
+        }
+    });
+}
+
+/// What is asked of the worker passes here first: what would end a run is confirmed, and storage is asked for when the
+/// first run begins.
+#[hook]
+fn use_guard(
+    state: &UseReducerHandle<State>,
+    ask: &Callback<(Command, Vec<File>)>,
+) -> Callback<(Command, Vec<File>)> {
+    let latest = use_mut_ref(|| state.clone());
+    *latest.borrow_mut() = state.clone();
+    let asked = use_mut_ref(|| false);
+    use_callback(ask.clone(), move |(command, files): (Command, Vec<File>), ask| {
+        let state = latest.borrow().clone();
+        match &command {
+            Command::OpenDemo(_) | Command::OpenWeights { .. } | Command::OpenImages { .. } => {
+                let runs = [Area::Search, Area::Finetune].map(|area| state.work.running(area).map(|r| r.run));
+                if let Some(what) = state.running_run() {
+                    let question = format!(
+                        "{what} is running on the present weights and images. Stop it and open the others? What it has \
+                         found so far is kept."
+                    );
+                    if !browser::confirm(&question) {
+                        return;
+                    }
+                }
+                for run in runs.into_iter().flatten() {
+                    ask.emit((Command::Stop(run), Vec::new()));
+                }
+            }
+            Command::Search(_) | Command::Finetune { .. } if !asked.replace(true) => browser::keep_storage(),
+            _ => {}
+        }
+        ask.emit((command, files));
+    })
+}
+
+/// Asks before the page is left while something would be lost.
+#[hook]
+fn use_leaving(state: &UseReducerHandle<State>) {
+    use_effect_with(state.has_unsaved(), |&unsaved| {
+        let listener = unsaved.then(|| {
+            let options = EventListenerOptions::enable_prevent_default();
+            EventListener::new_with_options(&browser::window(), "beforeunload", options, |event| {
+                event.prevent_default();
+                // What older browsers go by.
+                let _ = js_sys::Reflect::set(event, &"returnValue".into(), &true.into());
+            })
+        });
+        move || drop(listener)
+    });
 }
 
 /// Keeps the address and the policy the same: opens what the address says, and writes what was changed. Another network
@@ -224,13 +290,19 @@ fn use_stored(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File
 #[hook]
 fn use_keys(
     act: &Callback<Action>,
+    state: &UseReducerHandle<State>,
     ask: &Callback<(Command, Vec<File>)>,
     measure: &Callback<()>,
     dialog: &NodeRef,
 ) {
     let latest = use_mut_ref(Callback::noop);
     *latest.borrow_mut() = measure.clone();
-    let (act, ask, dialog) = (act.clone(), ask.clone(), dialog.clone());
+    let stop = use_mut_ref(Callback::noop);
+    *stop.borrow_mut() = {
+        let (ask, runs) = (ask.clone(), state.work.runs().collect::<Vec<_>>());
+        Callback::from(move |()| runs.iter().for_each(|&run| ask.emit((Command::Stop(run), Vec::new()))))
+    };
+    let (act, dialog) = (act.clone(), dialog.clone());
     use_effect_with((), move |()| {
         let on_key = move |event: &web_sys::Event| {
             let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
@@ -244,7 +316,7 @@ fn use_keys(
             match (with_control, event.key().as_str()) {
                 (false, "?") => help::open(&dialog),
                 (false, "m") => latest.borrow().emit(()),
-                (false, "s") => ask.emit((Command::Stop, Vec::new())),
+                (false, "s") => stop.borrow().emit(()),
                 (false, "r") => act.emit(Action::Allocate(Allocator::Rule)),
                 (false, "u") | (true, "z") => act.emit(Action::Undo),
                 (false, "y") | (true, "y" | "Z") => act.emit(Action::Redo),

@@ -4,6 +4,7 @@ mod files;
 
 pub use files::{Picked, dropped, picked};
 
+use crate::web::app_path;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -52,13 +53,37 @@ pub fn address_with(hash: &str) -> String {
 
 /// Reads a preference; `None` if there is none or the browser keeps none.
 pub fn preference(key: &str) -> Option<String> {
-    storage()?.get_item(key).ok().flatten()
+    storage()?.get_item(&own(key)).ok().flatten()
 }
 
 /// Keeps a preference if the browser lets us.
 pub fn keep_preference(key: &str, value: &str) {
     if let Some(storage) = storage() {
-        let _ = storage.set_item(key, value);
+        let _ = storage.set_item(&own(key), value);
+    }
+}
+
+/// A key of this app alone: all apps of an origin share one storage.
+fn own(key: &str) -> String {
+    format!("bitsmith {} {key}", app_path(&window().location().href().unwrap_or_default()))
+}
+
+/// Asks a question that is answered with OK or Cancel; whether it was OK.
+pub fn confirm(question: &str) -> bool {
+    window().confirm_with_message(question).unwrap_or(false)
+}
+
+/// Asks the browser to keep what this page stores even when it runs short of room. It decides, or asks the user.
+pub fn keep_storage() {
+    let get = |object: &JsValue, key: &str| js_sys::Reflect::get(object, &key.into()).ok();
+    let storage = get(&window().navigator(), "storage").filter(|storage| !storage.is_undefined());
+    let Some(storage) = storage else { return };
+    let persist = get(&storage, "persist").and_then(|persist| persist.dyn_into::<js_sys::Function>().ok());
+    if let Some(promise) = persist.and_then(|persist| persist.call0(&storage).ok()) {
+        // Stored is all the same, only less surely.
+        wasm_bindgen_futures::spawn_local(async move {
+            let _ = JsFuture::from(js_sys::Promise::resolve(&promise)).await;
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! The worker's events on their way to the state.
 
 use super::{browser, state::Action};
-use crate::flow::Event;
+use crate::flow::{Event, RunId};
 use gloo::timers::callback::Timeout;
 use std::{
     cell::{Cell, RefCell},
@@ -17,7 +17,7 @@ const TOGETHER: u32 = 200;
 #[derive(Clone)]
 pub struct Reports {
     act: Callback<Action>,
-    waiting: Rc<RefCell<Vec<(Event, f64)>>>,
+    waiting: Rc<RefCell<Vec<(RunId, Event, f64)>>>,
     /// Whether those that wait will be handed on.
     due: Rc<Cell<bool>>,
 }
@@ -28,10 +28,10 @@ impl Reports {
         Self { act, waiting: Rc::default(), due: Rc::default() }
     }
 
-    /// Takes an event that came right now.
-    pub fn add(&self, event: Event) {
+    /// Takes an event about a command that came right now.
+    pub fn add(&self, run: RunId, event: Event) {
         let often = matches!(event, Event::Progress { .. } | Event::Episode(_) | Event::FinetuneTurn(_));
-        self.waiting.borrow_mut().push((event, browser::now()));
+        self.waiting.borrow_mut().push((run, event, browser::now()));
         if !often {
             self.hand_on();
         } else if !self.due.replace(true) {

@@ -19,11 +19,14 @@ pub use search::SearchSection;
 pub use share::ShareSection;
 
 use super::{
-    browser::Picked,
+    browser::{self, Picked},
     format,
-    state::{Action, Area},
+    state::{Action, Area, Running, State},
 };
-use crate::{flow::Command, net::Spec};
+use crate::{
+    flow::{Command, Task},
+    net::Spec,
+};
 use web_sys::File;
 use yew::prelude::*;
 
@@ -40,6 +43,29 @@ pub struct Controls {
 pub const WEIGHTS: &str = ".safetensors";
 
 impl Controls {
+    /// Stops a task, or takes it back if it has not begun.
+    fn stop(&self, running: &Running) -> Callback<MouseEvent> {
+        let run = running.run;
+        self.ask.reform(move |_| (Command::Stop(run), Vec::new()))
+    }
+
+    /// Sends a command that takes the place of something stored, if the user agrees.
+    fn replace(&self, stored: Option<&str>, command: Command) {
+        if stored.is_none_or(browser::confirm) {
+            self.ask.emit((command, Vec::new()));
+        }
+    }
+
+    /// Forgets something stored, if the user agrees.
+    fn discard(&self, task: Task, question: &'static str) -> Callback<MouseEvent> {
+        let ask = self.ask.clone();
+        Callback::from(move |_| {
+            if browser::confirm(question) {
+                ask.emit((Command::Discard(task), Vec::new()));
+            }
+        })
+    }
+
     /// Opens files that were dropped somewhere on the page: weights by their ending, all others as images.
     pub fn open(&self, picked: Picked, network: Option<Spec>) {
         let is_weights = |path: &str| {
@@ -102,6 +128,24 @@ fn Section(props: &SectionProps) -> Html {
             <h2 id={heading} tabindex="-1"><span class="number">{ number }</span>{ *title }</h2>
             { children.clone() }
         </section>
+    }
+}
+
+/// That the state of a task is in memory only.
+fn unstored(problem: Option<&str>) -> Html {
+    html! {
+        <div role="status">
+            if let Some(problem) = problem { <p class="warning">{ problem }</p> }
+        </div>
+    }
+}
+
+/// That a worker died and was started again.
+fn revival(state: &State, area: Area) -> Html {
+    html! {
+        <div role="status">
+            if let Some(message) = state.work.revival(area) { <p class="warning">{ format::sentence(message) }</p> }
+        </div>
     }
 }
 

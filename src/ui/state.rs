@@ -25,13 +25,13 @@ pub use trial::{Trial, in_words};
 pub use work::{Running, Work};
 
 use crate::{
-    flow::{Command, Event, FinetuneStart, Tally, Task},
+    flow::{Command, Event, FinetuneFound, FinetuneStart, NetworkSummary, RunId, Tally, Task},
     link::{self, LinkError},
     memory::Mcu,
     net::{Family, Padding, Spec, Width},
     search::Episode,
 };
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 use trial::Asked;
 
 /// The float network's accuracy.
@@ -76,12 +76,24 @@ pub struct State {
     pub with_float: bool,
     /// Whether weights are read as the network on the screen, whatever their file says.
     pub forced: bool,
-    asked: Option<Asked>,
-    /// Whether the page shows the next network that is loaded, whichever it is.
-    follows_file: bool,
+    /// What is being measured, by the number of its command.
+    asked: BTreeMap<RunId, Asked>,
+    /// The page shows the network that this command loads, whichever it is.
+    follows: Option<RunId>,
     /// Whether the page shows the policy of the training that begins next.
     adopts_training: bool,
+    /// What goes on when it is found again.
+    pub goes_on: GoesOn,
     load: u32,
+}
+
+/// What ran when the worker died.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GoesOn {
+    /// A search.
+    pub search: bool,
+    /// Training.
+    pub training: bool,
 }
 
 /// Networks that come with the page, trained on its images.
@@ -95,6 +107,9 @@ const DEMO_DEVICES: [&str; 3] = ["stm32h750vb", "stm32l432kc", "stm32f411ce"];
 const fn demo(family: Family, width: u16) -> Spec {
     Spec { family, width: Width(width), side: 32, classes: 10, padding: Padding::PyTorch }
 }
+
+/// No load of weights and images has this number.
+const NEVER: u32 = u32::MAX;
 
 /// Changes that can be undone.
 const UNDO_LIMIT: usize = 200;
@@ -121,9 +136,10 @@ impl Default for State {
             limit: None,
             with_float: true,
             forced: false,
-            asked: None,
-            follows_file: false,
+            asked: BTreeMap::new(),
+            follows: None,
             adopts_training: false,
+            goes_on: GoesOn::default(),
             load: 0,
         }
     }
@@ -135,7 +151,7 @@ impl State {
         let mut next = self.clone();
         match action {
             Action::SelectNetwork(spec) => {
-                next.follows_file = false;
+                next.follows = None;
                 next.select_network(spec);
             }
             Action::SelectTarget(target) => next.select_target(target),
@@ -158,9 +174,13 @@ impl State {
                 }
             }
             Action::OpenLink(text) => next.open_link(&text),
-            Action::Asked(command, now) => next.asked(&command, now),
-            Action::Refused(area, message) => next.work.failed(area, &message),
-            Action::Reported(events) => events.iter().for_each(|(event, now)| next.reported(event, *now)),
+            Action::Asked(run, command, now) => next.asked(run, &command, now),
+            Action::Revived(message) => next.revived(&message),
+            Action::Reopened(run, command, now) => next.work.asked(run, &command, now),
+            Action::Refused(area, message) => next.work.refused(area, &message),
+            Action::Reported(events) => {
+                events.iter().for_each(|(run, event, now)| next.reported(*run, event, *now))
+            }
             Action::SetLimit(limit) => next.limit = limit,
             Action::SetFloat(with_float) => next.with_float = with_float,
             Action::SetForced(forced) => next.forced = forced,
@@ -198,7 +218,7 @@ impl State {
 
     /// Whether the float network is still to be measured for the last trial.
     pub fn wants_float(&self) -> bool {
-        let comparable = self.trials.last().is_some_and(|t| t.load == self.load && !t.stopped);
+        let comparable = self.trials.last().is_some_and(|t| t.load == self.load && !t.stopped && !t.restored);
         self.with_float && self.float.is_none() && comparable
     }
 
@@ -298,11 +318,11 @@ impl State {
         }
     }
 
-    fn asked(&mut self, command: &Command, now: f64) {
-        self.work.asked(command, now);
+    fn asked(&mut self, run: RunId, command: &Command, now: f64) {
+        self.work.asked(run, command, now);
         match command {
             Command::OpenDemo(spec) => {
-                self.follows_file = false;
+                self.follows = None;
                 // Not if a link to the demo's network was opened, which names its own device.
                 let device = DEMOS.iter().position(|demo| demo == spec).map(|demo| DEMO_DEVICES[demo]);
                 let device = device.and_then(Mcu::by_slug).filter(|_| *spec != self.design.network.spec);
@@ -311,23 +331,39 @@ impl State {
                 }
                 self.select_network(*spec);
             }
-            Command::OpenWeights { .. } => self.follows_file = true,
+            Command::OpenWeights { .. } => self.follows = Some(run),
             Command::Finetune { .. } => self.adopts_training = false,
-            Command::ContinueFinetune { .. } => self.adopts_training = true,
+            Command::ContinueFinetune { .. } => {
+                self.adopts_training = true;
+                self.goes_on.training = false;
+            }
+            Command::ContinueSearch => self.goes_on.search = false,
             Command::Measure { .. } => {
                 let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
-                self.asked = Some(Asked::new(&self.design, images, self.load));
+                self.asked.insert(run, Asked::new(&self.design, images, self.load));
             }
             _ => {}
         }
     }
 
-    fn reported(&mut self, event: &Event, now: f64) {
-        let is_update = self.work.is_preparing();
-        self.work.reported(event, now);
+    /// The worker was started again and knows nothing yet. What was held stays held.
+    fn revived(&mut self, message: &str) {
+        let search = self.search.run.as_ref().is_some_and(|run| run.phase == Phase::Running);
+        let training = self.finetune.training.as_ref().is_some_and(|t| t.stage == Stage::Running);
+        self.goes_on = GoesOn { search, training };
+        self.work = self.work.revived(message);
+        (self.search.found, self.finetune.found) = (None, None);
+        self.asked.clear();
+        self.search.broke();
+        self.finetune.set_stage(Stage::Interrupted);
+    }
+
+    fn reported(&mut self, run: RunId, event: &Event, now: f64) {
+        let is_update = self.work.is_preparing(run);
+        self.work.reported(run, event, now);
         match event {
             Event::Network(summary) => {
-                if std::mem::take(&mut self.follows_file) {
+                if self.follows.take_if(|follows| *follows == run).is_some() {
                     self.select_network(summary.spec);
                     if let Some(policy) = &summary.policy {
                         let policy = Rc::new(policy.clone());
@@ -338,7 +374,7 @@ impl State {
             }
             Event::Images(_) if !is_update => self.loaded(),
             Event::Measured(measurement) => {
-                if let Some(asked) = self.asked.take() {
+                if let Some(asked) = self.asked.remove(&run) {
                     Rc::make_mut(&mut self.trials).push(asked.answered(measurement));
                 }
             }
@@ -352,14 +388,18 @@ impl State {
             Event::Paused(_) => self.search.set_phase(Phase::Paused),
             Event::Resumed(_) => self.search.set_phase(Phase::Running),
             Event::SearchEnded(end) => self.search.ended(end),
-            Event::SearchFound(found) => self.search.found = Some((**found).clone()),
+            Event::SearchFound(found) => self.search.find(found),
+            Event::Discarded(Task::Search) => self.search.discarded(),
+            Event::Discarded(_) => self.finetune.discarded(),
+            Event::Stored { task: Task::Finetune, problem } => self.finetune.unstored.clone_from(problem),
+            Event::Stored { problem, .. } => self.search.unstored.clone_from(problem),
             Event::Stopped(Task::Search) | Event::Failed { task: Task::Search, .. } => self.search.broke(),
-            Event::FinetuneStarted(start) => self.training_started(start),
+            Event::FinetuneStarted(start) => self.training_started(run, start),
             Event::FinetuneTurn(turn) => self.finetune.turn(turn),
             Event::FinetuneEnded { stopped } => {
                 self.finetune.set_stage(if *stopped { Stage::Stopped } else { Stage::Done });
             }
-            Event::FinetuneFound(found) => self.finetune.found = Some((**found).clone()),
+            Event::FinetuneFound(found) => self.training_found(found),
             Event::FinetuneTooLarge { batch } => self.finetune.smaller = Some(*batch),
             Event::Stopped(Task::Finetune) => self.finetune.set_stage(Stage::Stopped),
             Event::Failed { task: Task::Finetune, .. } => self.finetune.set_stage(Stage::Failed),
@@ -375,7 +415,7 @@ impl State {
     }
 
     /// What was asked comes to the screen if training was found again: its policy may be another.
-    fn training_started(&mut self, start: &FinetuneStart) {
+    fn training_started(&mut self, run: RunId, start: &FinetuneStart) {
         let network = Network::new(self.work.network.as_ref().map_or(self.design.network.spec, |n| n.spec));
         let policy = Rc::new(start.request.policy.clone());
         if std::mem::take(&mut self.adopts_training) {
@@ -388,8 +428,30 @@ impl State {
         let version = Version { policy, allocator, seed };
         let design = Design::new(network.clone(), self.design.target, version);
         let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
-        self.asked = Some(Asked::new(&design, images, self.load));
+        self.asked.insert(run, Asked::new(&design, images, self.load));
         self.finetune.started(network, start);
+    }
+
+    /// What was measured before the page was loaded again is of what is loaded now, if that is the same.
+    fn training_found(&mut self, found: &FinetuneFound) {
+        let is_new = self.finetune.training.is_none();
+        self.finetune.find(found);
+        let measurement = found.end.as_ref().and_then(|end| end.measurement.as_ref());
+        if let (true, Some(measurement)) = (is_new, measurement) {
+            let policy = Rc::new(measurement.policy.clone());
+            let version = Version { policy, allocator: link::Allocator::ByHand, seed: 0 };
+            let design = Design::new(Network::new(found.network.spec), self.design.target, version);
+            let load = if self.has_loaded(&found.network, &found.images) { self.load } else { NEVER };
+            let asked = Asked::new(&design, found.images.clone(), load);
+            let trial = Trial { restored: true, ..asked.answered(measurement) };
+            Rc::make_mut(&mut self.trials).push(trial);
+        }
+    }
+
+    /// Whether these weights and the images of this source are loaded.
+    fn has_loaded(&self, network: &NetworkSummary, images: &str) -> bool {
+        self.work.network.as_ref().is_some_and(|loaded| loaded.sha256 == network.sha256)
+            && self.work.images.as_ref().is_some_and(|loaded| loaded.source == images)
     }
 
     /// Results so far are of other weights or images.

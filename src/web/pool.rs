@@ -1,6 +1,7 @@
 //! The pool of evaluation workers: one per core, each with its own share of the images.
 
 use super::link::Link;
+use super::runner::End;
 use super::{peers, wire};
 use crate::calibrate::Calibration;
 use crate::data::Preprocess;
@@ -172,15 +173,20 @@ impl Member {
     ///
     /// # Errors
     /// If the worker refuses or a worker of the pool died.
-    pub async fn ask(&self, order: &Order, bulk: &Array) -> Result<(Answer, Array), String> {
-        if self.died.get() {
-            return Err(DIED.into());
+    pub async fn ask(&self, order: &Order, bulk: &Array) -> Result<(Answer, Array), End> {
+        if self.died() {
+            return Err(End::Died(DIED.into()));
         }
         match self.send(order, bulk).await {
-            Ok((Answer::Refused(reason), _)) => Err(reason),
+            Ok((Answer::Refused(reason), _)) => Err(End::Failed(reason)),
             Ok(answer) => Ok(answer),
-            Err(_) => Err(DIED.into()),
+            Err(_) => Err(End::Died(DIED.into())),
         }
+    }
+
+    /// Whether a worker of the pool died: none of it can be used any more.
+    pub fn died(&self) -> bool {
+        self.died.get()
     }
 
     /// Sends an order; its answer comes later.
@@ -193,7 +199,7 @@ impl Member {
 }
 
 const DIED: &str =
-    "an evaluation worker died, perhaps for want of memory; reload the page and use fewer images";
+    "an evaluation worker died, perhaps for want of memory; use fewer images if that happens again";
 
 /// Number of workers that suits this machine.
 pub fn size(scope: &WorkerGlobalScope) -> usize {

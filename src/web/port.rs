@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::wire;
-use crate::flow::{Command, Event};
+use crate::flow::{Command, Event, RunId};
 use js_sys::{Array, ArrayBuffer};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{File, HtmlMetaElement, Url, Worker};
@@ -12,37 +12,35 @@ use yew::Callback;
 pub struct Port(Link);
 
 impl Port {
-    /// Starts the worker; `on_event` gets all it reports, each with the bulk that came along.
+    /// Starts the worker; `on_event` gets all it reports, each with the number of the command it is about, 0 for none, and
+    /// the bulk that came along. `on_death` gets the cause if the worker dies.
     ///
     /// # Errors
     /// A sentence for the user if the page names no worker or the browser starts none.
-    pub fn spawn(on_event: Callback<(Event, Option<ArrayBuffer>)>) -> Result<Self, String> {
+    pub fn spawn(
+        on_event: Callback<(RunId, Event, Option<ArrayBuffer>)>,
+        on_death: Callback<String>,
+    ) -> Result<Self, String> {
         let worker = start().map_err(|error| {
             format!(
                 "The browser did not start the part of the page that computes ({}). Reload the page.",
                 wire::describe(&error)
             )
         })?;
-        let on_message = {
-            let on_event = on_event.clone();
-            move |message: Option<(Event, Array)>| {
-                let (event, bulk) = message.unwrap_or_else(|| {
-                    let message = "Two parts of the page are of different versions. Reload the page.".into();
-                    (Event::Crashed { message }, Array::new())
-                });
-                on_event.emit((event, bulk.get(0).dyn_into().ok()));
-            }
+        let on_message = move |message: Option<((RunId, Event), Array)>| {
+            let ((run, event), bulk) = message.unwrap_or_else(|| {
+                let message = "Two parts of the page are of different versions. Reload the page.".into();
+                ((0, Event::Crashed { message }), Array::new())
+            });
+            on_event.emit((run, event, bulk.get(0).dyn_into().ok()));
         };
-        let on_death = move |cause: &str| {
-            let message = format!("The part of the page that computes stopped ({cause}). Reload the page.");
-            on_event.emit((Event::Crashed { message }, None));
-        };
+        let on_death = move |cause: &str| on_death.emit(cause.to_owned());
         Ok(Self(Link::new(worker, on_message, on_death)))
     }
 
-    /// Sends a command with the files it speaks of.
-    pub fn send(&self, command: &Command, files: &[File]) {
-        self.0.send(command, &files.iter().collect());
+    /// Sends a command under a number, with the files it speaks of.
+    pub fn send(&self, run: RunId, command: &Command, files: &[File]) {
+        self.0.send(&(run, command), &files.iter().collect());
     }
 }
 

@@ -6,13 +6,15 @@ mod prepare;
 mod search;
 
 use super::files;
+use super::keep::Keep;
 use super::pool::{self, Answer, Member, Order, Set};
 use super::wire;
 use crate::calibrate::Calibration;
 use crate::data::{Archive, Source, Sources};
-use crate::flow::{Artefact, Command, Event, Item, Listing, NetworkSummary, Package, Tally, Task};
+use crate::flow::{Artefact, Command, Event, Item, Listing, NetworkSummary, Package, RunId, Tally, Task};
 use crate::import::{ImportOptions, import};
 use crate::link::Link;
+use crate::memory::Bytes;
 use crate::net::{Model, Spec};
 use crate::quant::{Grids, QuantizedNetwork};
 use crate::train::Trained;
@@ -22,6 +24,7 @@ use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::rc::Rc;
 use web_sys::{DedicatedWorkerGlobalScope, File};
+use web_time::Instant;
 
 /// Why a task ended without a result.
 pub(super) enum End {
@@ -29,6 +32,8 @@ pub(super) enum End {
     Stopped,
     /// It failed, and why.
     Failed(String),
+    /// A worker that it needs died; what it has stored holds.
+    Died(String),
 }
 
 impl<E: std::error::Error> From<E> for End {
@@ -65,7 +70,18 @@ struct Measured {
 pub struct Runner {
     scope: DedicatedWorkerGlobalScope,
     signals: Signals,
+    /// The command that is carried out.
+    running: RunId,
     pool: Vec<Member>,
+    /// Stored searches, and stored training.
+    searches: Keep,
+    trainings: Keep,
+    /// Why nothing can be stored, if that is so.
+    unstored: Option<String>,
+    /// Whether the page was told that the running command's state cannot be stored.
+    warned: bool,
+    /// Whether the running command has stored something to go on with.
+    begun: bool,
     model: Option<(Model, NetworkSummary)>,
     /// Quantizers that were trained with the weights, if their file has them.
     grids: Option<Grids>,
@@ -87,6 +103,8 @@ pub struct Signals {
     pub stop: Rc<Cell<bool>>,
     /// It shall hold, if it is a search or training.
     pub pause: Rc<Cell<bool>>,
+    /// What was trained shall be forgotten before the next task.
+    pub untrain: Rc<Cell<bool>>,
 }
 
 impl Runner {
@@ -94,12 +112,24 @@ impl Runner {
     ///
     /// # Errors
     /// If the browser starts no workers.
-    pub fn new(scope: DedicatedWorkerGlobalScope, signals: Signals) -> Result<Self, String> {
+    pub fn new(
+        scope: DedicatedWorkerGlobalScope,
+        signals: Signals,
+        searches: Keep,
+        trainings: Keep,
+        unstored: Option<String>,
+    ) -> Result<Self, String> {
         let pool = Member::spawn_all(&scope, pool::size(&scope))?;
         Ok(Self {
             scope,
             signals,
+            running: 0,
             pool,
+            searches,
+            trainings,
+            unstored,
+            warned: false,
+            begun: false,
             model: None,
             grids: None,
             images: None,
@@ -114,34 +144,97 @@ impl Runner {
 
     /// Tells the page that the worker listens.
     pub fn ready(&self) {
-        self.report(&Event::Ready { workers: self.pool.len() });
+        self.report(&Event::Ready { workers: self.pool.len(), unstored: self.unstored.clone() });
     }
 
-    /// Carries out a command and reports how it ended.
-    pub async fn run(&mut self, command: Command, picked: Vec<File>) {
+    /// Carries out a command and reports how it ended. If an evaluation worker dies meanwhile, all are started again, and a
+    /// search or training goes on from what it has stored.
+    pub async fn run(&mut self, run: RunId, mut command: Command, picked: Vec<File>) {
         self.signals.stop.set(false);
+        self.running = run;
+        (self.warned, self.begun) = (false, false);
+        if self.signals.untrain.take() {
+            self.trained = None;
+            self.measured.take_if(|measured| measured.trained.is_some());
+        }
         let task = task_of(&command);
-        let result = match command {
+        let mut deaths = Deaths::default();
+        let result = loop {
+            let result = self.carry_out(command.clone(), picked.clone()).await;
+            match result {
+                Err(End::Died(cause)) if deaths.may_go_on() => {
+                    if let Err(reason) = self.revive(task, &cause) {
+                        break Err(End::Failed(reason));
+                    }
+                    command = self.continuation(command);
+                }
+                result => break result,
+            }
+        };
+        match result {
+            Ok(()) => {}
+            Err(End::Stopped) => self.report(&Event::Stopped(task)),
+            Err(End::Failed(message) | End::Died(message)) => self.report(&Event::Failed { task, message }),
+        }
+        // What is kept can go on, or be forgotten.
+        match command {
+            Command::Search(_) | Command::ContinueSearch => self.find_search().await,
+            Command::Finetune { .. } | Command::ContinueFinetune { .. } => self.find_finetune().await,
+            _ => {}
+        }
+    }
+
+    /// Starts the pool again, with half of its workers: most die for want of memory.
+    fn revive(&mut self, task: Task, cause: &str) -> Result<(), String> {
+        if self.pool.iter().any(Member::died) {
+            let workers = self.pool.len().div_ceil(2);
+            self.pool.clear();
+            self.pool = Member::spawn_all(&self.scope, workers).map_err(|reason| {
+                format!("the browser started no evaluation workers: {reason}; reload the page")
+            })?;
+            self.prepared = None;
+            self.held.clear();
+            self.ready();
+        }
+        let message = format!("{cause}. It was started again, and the work goes on.");
+        self.report(&Event::Revived { task, message });
+        Ok(())
+    }
+
+    /// What does the rest of a command that was interrupted.
+    fn continuation(&self, command: Command) -> Command {
+        match command {
+            Command::Search(_) if self.begun => Command::ContinueSearch,
+            Command::Finetune { module, .. } if self.begun => Command::ContinueFinetune { module },
+            command => command,
+        }
+    }
+
+    async fn carry_out(&mut self, command: Command, picked: Vec<File>) -> Result<(), End> {
+        match command {
             Command::OpenDemo(spec) => self.open_demo(spec).await,
             Command::OpenWeights { name, network } => self.open_weights(&name, network, &picked),
             Command::OpenImages { paths } => self.open_images(picked, &paths),
             Command::Measure { policy, limit } => self.measure(policy, limit).await,
             Command::MeasureFloat { limit } => self.measure_float(limit).await,
-            Command::Package { artefact, link, device } => self.package(artefact, &link, device.as_deref()),
+            Command::Package { artefact, link, device } => {
+                self.package(artefact, &link, device.as_deref()).await
+            }
             Command::Search(request) => self.search(request).await,
-            Command::FindSearch => self.find_search().await,
+            Command::FindSearch => {
+                self.find_search().await;
+                Ok(())
+            }
             Command::ContinueSearch => self.continue_search().await,
             Command::Finetune { request, module } => self.finetune(request, &module).await,
-            Command::FindFinetune => self.find_finetune().await,
+            Command::FindFinetune => {
+                self.find_finetune().await;
+                Ok(())
+            }
             Command::ContinueFinetune { module } => self.continue_finetune(&module).await,
-            Command::SaveTrained => self.save_trained(),
+            Command::SaveTrained => self.save_trained().await,
             // Those who read the messages deal with them.
-            Command::Stop | Command::Pause | Command::Resume => Ok(()),
-        };
-        match result {
-            Ok(()) => {}
-            Err(End::Stopped) => self.report(&Event::Stopped(task)),
-            Err(End::Failed(message)) => self.report(&Event::Failed { task, message }),
+            Command::Stop(_) | Command::Pause(_) | Command::Resume(_) | Command::Discard(_) => Ok(()),
         }
     }
 
@@ -150,7 +243,7 @@ impl Runner {
     }
 
     fn send(&self, event: &Event, bulk: &Array) {
-        let (message, buffers) = wire::encode(event, bulk);
+        let (message, buffers) = wire::encode(&(self.running, event), bulk);
         self.scope.post_message_with_transfer(&message, &buffers).expect("bytes and buffers can be sent");
     }
 
@@ -169,10 +262,18 @@ impl Runner {
 
     fn open_weights(&mut self, name: &str, network: Option<Spec>, picked: &[File]) -> Result<(), End> {
         let missing = || End::Failed(format!("{name}: no file came along; choose it again"));
-        let bytes = files::read_all(picked.first().ok_or_else(missing)?)?;
+        let file = picked.first().ok_or_else(missing)?;
+        if file.size() > WEIGHTS as f64 {
+            let (found, most) = (Bytes(file.size() as usize), Bytes(WEIGHTS));
+            return Err(End::Failed(format!(
+                "{name}: {found}; a weights file may have at most {most}, of which the networks here need a tenth; save the \
+                 weights alone, without the optimizer's state"
+            )));
+        }
+        let bytes = files::read_all(file)?;
         self.adopt_weights(name, network, &bytes).map_err(|error| match error {
             End::Failed(message) => End::Failed(format!("{name}: {message}")),
-            stopped @ End::Stopped => stopped,
+            end => end,
         })
     }
 
@@ -205,18 +306,22 @@ impl Runner {
         self.prepared = None;
         self.held.clear();
         self.calibration = None;
-        (self.measured, self.trained) = (None, None);
+        // What was trained stays: it needs no images.
+        self.measured = None;
         self.float = None;
         Ok(())
     }
 
     async fn open_demo(&mut self, spec: Spec) -> Result<(), End> {
         let weights = self.fetch(&format!("demo/{spec}.safetensors")).await?;
+        // Other weights may have been opened meanwhile.
+        self.breathe().await?;
         self.adopt_weights(&spec.to_string(), Some(spec), &weights)?;
         if self.images.as_ref().is_some_and(|images| images.listing.source == DEMO_IMAGES) {
             return Ok(());
         }
         let bytes = self.fetch("demo/fashion-mnist.tgz").await?;
+        self.breathe().await?;
         let archive = Archive::open(DEMO_IMAGES, std::io::Cursor::new(bytes))?;
         let source = Source { name: DEMO_IMAGES.into(), files: Box::new(archive) };
         self.adopt_images(DEMO_IMAGES.into(), Sources::new(vec![source]))
@@ -261,8 +366,33 @@ impl Runner {
         Ok(())
     }
 
-    fn package(&self, artefact: Artefact, link: &str, device: Option<&str>) -> Result<(), End> {
+    /// Says once when the state of the running task can no longer be stored, and when it can again.
+    async fn report_stored(&mut self, task: Task, stored: Result<(), String>) {
+        if stored.is_err() == self.warned {
+            return;
+        }
+        self.warned = stored.is_err();
+        let problem = match stored {
+            Ok(()) => None,
+            Err(reason) => {
+                let other = if task == Task::Finetune { &self.searches } else { &self.trainings };
+                let room = match other.size().await {
+                    Some(other) => format!("discard {other}, or delete data of other pages of this site"),
+                    None => "delete data of other pages of this site".into(),
+                };
+                let what = if task == Task::Finetune { "Training" } else { "The search" };
+                Some(format!(
+                    "{what} is not stored any more: {reason}. It goes on in memory: keep this tab open. To make room, {room}; \
+                     as soon as there is room, it is stored again."
+                ))
+            }
+        };
+        self.report(&Event::Stored { task, problem });
+    }
+
+    async fn package(&mut self, artefact: Artefact, link: &str, device: Option<&str>) -> Result<(), End> {
         let link: Link = link.parse()?;
+        self.recall().await?;
         let unmeasured =
             || End::Failed("this policy was not measured with these weights; measure it first".into());
         let Measured { network, tally, trained } = self.measured.as_ref().ok_or_else(unmeasured)?;
@@ -290,6 +420,9 @@ impl Runner {
     }
 }
 
+/// Most bytes of a weights file: it is read at once, beside the network that is made of it.
+const WEIGHTS: usize = 512 << 20;
+
 /// SHA-256 of the paths of images.
 fn digest<'a>(items: impl Iterator<Item = &'a Item>) -> [u8; 32] {
     let mut digest = Sha256::new();
@@ -311,10 +444,32 @@ fn no_images() -> End {
     End::Failed("there are no images yet; open the demo, a folder or an archive".into())
 }
 
+/// How often workers died of late.
+#[derive(Default)]
+struct Deaths {
+    last: Option<Instant>,
+    count: usize,
+}
+
+impl Deaths {
+    /// So many deaths, each soon after the other, and it is given up.
+    const MOST: usize = 3;
+    /// What died so many seconds after its predecessor has got on meanwhile.
+    const SOON: f64 = 60.0;
+
+    /// Notes one; whether to try once more.
+    fn may_go_on(&mut self) -> bool {
+        let is_soon = self.last.is_some_and(|last| last.elapsed().as_secs_f64() < Self::SOON);
+        self.count = if is_soon { self.count + 1 } else { 1 };
+        self.last = Some(Instant::now());
+        self.count < Self::MOST
+    }
+}
+
 /// What a command is reported as.
 pub fn task_of(command: &Command) -> Task {
     match command {
-        Command::OpenDemo(_) | Command::OpenWeights { .. } | Command::Stop => Task::Weights,
+        Command::OpenDemo(_) | Command::OpenWeights { .. } | Command::Stop(_) => Task::Weights,
         Command::OpenImages { .. } => Task::Images,
         Command::Measure { .. } => Task::Evaluate,
         Command::MeasureFloat { .. } => Task::EvaluateFloat,
@@ -322,8 +477,9 @@ pub fn task_of(command: &Command) -> Task {
         Command::Search(_)
         | Command::ContinueSearch
         | Command::FindSearch
-        | Command::Pause
-        | Command::Resume => Task::Search,
+        | Command::Pause(_)
+        | Command::Resume(_) => Task::Search,
+        Command::Discard(task) => *task,
         Command::Finetune { .. } | Command::FindFinetune | Command::ContinueFinetune { .. } => Task::Finetune,
     }
 }

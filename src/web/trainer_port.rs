@@ -38,7 +38,8 @@ impl TrainerPort {
         };
         let on_death = move |cause: &str| {
             let sentence = format!(
-                "the part of the app that trains stopped ({cause}); check the connection, or train on fewer images"
+                "the part of the app that trains stopped ({cause}); check the connection, or train on fewer images; if a new \
+                 version of the app is out, close all its tabs and open it again"
             );
             let _ = sender.unbounded_send(Err(sentence));
         };

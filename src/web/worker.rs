@@ -1,18 +1,20 @@
 //! The beginning of every worker: which part to play, and the messages that come in.
 
 use super::evaluator::Evaluator;
+use super::inbox::Inbox;
+use super::keep::Keep;
 use super::pool::{self, Answer};
-use super::runner::{Runner, Signals, task_of};
+use super::runner::{Runner, Signals};
+use super::store;
 use super::wire;
-use crate::flow::{Command, Event};
+use crate::flow::{Command, Event, RunId, Task};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use js_sys::Array;
-use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, closure::Closure};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 /// Plays the part that the worker's name asks for.
 pub fn start() {
@@ -42,46 +44,70 @@ fn evaluate(scope: DedicatedWorkerGlobalScope) {
     });
 }
 
-/// The worker that owns the flow: commands wait for their turn, but a stop reaches the running one at once.
+/// The worker that owns the flow: commands are carried out one after the other.
 fn run(scope: DedicatedWorkerGlobalScope) {
-    let (queue, mut commands) = mpsc::unbounded::<(Command, Vec<File>)>();
     let signals = Signals::default();
-    let running = Rc::new(Cell::new(None));
+    let inbox = Rc::new(Inbox::new(signals.clone()));
+    let (wake, mut woken) = mpsc::unbounded::<()>();
+    let searches = Keep::new(&scope, "search", "a search");
+    let trainings = Keep::new(&scope, "finetune", "training");
     listen(&scope, {
-        let (Signals { stop, pause }, running) = (signals.clone(), running.clone());
+        let (scope, inbox, signals) = (scope.clone(), inbox.clone(), signals.clone());
+        let (searches, trainings) = (searches.clone(), trainings.clone());
         move |message| {
-            let Some((command, bulk)) = wire::decode::<Command>(&message.data()) else { return };
-            match command {
-                Command::Stop => return stop.set(true),
-                Command::Pause => return pause.set(true),
-                Command::Resume => return pause.set(false),
-                // A question, which replaces nothing.
-                Command::FindSearch | Command::FindFinetune => {}
-                _ if running.get() == Some(task_of(&command)) => stop.set(true),
-                _ => {}
+            let Some(((run, command), bulk)) = wire::decode::<(RunId, Command)>(&message.data()) else {
+                return;
+            };
+            if let Command::Discard(task) = command {
+                let keep = if task == Task::Finetune { trainings.clone() } else { searches.clone() };
+                let (scope, signals) = (scope.clone(), signals.clone());
+                return spawn_local(async move {
+                    let discarded = keep.discard().await;
+                    if discarded.is_ok() && task == Task::Finetune {
+                        signals.untrain.set(true);
+                    }
+                    let event = match discarded {
+                        Ok(()) => Event::Discarded(task),
+                        Err(message) => Event::Failed { task, message },
+                    };
+                    report(&scope, run, &event);
+                });
             }
             let files = bulk.iter().filter_map(|file| file.dyn_into().ok()).collect();
-            queue.unbounded_send((command, files)).expect("the runner lives as long as the worker");
+            for (run, event) in inbox.add((run, command, files)) {
+                report(&scope, run, &event);
+            }
+            wake.unbounded_send(()).expect("the runner lives as long as the worker");
         }
     });
     spawn_local(async move {
-        match Runner::new(scope.clone(), signals) {
+        let unstored = store::problem(&scope).await;
+        if unstored.is_some() {
+            searches.store_nothing();
+            trainings.store_nothing();
+        }
+        match Runner::new(scope.clone(), signals, searches, trainings, unstored) {
             Ok(mut runner) => {
                 runner.ready();
-                while let Some((command, files)) = commands.next().await {
-                    running.set(Some(task_of(&command)));
-                    runner.run(command, files).await;
-                    running.set(None);
+                while woken.next().await.is_some() {
+                    while let Some((run, command, files)) = inbox.next() {
+                        runner.run(run, command, files).await;
+                    }
                 }
             }
             Err(reason) => {
                 let message =
                     format!("The browser started no evaluation workers: {reason}. Reload the page.");
-                let (message, buffers) = wire::encode(&Event::Crashed { message }, &Array::new());
-                scope.post_message_with_transfer(&message, &buffers).expect("bytes can be sent");
+                report(&scope, 0, &Event::Crashed { message });
             }
         }
     });
+}
+
+/// Tells the page something about one of its commands.
+fn report(scope: &DedicatedWorkerGlobalScope, run: RunId, event: &Event) {
+    let (message, buffers) = wire::encode(&(run, event), &Array::new());
+    scope.post_message_with_transfer(&message, &buffers).expect("bytes can be sent");
 }
 
 fn listen(scope: &DedicatedWorkerGlobalScope, on_message: impl FnMut(MessageEvent) + 'static) {

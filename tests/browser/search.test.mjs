@@ -98,35 +98,6 @@ test("a search that was left is found again after a reload, from its first momen
   assert.equal((await reload(page)).done, last);
 });
 
-test("a search whose workers die says so, keeps what it found, and goes on after a reload", async (t) => {
-  const first = `if (self.name === "evaluation") new BroadcastChannel("die").onmessage = () => { throw Error("died"); };`;
-  const { page } = await openSearch(t, { episodes: 2000, tick: ["best of random policies"], first });
-  await start(page).click();
-  await scoredMoreThan(page, 3);
-  await page.evaluate(() => new BroadcastChannel("die").postMessage(""));
-  await page.locator("#search [role=alert]", { hasText: /evaluation worker died.*reload the page/ }).waitFor(LOADED);
-  assert.ok((await scored(page)) > 3);
-  assert.ok(await page.getByRole("button", { name: "Use the best policy" }).isEnabled());
-  // As long as the page is not loaded again, whatever needs the workers says the same.
-  await page.getByRole("button", { name: "Measure", exact: true }).click();
-  await page.locator("#result [role=alert]", { hasText: /evaluation worker died.*reload the page/ }).waitFor(LOADED);
-  const { go_on, done } = await reload(page);
-  await go_on.click();
-  await scoredMoreThan(page, done + 3);
-});
-
-test("a search that ended by itself leaves nothing to go on with", async (t) => {
-  const { page } = await openSearch(t, { episodes: 2, tick: ["best of random policies"] });
-  await start(page).click();
-  await phase(page, "Done").waitFor(SEARCHED);
-  await page.reload();
-  await page.locator("#images .loaded").waitFor(LOADED);
-  // The worker answers in order: by the time it has measured, it has looked for a stored search.
-  await page.getByRole("button", { name: "Measure", exact: true }).click();
-  await page.locator("#result .accuracies b").first().waitFor(LOADED);
-  assert.equal(await page.locator("#search .notice").count(), 0);
-});
-
 test("pinned tensors keep their bits, and what cannot be searched says why", async (t) => {
   const { page } = await openSearch(t, { episodes: 5, tick: ["best of random policies"] });
   await page.locator("#layer-2 input[type=radio]:checked").first().focus();

@@ -23,7 +23,7 @@ pub fn Progress(props: &ProgressProps) -> Html {
     let running = &props.running;
     let place = use_node_ref();
     let on_stop = use_stop(props.on_stop.clone(), &place);
-    let title = running.task.map_or("Waiting for the worker", title);
+    let title = running.task.map_or("Waiting for its turn", title);
     let percent = (100.0 * running.done as f64 / running.total.max(1) as f64) as u32;
     let mut figures = Vec::new();
     if running.total > 0 {

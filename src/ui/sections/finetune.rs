@@ -3,9 +3,9 @@
 mod course;
 mod plan;
 
-use super::{Controls, Section, failure};
+use super::{Controls, Section, failure, revival, unstored};
 use crate::{
-    flow::Command,
+    flow::{Command, FinetuneFound, Task},
     ui::{
         components::{Button, Progress},
         format,
@@ -31,12 +31,22 @@ pub fn FinetuneSection(props: &FinetuneSectionProps) -> Html {
     let why_not = state.why_not_finetune();
     let start = {
         let request = finetune.plan.request(design, state.limit);
-        with_module(controls, move |module| Command::Finetune { request: request.clone(), module })
+        let stored = finetune.found.as_ref().filter(|found| !found.elsewhere).map(|found| {
+            format!(
+                "Training of {} is stored, {}. New training takes its place.",
+                found.network.spec,
+                done(found)
+            )
+        });
+        with_module(controls, move |controls, module| {
+            controls.replace(stored.as_deref(), Command::Finetune { request: request.clone(), module });
+        })
     };
     let send = |command: Command| controls.ask.reform(move |_| (command.clone(), Vec::new()));
     let stage = finetune.training.as_ref().map(|training| training.stage);
     let why_not_save = state.why_not_save_trained();
     let running = state.work.running(Area::Finetune);
+    let run = running.map_or(0, |running| running.run);
     html! {
         <Section id="finetune" number={6} title="Fine-tune">
             <p class="hint">{ "Trains the network at the widths in the table, rounding as the chip does, and keeps the epoch that is \
@@ -49,9 +59,9 @@ pub fn FinetuneSection(props: &FinetuneSectionProps) -> Html {
                     <Button class="primary" onclick={start} why_not={why_not.clone()}
                         title="Train the policy on the screen">{ "Start training" }</Button>
                     if stage == Some(Stage::Paused) {
-                        <Button onclick={send(Command::Resume)} title="Go on where it was held">{ "Resume training" }</Button>
+                        <Button onclick={send(Command::Resume(run))} title="Go on where it was held">{ "Resume training" }</Button>
                     } else {
-                        <Button onclick={send(Command::Pause)} title="Hold after the steps that are being taken"
+                        <Button onclick={send(Command::Pause(run))} title="Hold after the steps that are being taken"
                             why_not={(stage != Some(Stage::Running)).then_some("No training is running.")}>
                             { "Pause training" }</Button>
                     }
@@ -65,8 +75,10 @@ pub fn FinetuneSection(props: &FinetuneSectionProps) -> Html {
             }
             { found(state, controls) }
             if let Some(running) = running {
-                <Progress running={running.clone()} on_stop={Some(send(Command::Stop))} />
+                <Progress running={running.clone()} on_stop={Some(controls.stop(running))} />
             }
+            { unstored(finetune.unstored.as_deref()) }
+            { revival(state, Area::Finetune) }
             { failure(state.work.failure(Area::Finetune)) }
             { smaller(state, controls) }
             if let Some(training) = &finetune.training {
@@ -79,28 +91,56 @@ pub fn FinetuneSection(props: &FinetuneSectionProps) -> Html {
 /// Asks for something that needs the module which trains; a page that names none says so.
 fn with_module(
     controls: &Controls,
-    command: impl Fn(String) -> Command + 'static,
+    ask: impl Fn(&Controls, String) + 'static,
 ) -> impl Fn(MouseEvent) + 'static {
-    let Controls { act, ask } = controls.clone();
+    let controls = controls.clone();
     move |_| match trainer_module() {
-        Ok(module) => ask.emit((command(module), Vec::new())),
-        Err(message) => act.emit(Action::Refused(Area::Finetune, message)),
+        Ok(module) => ask(&controls, module),
+        Err(message) => controls.act.emit(Action::Refused(Area::Finetune, message)),
     }
 }
 
-/// The way back to training that was not finished.
+/// How far stored training has come.
+fn done(found: &FinetuneFound) -> String {
+    let epochs = found.start.request.recipe.epochs as usize;
+    let last = found.start.curve.last().map_or(0, |point| point.epoch);
+    format!("{last} of {} done", format::count(epochs, "epoch", "epochs"))
+}
+
+/// Stored training: the way back if it was not finished, and the way to let go of it.
 fn found(state: &State, controls: &Controls) -> Html {
-    let Some(found) = &state.finetune.found else { return html! {} };
+    let Some(found) = state.finetune.found.as_ref().filter(|_| !state.finetune.is_active()) else {
+        return html! {};
+    };
+    let spec = found.network.spec;
+    let done = format!(" on {}, {}. ", found.images, done(found));
+    if found.elsewhere {
+        let look = controls.ask.reform(|_| (Command::FindFinetune, Vec::new()));
+        return html! {
+            <div class="notice" role="status">
+                <p>{ "Training is running in another tab of this browser: " }<b>{ spec.to_string() }</b>{ done }
+                    <button type="button" onclick={look} title="Ask whether it still runs there">{ "Look again" }</button></p>
+            </div>
+        };
+    }
+    let discard = controls.discard(Task::Finetune, "Discard the stored training and the trained network?");
+    let discard = html! { <button type="button" onclick={discard}
+    title="Forget the stored training and the trained network; their room is free again">{ "Discard training" }</button> };
+    if found.end.as_ref().is_some_and(|end| !end.stopped) {
+        return html! {
+            <div class="notice"><p>{ "The trained network is kept until you discard it: " }<b>{ spec.to_string() }</b>{ done }
+                { discard }</p></div>
+        };
+    }
     let why_not = state.why_not_continue_finetune();
-    let go_on = with_module(controls, |module| Command::ContinueFinetune { module });
-    let done = found.curve.last().map_or(0, |point| point.epoch);
-    let epochs = found.request.recipe.epochs as usize;
+    let go_on = with_module(controls, |controls, module| {
+        controls.ask.emit((Command::ContinueFinetune { module }, Vec::new()));
+    });
     html! {
         <div class="notice">
-            <p>{ "Training was not finished: " }<b>{ found.network.spec.to_string() }</b>
-                { format!(" on {}, {done} of {} done. ", found.images, format::count(epochs, "epoch", "epochs")) }
+            <p>{ "Training was not finished: " }<b>{ spec.to_string() }</b>{ done }
                 <Button onclick={go_on} why_not={why_not.clone()} title="Go on after the last epoch">
-                    { "Continue training" }</Button></p>
+                    { "Continue training" }</Button>{ " " }{ discard }</p>
             if let Some(reason) = why_not { <p class="reason">{ reason }</p> }
         </div>
     }

@@ -1,8 +1,8 @@
 //! How often the integer network is right.
 
-use super::{Controls, Section, failure};
+use super::{Controls, Section, failure, revival};
 use crate::{
-    flow::{Command, Tally},
+    flow::Tally,
     memory::Bytes,
     ui::{
         components::{Button, Progress},
@@ -30,7 +30,6 @@ pub fn ResultSection(props: &ResultSectionProps) -> Html {
     let ResultSectionProps { state, on_measure, controls } = props;
     let running = state.work.running(Area::Result);
     let why_not = state.why_not_measure_now();
-    let on_stop = controls.ask.reform(|_| (Command::Stop, Vec::new()));
     let on_limit = controls.act.reform(|event: Event| {
         let place = event.target_dyn_into::<HtmlSelectElement>().map(|select| select.selected_index());
         let limit = place.and_then(|place| LIMITS.get(usize::try_from(place).ok()?).copied());
@@ -62,8 +61,9 @@ pub fn ResultSection(props: &ResultSectionProps) -> Html {
                 <p class="reason">{ reason }</p>
             }
             if let Some(running) = running {
-                <Progress running={running.clone()} on_stop={Some(on_stop)} />
+                <Progress running={running.clone()} on_stop={Some(controls.stop(running))} />
             }
+            { revival(state, Area::Result) }
             { failure(state.work.failure(Area::Result)) }
             <Accuracies trial={state.trial().cloned()} float={state.float.map(|f| (f.tally, f.stopped))} />
             if !state.trials.is_empty() {

@@ -4,9 +4,9 @@ mod compare;
 mod course;
 mod wish;
 
-use super::{Controls, Section, failure};
+use super::{Controls, Section, failure, revival, unstored};
 use crate::{
-    flow::Command,
+    flow::{Command, Task},
     search::SearchError,
     ui::{
         components::{Button, Progress},
@@ -37,12 +37,20 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
     });
     let why_not = state.why_not_search().or_else(|| (*infeasible).as_ref().map(|error| format!("{error}.")));
     let start = {
-        let ask = controls.ask.clone();
-        move |_| ask.emit((Command::Search(request.clone()), Vec::new()))
+        let controls = controls.clone();
+        let stored = search.found.as_ref().filter(|found| !found.elsewhere).map(|found| {
+            let episodes = format::count(found.start.episodes.len(), "episode", "episodes");
+            format!(
+                "A search of {} is stored, {episodes} done. A new search takes its place.",
+                found.network.spec
+            )
+        });
+        move |_| controls.replace(stored.as_deref(), Command::Search(request.clone()))
     };
-    let send = |command: Command| controls.ask.reform(move |_| (command.clone(), Vec::new()));
     let phase = search.run.as_ref().map(|run| &run.phase);
     let running = state.work.running(Area::Search);
+    let run = running.map_or(0, |running| running.run);
+    let send = |command: Command| controls.ask.reform(move |_| (command.clone(), Vec::new()));
     html! {
         <Section id="search" number={5} title="Search">
             <WishFields wish={search.wish.clone()} pins={search.pins.len()}
@@ -52,9 +60,9 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
                     <Button class="primary" onclick={start} why_not={why_not.clone()}
                         title="Score policies on the reward images and keep the best">{ "Start search" }</Button>
                     if phase == Some(&Phase::Paused) {
-                        <Button onclick={send(Command::Resume)} title="Go on where it was held">{ "Resume" }</Button>
+                        <Button onclick={send(Command::Resume(run))} title="Go on where it was held">{ "Resume" }</Button>
                     } else {
-                        <Button onclick={send(Command::Pause)} title="Hold after the policy that is being scored"
+                        <Button onclick={send(Command::Pause(run))} title="Hold after the policy that is being scored"
                             why_not={(phase != Some(&Phase::Running)).then_some("No search is running.")}>{ "Pause" }</Button>
                     }
                 </span>
@@ -65,8 +73,10 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
             }
             { found(state, controls) }
             if let Some(running) = running {
-                <Progress running={running.clone()} on_stop={Some(send(Command::Stop))} />
+                <Progress running={running.clone()} on_stop={Some(controls.stop(running))} />
             }
+            { unstored(search.unstored.as_deref()) }
+            { revival(state, Area::Search) }
             { failure(state.work.failure(Area::Search)) }
             if let Some(run) = &search.run {
                 <Course run={run.clone()} act={controls.act.clone()} />
@@ -102,17 +112,42 @@ fn budgets(state: &State) -> String {
     )
 }
 
-/// The way back to a search that was not finished.
+/// A stored search: the way back if it was not finished, and the way to let go of it.
 fn found(state: &State, controls: &Controls) -> Html {
-    let Some(found) = &state.search.found else { return html! {} };
+    let Some(found) = state.search.found.as_ref().filter(|_| !state.search.is_active()) else {
+        return html! {};
+    };
+    let spec = found.network.spec;
+    let done = format!(
+        " on {}, {} done. ",
+        found.images,
+        format::count(found.start.episodes.len(), "episode", "episodes")
+    );
+    if found.elsewhere {
+        let look = controls.ask.reform(|_| (Command::FindSearch, Vec::new()));
+        return html! {
+            <div class="notice" role="status">
+                <p>{ "A search is running in another tab of this browser: " }<b>{ spec.to_string() }</b>{ done }
+                    <button type="button" onclick={look} title="Ask whether it still runs there">{ "Look again" }</button></p>
+            </div>
+        };
+    }
+    let discard = controls.discard(Task::Search, "Discard the stored search with all its episodes?");
+    let discard = html! { <button type="button" onclick={discard}
+    title="Forget the stored search; its room is free again">{ "Discard it" }</button> };
+    if found.end.as_ref().is_some_and(|end| !end.stopped) {
+        return html! {
+            <div class="notice"><p>{ "This search is kept until you discard it: " }<b>{ spec.to_string() }</b>{ done }
+                { discard }</p></div>
+        };
+    }
     let why_not = state.why_not_continue();
     let go_on = controls.ask.reform(|_| (Command::ContinueSearch, Vec::new()));
-    let spec = found.network.spec;
     html! {
         <div class="notice">
-            <p>{ "A search was not finished: " }<b>{ spec.to_string() }</b>
-                { format!(" on {}, {} done. ", found.images, format::count(found.episodes, "episode", "episodes")) }
-                <Button onclick={go_on} why_not={why_not.clone()} title="Go on where it was left">{ "Continue it" }</Button></p>
+            <p>{ "A search was not finished: " }<b>{ spec.to_string() }</b>{ done }
+                <Button onclick={go_on} why_not={why_not.clone()} title="Go on where it was left">{ "Continue it" }</Button>
+                { " " }{ discard }</p>
             if let Some(reason) = why_not { <p class="reason">{ reason }</p> }
         </div>
     }

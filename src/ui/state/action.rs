@@ -2,7 +2,7 @@
 
 use super::{Allocator, Area, Plan, Target, Wish};
 use crate::{
-    flow::{Command, Event},
+    flow::{Command, Event, RunId},
     net::Spec,
     quant::{Bits, Slot},
     search::Episode,
@@ -33,12 +33,16 @@ pub enum Action {
     Redo,
     /// A link was opened: the text after `#`.
     OpenLink(String),
-    /// Something was asked of the worker, at a time in milliseconds.
-    Asked(Command, f64),
+    /// Something was asked of the worker, under a number and at a time in milliseconds.
+    Asked(RunId, Command, f64),
+    /// The worker died and was started again; what happened, as the screen shows it.
+    Revived(String),
+    /// Something that was open was asked of the new worker again.
+    Reopened(RunId, Command, f64),
     /// Something was refused before it reached the worker.
     Refused(Area, String),
-    /// The worker reported, each event at a time in milliseconds.
-    Reported(Vec<(Event, f64)>),
+    /// The worker reported, each event about a command and at a time in milliseconds.
+    Reported(Vec<(RunId, Event, f64)>),
     /// Measure on at most so many images.
     SetLimit(Option<usize>),
     /// Whether the float network is measured as well.

@@ -20,7 +20,9 @@ pub enum Area {
 }
 
 impl Area {
-    pub(in crate::ui) const COUNT: usize = 6;
+    pub(super) const ALL: [Self; 6] =
+        [Area::Network, Area::Images, Area::Result, Area::Share, Area::Search, Area::Finetune];
+    pub(super) const COUNT: usize = Self::ALL.len();
 
     pub(super) fn of_task(task: Task) -> Self {
         match task {
@@ -42,7 +44,7 @@ impl Area {
             Command::Package { .. } | Command::SaveTrained => Some(Area::Share),
             Command::Search(_) | Command::ContinueSearch => Some(Area::Search),
             Command::Finetune { .. } | Command::ContinueFinetune { .. } => Some(Area::Finetune),
-            Command::Stop | Command::Pause | Command::Resume => None,
+            Command::Stop(_) | Command::Pause(_) | Command::Resume(_) | Command::Discard(_) => None,
             Command::FindSearch | Command::FindFinetune => None,
         }
     }

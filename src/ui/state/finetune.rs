@@ -62,6 +62,8 @@ pub enum Stage {
     Stopped,
     /// It failed.
     Failed,
+    /// The page was left or loaded again.
+    Interrupted,
 }
 
 /// Training that runs or has ended.
@@ -133,8 +135,10 @@ pub struct Finetune {
     pub plan: Plan,
     /// The present or last one.
     pub training: Option<Training>,
-    /// A stored one that was not finished.
+    /// A stored one.
     pub found: Option<FinetuneFound>,
+    /// Why the present one cannot be stored, if it cannot.
+    pub unstored: Option<String>,
     /// A batch that asks for less memory, after a device had too little.
     pub smaller: Option<usize>,
 }
@@ -145,8 +149,27 @@ impl Finetune {
         self.training.as_ref().is_some_and(Training::is_active)
     }
 
+    /// A stored one shows as it was left, unless there is another on the screen.
+    pub(super) fn find(&mut self, found: &FinetuneFound) {
+        if self.training.is_none() && !found.elsewhere {
+            self.training = Some(Training::new(Network::new(found.network.spec), &found.start));
+            self.set_stage(match &found.end {
+                None => Stage::Interrupted,
+                Some(end) if end.stopped => Stage::Stopped,
+                Some(_) => Stage::Done,
+            });
+        }
+        self.found = Some(found.clone());
+    }
+
+    /// The stored one is gone, and with it what shows of it.
+    pub(super) fn discarded(&mut self) {
+        (self.found, self.unstored) = (None, None);
+        self.training.take_if(|training| !training.is_active());
+    }
+
     pub(super) fn started(&mut self, network: Network, start: &FinetuneStart) {
-        (self.found, self.smaller) = (None, None);
+        (self.found, self.smaller, self.unstored) = (None, None, None);
         self.training = Some(Training::new(network, start));
     }
 

@@ -1,6 +1,6 @@
 //! Why something cannot be done now: every disabled control has a reason.
 
-use super::{Area, State};
+use super::{Area, Phase, State};
 use crate::flow::NetworkSummary;
 
 impl State {
@@ -39,16 +39,40 @@ impl State {
     /// Why the stored training cannot go on now; `None` if it can.
     pub fn why_not_continue_finetune(&self) -> Option<String> {
         let found = self.finetune.found.as_ref()?;
+        if found.elsewhere {
+            return Some("It runs in another tab of this browser.".into());
+        }
         self.why_not_loaded(&found.network, &found.images).or_else(|| self.why_not_finetune())
     }
 
     /// Why the weights that were trained cannot be saved; `None` if they can.
     pub fn why_not_save_trained(&self) -> Option<String> {
-        let trained = self.trials.iter().any(|trial| trial.load == self.load && trial.trained.is_some());
-        if !trained {
-            return Some("Nothing was trained with these weights yet.".into());
+        if self.finetune.found.as_ref().is_none_or(|found| found.end.is_none()) {
+            return Some("Nothing was trained yet.".into());
         }
-        self.why_not_measure()
+        if let Some(message) = &self.work.crashed {
+            return Some(message.clone());
+        }
+        self.running_run().map(|what| format!("{what} is running: stop it first."))
+    }
+
+    /// The search or training that runs, is held or is being prepared, as a sentence begins.
+    pub fn running_run(&self) -> Option<&'static str> {
+        if self.search.is_active() || self.work.running(Area::Search).is_some() {
+            return Some("A search");
+        }
+        (self.finetune.is_active() || self.work.running(Area::Finetune).is_some()).then_some("Training")
+    }
+
+    /// Whether something would be lost if the page were left now.
+    pub fn has_unsaved(&self) -> bool {
+        let held = self.search.run.as_ref().is_some_and(|run| run.phase == Phase::Paused);
+        let search = &self.search;
+        let is_kept = |problem: &Option<String>| self.work.unstored.is_none() && problem.is_none();
+        let searches = self.work.running(Area::Search).is_some() && !(held && is_kept(&search.unstored));
+        let unstored = (search.found.is_some() && !is_kept(&search.unstored))
+            || (self.finetune.found.is_some() && !is_kept(&self.finetune.unstored));
+        searches || self.work.running(Area::Finetune).is_some() || unstored
     }
 
     /// Why no search can be started now; `None` if it can.
@@ -71,6 +95,9 @@ impl State {
     /// Why the stored search cannot go on now; `None` if it can.
     pub fn why_not_continue(&self) -> Option<String> {
         let found = self.search.found.as_ref()?;
+        if found.elsewhere {
+            return Some("It runs in another tab of this browser.".into());
+        }
         let loaded = self.why_not_loaded(&found.network, &found.images);
         loaded.or_else(|| self.work.running(Area::Result).map(|_| "A measurement is running.".into()))
     }

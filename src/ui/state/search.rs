@@ -139,8 +139,10 @@ pub struct Search {
     pub pins: Rc<BTreeSet<Slot>>,
     /// The present or last one.
     pub run: Option<Run>,
-    /// A stored one that was not finished.
+    /// A stored one.
     pub found: Option<SearchFound>,
+    /// Why the present one cannot be stored, if it cannot.
+    pub unstored: Option<String>,
 }
 
 impl Search {
@@ -161,8 +163,26 @@ impl Search {
         }
     }
 
+    /// A stored one shows as it was left, unless there is another on the screen.
+    pub(super) fn find(&mut self, found: &SearchFound) {
+        if self.run.is_none() && !found.elsewhere {
+            self.run = Some(Run::new(Network::new(found.network.spec), &found.start));
+            match &found.end {
+                Some(end) => self.ended(end),
+                None => self.broke(),
+            }
+        }
+        self.found = Some(found.clone());
+    }
+
+    /// The stored one is gone, and with it what shows of it.
+    pub(super) fn discarded(&mut self) {
+        (self.found, self.unstored) = (None, None);
+        self.run.take_if(|run| !run.is_active());
+    }
+
     pub(super) fn started(&mut self, network: Network, start: &SearchStart) {
-        self.found = None;
+        (self.found, self.unstored) = (None, None);
         self.run = Some(Run::new(network, start));
     }
 

@@ -10,8 +10,20 @@ fn state(actions: impl IntoIterator<Item = Action>) -> State {
     actions.into_iter().fold(State::default(), |state, action| state.after(action))
 }
 
+/// The number of the only command.
+const RUN: RunId = 1;
+
 fn reported(event: Event) -> Action {
-    Action::Reported(vec![(event, 0.0)])
+    about(RUN, event)
+}
+
+/// What the worker reports about a command.
+fn about(run: RunId, event: Event) -> Action {
+    Action::Reported(vec![(run, event, 0.0)])
+}
+
+fn measure(state: &State) -> Command {
+    Command::Measure { policy: (**state.design.policy()).clone(), limit: None }
 }
 
 fn network(spec: Spec) -> Action {
@@ -41,7 +53,7 @@ fn measured(before: State) -> State {
     let measurement =
         Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100, trained: None };
     before
-        .after(Action::Asked(Command::Measure { policy, limit: None }, 0.0))
+        .after(Action::Asked(RUN, Command::Measure { policy, limit: None }, 0.0))
         .after(reported(Event::Measured(measurement)))
 }
 
@@ -143,8 +155,9 @@ fn images_that_a_measurement_reads_are_the_ones_that_were_opened() {
     let measurement =
         Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100, trained: None };
     let progress = Event::Progress { task: Task::Images, done: 5, total: 10, tally: None };
-    let reading =
-        ready.after(Action::Asked(Command::Measure { policy, limit: None }, 0.0)).after(reported(progress));
+    let reading = ready
+        .after(Action::Asked(RUN, Command::Measure { policy, limit: None }, 0.0))
+        .after(reported(progress));
     assert_eq!(reading.work.running(Area::Result).and_then(|task| task.task), Some(Task::Images));
     assert!(reading.work.running(Area::Images).is_none());
     let measured = reading.after(images()).after(reported(Event::Measured(measurement)));
@@ -153,7 +166,7 @@ fn images_that_a_measurement_reads_are_the_ones_that_were_opened() {
 
 #[test]
 fn the_page_follows_a_file_but_not_against_the_user() {
-    let asked = state([Action::Asked(Command::OpenWeights { name: "w".into(), network: None }, 0.0)]);
+    let asked = state([Action::Asked(RUN, Command::OpenWeights { name: "w".into(), network: None }, 0.0)]);
     assert_eq!(asked.after(network(DEMOS[2])).design.network.spec, DEMOS[2]);
     let changed = asked.after(Action::SelectNetwork(DEMOS[1])).after(network(DEMOS[2]));
     assert_eq!(changed.design.network.spec, DEMOS[1]);
@@ -185,7 +198,7 @@ fn results_belong_to_what_was_asked_not_to_what_is_on_the_screen() {
         trained: None,
     };
     let answered = ready
-        .after(Action::Asked(Command::Measure { policy, limit: None }, 0.0))
+        .after(Action::Asked(RUN, Command::Measure { policy, limit: None }, 0.0))
         .after(Action::SelectNetwork(DEMOS[2]))
         .after(reported(Event::Measured(measurement)));
     assert!(answered.trial().is_none());
@@ -196,12 +209,13 @@ fn results_belong_to_what_was_asked_not_to_what_is_on_the_screen() {
 fn tasks_show_where_they_belong_and_end() {
     let progress = |done, now| {
         let tally = Some(Tally { correct: done, images: done });
-        Action::Reported(vec![(Event::Progress { task: Task::Evaluate, done, total: 400, tally }, now)])
+        Action::Reported(vec![(RUN, Event::Progress { task: Task::Evaluate, done, total: 400, tally }, now)])
     };
-    let running = state([network(DEMOS[0]), images(), progress(0, 1_000.0), progress(100, 3_000.0)]);
+    let asked = Action::Asked(RUN, measure(&State::default()), 0.0);
+    let running = state([network(DEMOS[0]), images(), asked, progress(0, 1_000.0), progress(100, 3_000.0)]);
     let task = running.work.running(Area::Result).expect("runs");
     assert_eq!((task.rate(), task.remaining()), (Some(50.0), Some(6.0)));
-    let stopping = running.after(Action::Asked(Command::Stop, 3_000.0));
+    let stopping = running.after(Action::Asked(RUN + 1, Command::Stop(RUN), 3_000.0));
     assert!(stopping.work.running(Area::Result).is_some_and(|task| task.stopping));
     assert_eq!(stopping.after(reported(Event::Stopped(Task::Evaluate))).work.running(Area::Result), None);
 
@@ -209,6 +223,60 @@ fn tasks_show_where_they_belong_and_end() {
     let failed = running.after(reported(Event::Failed { task: Task::Calibrate, message: message.clone() }));
     assert_eq!(failed.work.failure(Area::Result), Some(message.as_str()));
     assert!(failed.has_weights(), "what was loaded is kept");
+}
+
+#[test]
+fn own_weights_opened_while_the_demo_loads_are_those_that_show() {
+    let (demo, own) = (1, 2);
+    let weights = |run, spec, source: &str| {
+        let (source, sha256) = (source.into(), "0".repeat(64));
+        about(run, Event::Network(NetworkSummary { spec, source, labels: None, sha256, policy: None }))
+    };
+    let opened = state([
+        Action::Asked(demo, Command::OpenDemo(DEMOS[0]), 0.0),
+        Action::Asked(own, Command::OpenWeights { name: "own".into(), network: None }, 0.0),
+    ]);
+    // The demo may have been on its way already, or be stopped.
+    for late in [weights(demo, DEMOS[0], "demo"), about(demo, Event::Stopped(Task::Weights))] {
+        let waiting = opened.after(late);
+        assert!(waiting.work.running(Area::Network).is_some_and(|running| running.run == own));
+        let loaded = waiting.after(weights(own, DEMOS[2], "own"));
+        assert_eq!(loaded.design.network.spec, DEMOS[2]);
+        assert!(loaded.has_weights() && loaded.work.running(Area::Network).is_none());
+    }
+}
+
+#[test]
+fn stop_means_the_task_that_it_stands_beside() {
+    let (search, measurement) = (1, 2);
+    let ready = state([network(DEMOS[0]), images()]);
+    let request = ready.search.wish.request(&ready.design, &ready.search.pins);
+    let both = ready.after(Action::Asked(search, Command::Search(request), 0.0)).after(Action::Asked(
+        measurement,
+        measure(&ready),
+        0.0,
+    ));
+    let stopping = both.after(Action::Asked(3, Command::Stop(measurement), 0.0));
+    assert!(stopping.work.running(Area::Result).is_some_and(|task| task.stopping));
+    assert!(stopping.work.running(Area::Search).is_some_and(|task| !task.stopping));
+    let taken_back = stopping.after(about(measurement, Event::Stopped(Task::Evaluate)));
+    assert_eq!(taken_back.work.running(Area::Result), None);
+    let progress = Event::Progress { task: Task::Images, done: 1, total: 2, tally: None };
+    let goes_on = taken_back.after(about(search, progress));
+    assert_eq!(goes_on.work.running(Area::Search).and_then(|task| task.task), Some(Task::Images));
+}
+
+#[test]
+fn what_was_replaced_changes_nothing_any_more() {
+    let ready = state([network(DEMOS[0]), images()]);
+    let replaced =
+        ready.after(Action::Asked(1, measure(&ready), 0.0)).after(Action::Asked(2, measure(&ready), 0.0));
+    let failed = Event::Failed { task: Task::Evaluate, message: "of the first".into() };
+    for late in [Event::Stopped(Task::Evaluate), failed] {
+        let after = replaced.after(about(1, late));
+        assert!(after.work.running(Area::Result).is_some_and(|task| task.run == 2));
+        assert_eq!(after.work.failure(Area::Result), None);
+    }
 }
 
 #[test]
@@ -286,7 +354,7 @@ fn what_an_opened_link_says_is_gone_when_something_is_changed() {
 fn every_demo_comes_with_a_device_that_holds_it_but_not_at_8_bits() {
     for demo in DEMOS {
         let opened = state([Action::SelectNetwork(DEMOS[1]), Action::SelectNetwork(DEMOS[0])])
-            .after(Action::Asked(Command::OpenDemo(demo), 0.0));
+            .after(Action::Asked(RUN, Command::OpenDemo(demo), 0.0));
         assert!(opened.design.fits(), "{demo}: {:?}", opened.design.excesses);
         assert!(opened.design.target.device.is_some(), "{demo}");
         let widest = opened.after(Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)));
@@ -295,6 +363,6 @@ fn every_demo_comes_with_a_device_that_holds_it_but_not_at_8_bits() {
     // A link names its own device.
     let own = Target { device: None, budget: Budget { flash: 1 << 20, ram: 1 << 16 }, ..Target::default() };
     let link = state([Action::SelectNetwork(DEMOS[1]), Action::SelectTarget(own)]).design.link();
-    let opened = state([Action::OpenLink(link)]).after(Action::Asked(Command::OpenDemo(DEMOS[1]), 0.0));
+    let opened = state([Action::OpenLink(link)]).after(Action::Asked(RUN, Command::OpenDemo(DEMOS[1]), 0.0));
     assert_eq!(opened.design.target.budget, own.budget);
 }

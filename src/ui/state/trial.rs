@@ -33,6 +33,8 @@ pub struct Trial {
     pub trained: Option<u32>,
     /// Counts loads of weights and images: trials with the same number are comparable.
     pub load: u32,
+    /// Whether it was measured before the page was loaded again.
+    pub restored: bool,
 }
 
 /// What was asked to be measured, as it was when it was asked.
@@ -64,7 +66,8 @@ impl Asked {
     pub(super) fn answered(self, measurement: &Measurement) -> Trial {
         let Self { spec, policy, usage, link, bits, images, load } = self;
         let Measurement { tally, stopped, trained, .. } = *measurement;
-        Trial { spec, policy, usage, link, bits, images, tally, stopped, trained, load }
+        let restored = false;
+        Trial { spec, policy, usage, link, bits, images, tally, stopped, trained, load, restored }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the worker does and has.
 
 use super::Area;
-use crate::flow::{Command, Event, ImagesSummary, NetworkSummary, Tally, Task};
+use crate::flow::{Command, Event, ImagesSummary, NetworkSummary, RunId, Tally, Task};
 
 /// A task of the worker that the page waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Running {
+    /// Number of its command.
+    pub run: RunId,
     /// What it does now; `None` until it has begun.
     pub task: Option<Task>,
     /// Steps done.
@@ -23,8 +25,8 @@ pub struct Running {
 }
 
 impl Running {
-    fn new(now: f64) -> Self {
-        Self { task: None, done: 0, total: 0, tally: None, stopping: false, begun: (now, 0), now }
+    fn new(run: RunId, now: f64) -> Self {
+        Self { run, task: None, done: 0, total: 0, tally: None, stopping: false, begun: (now, 0), now }
     }
 
     fn report(&mut self, task: Task, done: usize, total: usize, tally: Option<Tally>, now: f64) {
@@ -54,12 +56,15 @@ pub struct Work {
     pub workers: Option<usize>,
     /// Why there is no worker any more.
     pub crashed: Option<String>,
+    /// Why nothing can be stored, if that is so.
+    pub unstored: Option<String>,
     /// Weights that are loaded.
     pub network: Option<NetworkSummary>,
     /// Images that are loaded.
     pub images: Option<ImagesSummary>,
     running: [Option<Running>; Area::COUNT],
     failures: [Option<String>; Area::COUNT],
+    revivals: [Option<String>; Area::COUNT],
 }
 
 impl Work {
@@ -73,60 +78,90 @@ impl Work {
         self.failures[area as usize].as_deref()
     }
 
-    /// Where images are read because a measurement, a search or training needs them, not because others were opened.
-    fn preparing(&self) -> Option<Area> {
-        let areas = [Area::Search, Area::Finetune, Area::Result];
-        areas.into_iter().find(|&area| self.running(area).is_some() && self.running(Area::Images).is_none())
+    /// That a worker died and was started again while the last task in an area of the page ran.
+    pub fn revival(&self, area: Area) -> Option<&str> {
+        self.revivals[area as usize].as_deref()
     }
 
-    /// Whether a report on images is about those that were opened before.
-    pub(super) fn is_preparing(&self) -> bool {
-        self.preparing().is_some()
+    /// Numbers of all commands that run or wait.
+    pub fn runs(&self) -> impl Iterator<Item = RunId> {
+        self.running.iter().flatten().map(|running| running.run)
+    }
+
+    /// Where the command of a number runs.
+    fn area_of(&self, run: RunId) -> Option<Area> {
+        Area::ALL.into_iter().find(|&area| self.running(area).is_some_and(|running| running.run == run))
+    }
+
+    /// Whether a command reads images because a measurement, a search or training needs them, not to open others.
+    pub(super) fn is_preparing(&self, run: RunId) -> bool {
+        matches!(self.area_of(run), Some(Area::Search | Area::Finetune | Area::Result))
     }
 
     /// Notes that a command was sent.
-    pub(super) fn asked(&mut self, command: &Command, now: f64) {
+    pub(super) fn asked(&mut self, run: RunId, command: &Command, now: f64) {
         if let Some(area) = Area::of_command(command) {
-            self.running[area as usize] = Some(Running::new(now));
+            self.running[area as usize] = Some(Running::new(run, now));
             self.failures[area as usize] = None;
+            // What goes on after its worker died says so.
+            if !matches!(command, Command::ContinueSearch | Command::ContinueFinetune { .. }) {
+                self.revivals[area as usize] = None;
+            }
         }
-        if *command == Command::Stop {
-            self.running.iter_mut().flatten().for_each(|running| running.stopping = true);
+        if let Command::Stop(stopped) = command {
+            let mut running = self.running.iter_mut().flatten();
+            if let Some(running) = running.find(|running| running.run == *stopped) {
+                running.stopping = true;
+            }
         }
     }
 
-    /// Notes what the worker reports.
-    pub(super) fn reported(&mut self, event: &Event, now: f64) {
+    /// Notes what the worker reports about a command. What was replaced meanwhile changes nothing here.
+    pub(super) fn reported(&mut self, run: RunId, event: &Event, now: f64) {
         match event {
-            Event::Ready { workers } => self.workers = Some(*workers),
+            Event::Ready { workers, unstored } => {
+                (self.workers, self.unstored) = (Some(*workers), unstored.clone());
+            }
             Event::Network(summary) => {
                 self.network = Some(summary.clone());
-                self.ended(Area::Network);
+                self.ended(run);
             }
             Event::Images(summary) => {
                 self.images = Some(summary.clone());
-                self.ended(Area::Images);
+                if self.area_of(run) == Some(Area::Images) {
+                    self.ended(run);
+                }
             }
             Event::Progress { task, done, total, tally } => {
-                // A search reads images and measures, too, and so does training before it begins.
-                let area = match (self.preparing(), task) {
-                    (Some(area @ (Area::Search | Area::Finetune)), _) => area,
-                    (Some(area), Task::Images) => area,
-                    _ => Area::of_task(*task),
-                };
-                self.running[area as usize]
-                    .get_or_insert_with(|| Running::new(now))
-                    .report(*task, *done, *total, *tally, now);
+                if let Some(area) = self.area_of(run)
+                    && let Some(running) = &mut self.running[area as usize]
+                {
+                    running.report(*task, *done, *total, *tally, now);
+                }
             }
-            Event::Measured(_) | Event::MeasuredFloat { .. } => self.ended(Area::Result),
-            Event::Packaged { .. } => self.ended(Area::Share),
-            Event::SearchEnded(_) => self.ended(Area::Search),
-            Event::FinetuneEnded { .. } => self.ended(Area::Finetune),
+            Event::Measured(_) | Event::MeasuredFloat { .. } | Event::Packaged { .. } => self.ended(run),
+            Event::SearchEnded(_) | Event::Stopped(_) => self.ended(run),
+            Event::FinetuneEnded { .. } => {
+                self.ended(run);
+                // What was trained is measured.
+                self.running[Area::Result as usize] = Some(Running::new(run, now));
+            }
             Event::SearchStarted(_) | Event::Episode(_) | Event::SearchFound(_) => {}
             Event::FinetuneStarted(_) | Event::FinetuneTurn(_) | Event::FinetuneFound(_) => {}
             Event::FinetuneTooLarge { .. } | Event::Paused(_) | Event::Resumed(_) => {}
-            Event::Stopped(task) => self.ended(Area::of_task(*task)),
-            Event::Failed { task, message } => self.failed(Area::of_task(*task), message),
+            Event::Discarded(_) | Event::Stored { .. } => {}
+            Event::Revived { task, message } => {
+                let area = self.area_of(run).unwrap_or(Area::of_task(*task));
+                self.revivals[area as usize] = Some(message.clone());
+            }
+            Event::Failed { task, message } => {
+                let area = Area::of_task(*task);
+                self.ended(run);
+                // Unless something else took its place.
+                if self.running(area).is_none() {
+                    self.failures[area as usize] = Some(message.clone());
+                }
+            }
             Event::Crashed { message } => {
                 let workers = self.workers;
                 *self = Self { crashed: Some(message.clone()), workers, ..Self::default() };
@@ -134,12 +169,27 @@ impl Work {
         }
     }
 
-    pub(super) fn failed(&mut self, area: Area, message: &str) {
-        self.ended(area);
+    /// What is known of a new worker that took the place of one that died.
+    pub(super) fn revived(&self, message: &str) -> Self {
+        let mut next = Self::default();
+        let mut ran = Area::ALL.map(|area| self.running(area).is_some());
+        // Where weights are opened again nobody would read it for long.
+        ran[Area::Network as usize] = false;
+        if !ran.contains(&true) {
+            ran[Area::Result as usize] = true;
+        }
+        next.revivals = ran.map(|ran| ran.then(|| message.to_owned()));
+        next
+    }
+
+    /// Notes that something was refused before it reached the worker.
+    pub(super) fn refused(&mut self, area: Area, message: &str) {
         self.failures[area as usize] = Some(message.into());
     }
 
-    fn ended(&mut self, area: Area) {
-        self.running[area as usize] = None;
+    fn ended(&mut self, run: RunId) {
+        if let Some(area) = self.area_of(run) {
+            self.running[area as usize] = None;
+        }
     }
 }

@@ -17,6 +17,17 @@ const CLASSIFY: usize = 16;
 
 impl Runner {
     pub(super) async fn measure(&mut self, policy: Policy, limit: Option<usize>) -> Result<(), End> {
+        self.recall().await?;
+        let measurement = self.measure_policy(policy, limit).await?;
+        self.report(&Event::Measured(measurement));
+        Ok(())
+    }
+
+    pub(super) async fn measure_policy(
+        &mut self,
+        policy: Policy,
+        limit: Option<usize>,
+    ) -> Result<Measurement, End> {
         self.prepare(limit).await?;
         self.calibrate().await?;
         let (network, trained) = match self.trained_at(&policy)? {
@@ -28,8 +39,7 @@ impl Runner {
         // The network of a stopped measurement can be packaged all the same.
         self.measured = Some(Measured { network, tally, trained });
         let calibration = self.prepared.as_ref().map_or(0, |p| p.calibration.len());
-        self.report(&Event::Measured(Measurement { policy, tally, stopped, calibration, trained }));
-        Ok(())
+        Ok(Measurement { policy, tally, stopped, calibration, trained })
     }
 
     pub(super) async fn measure_float(&mut self, limit: Option<usize>) -> Result<(), End> {
@@ -93,12 +103,12 @@ impl Runner {
         let none = Array::new();
         let held = self.held.iter().find(|(held, _)| *held == set).map(|(_, count)| *count);
         let total = held.unwrap_or_else(|| self.evaluation_images());
-        try_join_all(self.pool.iter().map(|member| member.ask(network, &none))).await.map_err(End::Failed)?;
+        try_join_all(self.pool.iter().map(|member| member.ask(network, &none))).await?;
         let all = RefCell::new(Tally::default());
         let share = async |member: &Member| -> Result<(), End> {
             for from in (0..).step_by(CLASSIFY) {
                 let order = Order::Classify { set, from, count: CLASSIFY };
-                let (answer, _) = member.ask(&order, &Array::new()).await.map_err(End::Failed)?;
+                let (answer, _) = member.ask(&order, &Array::new()).await?;
                 let Answer::Classified(tally) = answer else { break };
                 if tally.images == 0 {
                     break;

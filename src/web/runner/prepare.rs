@@ -76,7 +76,7 @@ impl Runner {
 
     async fn clear(&self, set: Option<Set>) -> Result<(), End> {
         for member in &self.pool {
-            member.ask(&Order::Clear(set), &Array::new()).await.map_err(End::Failed)?;
+            member.ask(&Order::Clear(set), &Array::new()).await?;
         }
         Ok(())
     }
@@ -111,7 +111,7 @@ impl Runner {
             }
             let asked =
                 self.pool.iter().zip(&orders).map(|(member, (order, files))| member.ask(order, files));
-            let answers = try_join_all(asked).await.map_err(End::Failed)?;
+            let answers = try_join_all(asked).await?;
             for (share, (answer, images)) in round.chunks(share).zip(answers) {
                 if let Answer::Loaded { failed } = answer {
                     skipped.extend(failed.into_iter().map(|(at, why)| format!("{}: {why}", share[at].path)));

@@ -1,9 +1,10 @@
 //! Searches: policies are scored by the pool, and the state is stored so that it outlives the page.
 
 use super::super::pool::Scorer;
-use super::super::store::Store;
 use super::{Answer, End, Order, Runner, Set, digest, no_images, no_network, wire};
-use crate::flow::{Event, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Tally, Task};
+use crate::flow::{
+    Event, NetworkSummary, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Tally, Task,
+};
 use crate::quant::Policy;
 use crate::search::{Allocator, Next, Sample, Score, Search};
 use futures::future::try_join_all;
@@ -12,27 +13,32 @@ use js_sys::Array;
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
-/// Name of the store.
-const STORE: &str = "search";
 /// Milliseconds between two looks at whether a search that is held goes on.
 const LOOK: u32 = 50;
-/// Seconds between two stored states.
-const PERIOD: f64 = 5.0;
+/// A state is stored after every episode, unless that would take more than this part of the time.
+const SAVING: f64 = 0.05;
 /// Memory for what policies have in common, in bytes, over all workers.
 const MEMORY: usize = 128 << 20;
 
 /// A search as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    found: SearchFound,
+    network: NetworkSummary,
+    /// Where the images came from.
+    source: String,
     /// SHA-256 of the paths of all images that take part.
     images: [u8; 32],
+    request: SearchRequest,
+    /// See [`Search::checkpoint`].
     state: Vec<u8>,
+    /// How it ended, if it has.
+    end: Option<SearchEnd>,
 }
 
 impl Runner {
     /// Searches from the beginning.
     pub(super) async fn search(&mut self, mut request: SearchRequest) -> Result<(), End> {
+        let _turn = self.searches.begin().await.map_err(End::Failed)?;
         let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
         let reward = listing.limited_reward(request.limit).len();
         request.settings.run_off = request.settings.run_off.min(listing.run_off(reward).len());
@@ -46,27 +52,40 @@ impl Runner {
     }
 
     /// Says what is stored.
-    pub(super) async fn find_search(&mut self) -> Result<(), End> {
-        // Without a file system there is nothing to find.
-        let Ok(mut store) = Store::open(&self.scope, STORE).await else { return Ok(()) };
-        if let Ok(Some(bytes)) = store.read().await
-            && let Ok(stored) = postcard::from_bytes::<Stored>(&bytes)
-        {
-            self.report(&Event::SearchFound(Box::new(stored.found)));
-        }
-        Ok(())
+    pub(super) async fn find_search(&self) {
+        let stored = match self.searches.read::<Stored>().await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return,
+            Err(message) => return self.report(&Event::Failed { task: Task::Search, message }),
+        };
+        let Stored { network, source, request, state, end, .. } = stored;
+        let search = match Search::resume(&network.spec.build(), &state) {
+            Ok(search) => search,
+            Err(error) => {
+                let message = format!("a search is stored that cannot be read: {error}");
+                return self.report(&Event::Failed { task: Task::Search, message });
+            }
+        };
+        let start = start(request, &search);
+        let elsewhere = self.searches.is_elsewhere().await;
+        self.report(&Event::SearchFound(Box::new(SearchFound {
+            network,
+            images: source,
+            start,
+            end,
+            elsewhere,
+        })));
     }
 
     /// Goes on with what is stored.
     pub(super) async fn continue_search(&mut self) -> Result<(), End> {
-        let mut store = Store::open(&self.scope, STORE).await.map_err(End::Failed)?;
+        let _turn = self.searches.begin().await.map_err(End::Failed)?;
         let nothing = || End::Failed("no search is stored; start a new one".into());
-        let bytes = store.read().await.map_err(End::Failed)?.ok_or_else(nothing)?;
-        let stored: Stored = postcard::from_bytes(&bytes).map_err(|_| nothing())?;
-        let SearchFound { request, network, images, .. } = stored.found;
-        self.check_stored("search", &network, &images, self.images_digest(&request)? == stored.images)?;
+        let stored = self.searches.read::<Stored>().await.map_err(End::Failed)?.ok_or_else(nothing)?;
+        let Stored { request, network, source, images, state, .. } = stored;
+        self.check_stored("search", &network, &source, self.images_digest(&request)? == images)?;
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
-        let search = Search::resume(&model.graph, &stored.state)?;
+        let search = Search::resume(&model.graph, &state)?;
         let float = self.prepare_search(&request).await?;
         if float != search.float() {
             return Err(End::Failed("the stored search was made with other images; start a new one".into()));
@@ -123,32 +142,23 @@ impl Runner {
         };
         let shares: Vec<Array> = (0..workers).map(share).collect();
         let asked = self.pool.iter().zip(&shares).map(|(member, share)| member.ask(&order, share));
-        try_join_all(asked).await.map_err(End::Failed)?;
+        try_join_all(asked).await?;
         Ok(())
     }
 
     async fn run_search(&mut self, request: SearchRequest, mut search: Search) -> Result<(), End> {
-        let mut store = Store::open(&self.scope, STORE).await.ok();
-        if let Some(store) = &mut store {
-            // For the number of the newest value.
-            let _ = store.read().await;
-        }
         // From its first moment on: what the page shows as running is there after a reload.
-        self.save(&mut store, &request, &search).await?;
+        let mut took = self.save(&request, &search, None).await?;
+        self.begun = true;
         self.signals.pause.set(false);
-        let float = Tally::from(search.float());
-        let episodes = search.log().episodes().to_vec();
-        self.report(&Event::SearchStarted(Box::new(SearchStart {
-            request: request.clone(),
-            float,
-            episodes,
-        })));
+        self.report(&Event::SearchStarted(Box::new(start(request.clone(), &search))));
         let mut saved = Instant::now();
         let stopped = loop {
             let (done, total) = search.progress();
             self.progress(Task::Search, done, total, None);
             if self.signals.pause.get() {
-                self.save(&mut store, &request, &search).await?;
+                took = self.save(&request, &search, None).await?;
+                saved = Instant::now();
                 self.hold_search().await;
             }
             if self.signals.stop.get() {
@@ -168,14 +178,13 @@ impl Runner {
                 }
             };
             self.report(&Event::Episode(Box::new(episode)));
-            if saved.elapsed().as_secs_f64() >= PERIOD {
-                self.save(&mut store, &request, &search).await?;
+            if took <= SAVING * saved.elapsed().as_secs_f64() {
+                took = self.save(&request, &search, None).await?;
                 saved = Instant::now();
             }
         };
-        if stopped {
-            self.save(&mut store, &request, &search).await?;
-        }
+        // Before the test images are measured, which takes a while.
+        self.save(&request, &search, None).await?;
         let mut results = results(&search);
         if !stopped {
             match self.test(&mut results).await {
@@ -184,11 +193,9 @@ impl Runner {
                 tested => tested?,
             }
         }
-        if let Some(store) = store.as_mut().filter(|_| !stopped) {
-            // Finished: nothing is left to go on with. If the browser keeps it, that does no harm.
-            let _ = store.write(&[]).await;
-        }
-        self.report(&Event::SearchEnded(SearchEnd { results, stopped }));
+        let end = SearchEnd { results, stopped };
+        self.save(&request, &search, Some(end.clone())).await?;
+        self.report(&Event::SearchEnded(end));
         Ok(())
     }
 
@@ -209,7 +216,7 @@ impl Runner {
         let order = Order::Score(policy.clone(), sample);
         let none = Array::new();
         let asked = self.pool.iter().map(|member| member.ask(&order, &none));
-        let answers = try_join_all(asked).await.map_err(End::Failed)?;
+        let answers = try_join_all(asked).await?;
         let scores = answers.into_iter().map(|(answer, _)| match answer {
             Answer::Scored(score) => Ok(score),
             _ => Err(End::Failed(wire::VERSIONS.into())),
@@ -242,24 +249,21 @@ impl Runner {
         Ok(())
     }
 
-    /// Stores the state. A browser that cannot is no reason to end the search.
+    /// Keeps the state; the seconds that took. A browser that cannot store it is no reason to end the search.
     async fn save(
-        &self,
-        store: &mut Option<Store>,
+        &mut self,
         request: &SearchRequest,
         search: &Search,
-    ) -> Result<(), End> {
-        let Some(open) = store else { return Ok(()) };
+        end: Option<SearchEnd>,
+    ) -> Result<f64, End> {
+        let begun = Instant::now();
         let (_, network) = self.model.as_ref().ok_or_else(no_network)?;
-        let images = self.images.as_ref().ok_or_else(no_images)?.listing.source.clone();
-        let episodes = search.log().episodes().len();
-        let found = SearchFound { request: request.clone(), network: network.clone(), images, episodes };
-        let stored = Stored { found, images: self.images_digest(request)?, state: search.checkpoint() };
-        let bytes = postcard::to_stdvec(&stored)?;
-        if open.write(&bytes).await.is_err() {
-            *store = None;
-        }
-        Ok(())
+        let source = self.images.as_ref().ok_or_else(no_images)?.listing.source.clone();
+        let (network, request) = (network.clone(), request.clone());
+        let (images, state) = (self.images_digest(&request)?, search.checkpoint());
+        let stored = self.searches.write(&Stored { network, source, images, request, state, end }).await;
+        self.report_stored(Task::Search, stored).await;
+        Ok(begun.elapsed().as_secs_f64())
     }
 
     fn images_digest(&self, request: &SearchRequest) -> Result<[u8; 32], End> {
@@ -267,6 +271,12 @@ impl Runner {
         let reward = listing.limited_reward(request.limit);
         Ok(digest(listing.calibration.iter().chain(&reward)))
     }
+}
+
+/// What the page is told of a search that begins, or goes on.
+fn start(request: SearchRequest, search: &Search) -> SearchStart {
+    let episodes = search.log().episodes().to_vec();
+    SearchStart { request, float: Tally::from(search.float()), episodes }
 }
 
 /// The best of each allocator.

@@ -1,47 +1,57 @@
-// Opens the built app in Chromium and keeps watch over what it asks for and what goes wrong.
+// Opens the built app in Chromium or Firefox and keeps watch over what it asks for and what goes wrong.
 import { AxeBuilder } from "@axe-core/playwright";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 import { serve } from "../../../.ci/serve.mjs";
 
 // The Wasm tests read the same file: one set of flags for both.
 const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", import.meta.url)))["goog:chromeOptions"];
 
 /**
- * Serves dist/ on a port of its own and opens it with `hash` after the `#`; both end with the test `t`. Other options are
- * those of Playwright's contexts, e.g. `viewport` and `colorScheme`.
+ * Serves dist/, or the folders of `places` by their paths, on a port of its own and opens what is at `path` with `hash` after
+ * the `#`; all ends with the test `t`. With `host`, the page comes from a host of that name. Other options are those of
+ * Playwright's contexts, e.g. `viewport` and `colorScheme`.
  * The service worker is blocked unless `serviceWorkers` allows it. With `processors`, the app's workers are told that the
- * machine has so many, and as many evaluate; all workers run the script `first` before their own.
+ * machine has so many, and as many evaluate; all workers run the script `first` before their own, the page runs `before`.
+ * Questions of the page are answered with OK. With `inFirefox` it is opened there, with service workers.
  * `requests` holds every address asked for by the page and its workers, `problems` every uncaught error and console error.
  */
-export async function openApp(t, { hash = "", ...options } = {}) {
-  const { server, address } = await serve(0);
-  t.after(() => server.close());
-  return { ...(await open(t, address + (hash && `#${hash}`), options)), address };
+export async function openApp(t, { hash = "", places, path = "", host, ...options } = {}) {
+  const served = await serve(0, places);
+  t.after(() => served.server.close());
+  const address = host ? served.address.replace("127.0.0.1", host) : served.address;
+  const rules = host ? [`--host-resolver-rules=MAP ${host} 127.0.0.1`] : [];
+  const url = address + path + (hash && `#${hash}`);
+  return { ...(await open(t, url, { ...options, rules })), address, server: served.server };
 }
 
 /** Opens a file that was saved, as a person would; otherwise as `openApp`. */
 export const openFile = (t, path, options = {}) => open(t, pathToFileURL(path).href, options);
 
-async function open(t, url, { traced = false, serviceWorkers = "block", processors, first = "", ...options }) {
-  const browser = await chromium.launch({ executablePath: binary, args });
+async function open(t, url, { traced = false, serviceWorkers = "block", processors, first = "", before, rules = [], inFirefox, ...options }) {
+  // The distribution's own Firefox, by WebDriver's protocol BiDi.
+  const browser = inFirefox
+    ? await firefox.launch({ channel: "moz-firefox", executablePath: "/usr/bin/firefox-esr" })
+    : await chromium.launch({ executablePath: binary, args: [...args, ...rules] });
   t.after(() => browser.close());
 
   // axe opens a page of its own beside this one, which only a context made by hand allows.
-  const context = await browser.newContext({ serviceWorkers, ...options });
+  const context = await browser.newContext({ ...(inFirefox ? {} : { serviceWorkers }), ...options });
   if (processors) first += `Object.defineProperty(navigator, "hardwareConcurrency", { value: ${processors} });`;
   if (first) await context.route(/\/(worker|trainer)_loader\.js$/, (route) => putBefore(route, first));
+  if (before) await context.addInitScript(before);
   const page = await context.newPage();
   const requests = [];
   const problems = [];
   page.on("request", (request) => requests.push(request.url()));
+  page.on("dialog", (dialog) => dialog.accept());
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   await page.goto(url, { waitUntil: "networkidle" });
   // The first drawing of a page that opens holds nobody up.
   if (traced) await browser.startTracing(page, { categories: TASKS });
-  return { browser, page, requests, problems };
+  return { browser, context, page, requests, problems };
 }
 
 /** Serves a script with another before it. */

@@ -26,6 +26,7 @@ pub fn Course(props: &CourseProps) -> Html {
         Stage::Paused => "Paused",
         Stage::Done => "Done",
         Stage::Stopped => "Stopped; the best so far is kept",
+        Stage::Interrupted => "Interrupted; the last epoch is kept",
         Stage::Failed => "Failed; the last epoch is kept",
     };
     let epoch = curve.last().map_or(0, |point| point.epoch);

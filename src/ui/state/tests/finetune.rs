@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    flow::{FinetuneFound, FinetuneRequest, FinetuneStart},
+    flow::{FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart},
     train::{DeviceReport, Point, Report, Turn},
 };
 
@@ -27,7 +27,7 @@ fn begins(state: &State, request: FinetuneRequest) -> State {
 
 fn started(state: &State) -> State {
     let command = Command::Finetune { request: request(state), module: MODULE.into() };
-    begins(&state.after(Action::Asked(command, 0.0)), request(state))
+    begins(&state.after(Action::Asked(RUN, command, 0.0)), request(state))
 }
 
 fn epoch(state: &State, epoch: u32, measured: f32) -> State {
@@ -39,9 +39,24 @@ fn epoch(state: &State, epoch: u32, measured: f32) -> State {
 fn trained(state: &State, policy: crate::quant::Policy) -> State {
     let tally = Tally { correct: 380, images: 400 };
     let measurement = Measurement { policy, tally, stopped: false, calibration: 100, trained: Some(2) };
+    let found = stored(state, Some(measurement.clone()));
     state
         .after(reported(Event::FinetuneEnded { stopped: false }))
         .after(reported(Event::Measured(measurement)))
+        .after(reported(Event::FinetuneFound(Box::new(found))))
+}
+
+/// Stored training of the policy on the screen, ended if it was measured.
+fn stored(state: &State, measurement: Option<Measurement>) -> FinetuneFound {
+    let network = state.work.network.clone().expect("loaded");
+    let start = FinetuneStart {
+        request: request(state),
+        device: device("processor"),
+        images: (500, 100),
+        curve: Vec::new(),
+    };
+    let end = measurement.map(|measurement| FinetuneEnd { stopped: false, measurement: Some(measurement) });
+    FinetuneFound { network, images: "demo".into(), start, end, elsewhere: false }
 }
 
 #[test]
@@ -60,7 +75,10 @@ fn training_is_followed_to_its_measurement() {
     assert_eq!(ended.finetune.training.as_ref().map(|training| training.stage), Some(Stage::Done));
     assert_eq!(ended.trial().and_then(|trial| trial.trained), Some(2));
     assert_eq!((ended.why_not_save_trained(), ended.why_not_finetune()), (None, None));
-    assert!(ended.after(network(DEMOS[0])).why_not_save_trained().is_some(), "other weights were loaded");
+    assert_eq!(ended.trials.len(), 1, "what is stored is what was measured");
+    assert_eq!(ended.after(network(DEMOS[1])).why_not_save_trained(), None, "other weights change nothing");
+    let discarded = ended.after(reported(Event::Discarded(Task::Finetune)));
+    assert!(discarded.why_not_save_trained().is_some() && discarded.finetune.training.is_none());
 }
 
 #[test]
@@ -89,18 +107,36 @@ fn a_lost_device_costs_the_epoch_that_ran() {
 fn stored_training_waits_for_its_weights_and_brings_its_policy() {
     let ready = ready();
     let four = ready.after(Action::Allocate(Allocator::Uniform(Bits::B4, Bits::B4)));
-    let network = ready.work.network.clone().expect("loaded");
-    let found = FinetuneFound { request: request(&four), network, images: "demo".into(), curve: Vec::new() };
+    let found = stored(&four, None);
     let offered = ready.after(reported(Event::FinetuneFound(Box::new(found.clone()))));
     assert_eq!(offered.why_not_continue_finetune(), None);
     let command = Command::ContinueFinetune { module: MODULE.into() };
-    let goes_on = begins(&offered.after(Action::Asked(command, 0.0)), found.request.clone());
-    assert_eq!(**goes_on.design.policy(), found.request.policy);
+    let goes_on = begins(&offered.after(Action::Asked(RUN, command, 0.0)), request(&four));
+    assert_eq!(**goes_on.design.policy(), found.start.request.policy);
     assert_eq!(goes_on.finetune.found, None);
     let mut other = found;
     other.network.sha256 = "1".repeat(64);
     let other = ready.after(reported(Event::FinetuneFound(Box::new(other))));
     assert!(other.why_not_continue_finetune().is_some_and(|why| why.contains("weights first")));
+}
+
+#[test]
+fn trained_before_a_reload_its_measurement_is_there_for_the_same_weights() {
+    let ready = ready();
+    let policy = (**ready.design.policy()).clone();
+    let tally = Tally { correct: 380, images: 400 };
+    let measurement = Measurement { policy, tally, stopped: false, calibration: 100, trained: Some(2) };
+    let found = stored(&ready, Some(measurement));
+    let restored = ready.after(reported(Event::FinetuneFound(Box::new(found.clone()))));
+    assert_eq!(restored.trial().and_then(|trial| trial.trained), Some(2));
+    assert_eq!(restored.finetune.training.as_ref().map(|training| training.stage), Some(Stage::Done));
+    assert_eq!((restored.why_not_save_trained(), restored.why_not_package()), (None, None));
+    assert!(!restored.wants_float(), "nothing is computed before it is asked for");
+    let mut other = found;
+    other.network.sha256 = "1".repeat(64);
+    let other = ready.after(reported(Event::FinetuneFound(Box::new(other))));
+    assert!(other.trial().is_none(), "it is of other weights");
+    assert_eq!(other.trials.len(), 1);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn started(state: &State) -> State {
     let float = Tally { correct: 90, images: 100 };
     let start = SearchStart { request: request.clone(), float, episodes: Vec::new() };
     state
-        .after(Action::Asked(Command::Search(request), 0.0))
+        .after(Action::Asked(RUN, Command::Search(request), 0.0))
         .after(reported(Event::SearchStarted(Box::new(start))))
 }
 
@@ -101,12 +101,72 @@ fn pins_hold_against_rule_and_uniform_and_go_with_the_network() {
     assert!(pinned.after(Action::SelectNetwork(DEMOS[1])).search.pins.is_empty());
 }
 
+/// A stored search with one episode.
+fn stored(state: &State, network: NetworkSummary, end: Option<SearchEnd>) -> SearchFound {
+    let (request, float) = (request(state), Tally { correct: 90, images: 100 });
+    let start = SearchStart { request, float, episodes: vec![episode(state, 1, 70)] };
+    SearchFound { network, images: "demo".into(), start, end, elsewhere: false }
+}
+
+#[test]
+fn a_stored_search_shows_as_it_was_left_until_it_is_discarded() {
+    let ready = ready();
+    let network = ready.work.network.clone().expect("loaded");
+    let best = episode(&ready, 1, 70);
+    let result = SearchResult { allocator: Searcher::Agent, best, episodes: 1, test: None };
+    let end = SearchEnd { results: vec![result], stopped: false };
+    let found = |end| reported(Event::SearchFound(Box::new(stored(&ready, network.clone(), end))));
+    let shown = ready.after(found(Some(end.clone())));
+    let run = shown.search.run.as_ref().expect("shows");
+    assert_eq!(run.phase, Phase::Ended { results: end.results, stopped: false });
+    assert!(run.log().best(None).is_some() && !shown.has_unsaved());
+    let discarded = shown.after(reported(Event::Discarded(Task::Search)));
+    assert!(discarded.search.run.is_none() && discarded.search.found.is_none());
+
+    let interrupted = ready.after(found(None));
+    assert!(interrupted.search.run.as_ref().is_some_and(|run| !run.is_active()));
+    let mut elsewhere = stored(&ready, network.clone(), None);
+    elsewhere.elsewhere = true;
+    let other_tab = ready.after(reported(Event::SearchFound(Box::new(elsewhere))));
+    assert!(other_tab.search.run.is_none());
+    assert!(other_tab.why_not_continue().is_some_and(|why| why.contains("another tab")));
+}
+
+#[test]
+fn after_the_worker_died_a_search_that_ran_goes_on_and_one_that_was_held_stays_held() {
+    let running = scored(&started(&ready()), 1, 70);
+    let held = running.after(reported(Event::Paused(Task::Search)));
+    for (state, goes_on) in [(running, true), (held, false)] {
+        let revived = state.after(Action::Revived("it was started again".into()));
+        assert_eq!(revived.goes_on, GoesOn { search: goes_on, training: false });
+        assert!(revived.work.revival(Area::Search).is_some() && revived.work.network.is_none());
+        let run = revived.search.run.as_ref().expect("its episodes stay");
+        assert!(!run.is_active() && run.log().episodes().len() == 1);
+        let asked = revived.after(Action::Asked(RUN, Command::ContinueSearch, 0.0));
+        assert!(!asked.goes_on.search && asked.work.revival(Area::Search).is_some());
+    }
+}
+
+#[test]
+fn leaving_asks_while_something_is_not_stored() {
+    let running = started(&ready());
+    assert!(running.has_unsaved());
+    let held = running.after(reported(Event::Paused(Task::Search)));
+    assert!(!held.has_unsaved(), "held, it is stored to the last episode");
+    let problem = Some("the browser has no room left".to_owned());
+    let full = held.after(reported(Event::Stored { task: Task::Search, problem }));
+    assert!(full.has_unsaved());
+    let again = full.after(reported(Event::Stored { task: Task::Search, problem: None }));
+    assert!(!again.has_unsaved());
+    let unstored = Some("this browser has no file system for pages".to_owned());
+    assert!(held.after(reported(Event::Ready { workers: 2, unstored })).has_unsaved());
+}
+
 #[test]
 fn a_stored_search_waits_for_its_weights_and_images() {
     let ready = ready();
     let mut summary = ready.work.network.clone().expect("loaded");
-    let found =
-        |network| SearchFound { request: request(&ready), network, images: "demo".into(), episodes: 57 };
+    let found = |network| stored(&ready, network, None);
     let offered = ready.after(reported(Event::SearchFound(Box::new(found(summary.clone())))));
     assert_eq!(offered.why_not_continue(), None);
     assert_eq!(started(&offered).search.found, None, "another search takes its place");
@@ -118,7 +178,7 @@ fn a_stored_search_waits_for_its_weights_and_images() {
 
 #[test]
 fn what_a_search_reads_and_measures_shows_in_its_own_place() {
-    let asked = ready().after(Action::Asked(Command::Search(request(&ready())), 0.0));
+    let asked = ready().after(Action::Asked(RUN, Command::Search(request(&ready())), 0.0));
     let tasks = [Task::Images, Task::Calibrate, Task::EvaluateFloat, Task::Search];
     let seen = tasks.into_iter().fold(asked, |state, task| {
         let next = state.after(reported(Event::Progress { task, done: 1, total: 2, tally: None }));
