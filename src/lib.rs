@@ -17,7 +17,8 @@
 //! 11. [`data`] reads the images that calibrate and measure: archives, class folders, decoding, resizing.
 //! 12. [`train`] trains networks with the quantization of a policy; its steppers come with the feature of that name.
 //! 13. [`export`] makes the file and the firmware package.
-//! 14. [`flow`] is the application without a screen. The command line (`cli`) and the browser (`web`, the workers, and
+//! 14. [`sealed`] keeps what an interrupted run goes on from.
+//! 15. [`flow`] is the application without a screen. The command line (`cli`) and the browser (`web`, the workers, and
 //!     [`ui`], the page) drive it.
 
 pub mod calibrate;
@@ -27,14 +28,17 @@ pub mod data;
 pub mod export;
 pub mod float;
 pub mod flow;
+mod guarded;
 pub mod import;
 pub mod infer;
 pub mod link;
 pub mod memory;
 pub mod net;
 mod parallel;
+mod printable;
 pub mod quant;
 pub mod score;
+pub mod sealed;
 pub mod search;
 pub mod speed;
 pub mod train;

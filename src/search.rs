@@ -67,7 +67,7 @@ pub use problem::Problem;
 pub use score::{Sample, Score};
 pub use settings::{Allocator, Settings};
 
-use crate::{memory::Excess, quant::Slot};
+use crate::{memory::Excess, quant::Slot, sealed::SealError};
 use agent::Agent;
 use driver::Proposal;
 
@@ -106,9 +106,19 @@ pub enum SearchError {
     /// A pin of what is no choice.
     #[error("{0:?} has no width to choose; pin weights of a layer, or an output between layers")]
     Pin(Slot),
-    /// Bytes that are no checkpoint.
-    #[error("this is no checkpoint of a search, or one of another version; start the search again")]
-    Checkpoint,
+    /// A setting is out of its range.
+    #[error("{name} of {found}: expected {expected}")]
+    Setting {
+        /// What is set.
+        name: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A checkpoint cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] SealError),
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What the application is made of.
-const CORE: [&str; 14] = [
+const CORE: [&str; 15] = [
     "net",
     "data",
     "quant",
@@ -20,10 +20,11 @@ const CORE: [&str; 14] = [
     "score",
     "export",
     "train",
+    "sealed",
 ];
 
 /// The same with the application itself, for those who drive it.
-const APPLICATION: [&str; 15] = [
+const APPLICATION: [&str; 17] = [
     "net",
     "data",
     "quant",
@@ -38,26 +39,31 @@ const APPLICATION: [&str; 15] = [
     "score",
     "export",
     "train",
+    "sealed",
+    "printable",
     "flow",
 ];
 
 /// A module and the modules of ours that it may use.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("net", &[]),
-    ("data", &[]),
+    ("data", &["guarded", "printable"]),
     ("parallel", &[]),
+    ("guarded", &[]),
+    ("printable", &[]),
+    ("sealed", &[]),
     ("quant", &["net"]),
     ("float", &["net"]),
-    ("import", &["net", "quant"]),
+    ("import", &["net", "quant", "guarded"]),
     ("infer", &["net", "quant"]),
     ("memory", &["net", "quant"]),
     ("speed", &["net", "memory"]),
-    ("search", &["net", "quant", "memory", "parallel"]),
+    ("search", &["net", "quant", "memory", "parallel", "sealed"]),
     ("score", &["net", "quant", "infer", "calibrate", "search", "parallel"]),
     ("link", &["net", "quant", "memory"]),
     ("calibrate", &["net", "quant", "float", "infer", "parallel"]),
     ("export", &["net", "quant", "memory", "speed", "infer"]),
-    ("train", &["net", "quant", "infer", "parallel"]),
+    ("train", &["net", "quant", "infer", "parallel", "sealed"]),
     ("flow", &CORE),
     ("cli", &APPLICATION),
     ("web", &APPLICATION),

@@ -9,8 +9,9 @@ mod searched;
 
 use bitsmith::memory::Budget;
 use bitsmith::quant::Policy;
+use bitsmith::sealed;
 use bitsmith::search::{
-    Allocator, Episode, Log, Next, Purpose, Sample, Score, Search, SearchError, Settings,
+    AgentSettings, Allocator, Episode, Log, Next, Purpose, Sample, Score, Search, SearchError, Settings,
 };
 use searched::{DIGEST, Subject, digest, search};
 
@@ -29,6 +30,99 @@ fn neither_workers_nor_breaks_change_the_log() {
     }
 }
 
+/// A search of the agent that has begun to learn, and the checkpoints of some others.
+fn checkpoints() -> Vec<Vec<u8>> {
+    let subject = Subject::new("mobilenet-v1-0.25-32");
+    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let agent = AgentSettings { hidden: 8, replay: 2, warm_up: 1, ..AgentSettings::default() };
+    let stopped = |allocator, warm_start, scores| {
+        let settings =
+            Settings { allocators: vec![allocator], agent, episodes: 200, warm_start, ..subject.settings() };
+        let mut search = Search::new(graph, settings, Score::default()).expect("feasible");
+        for number in 0..scores {
+            if let Next::Score(policy, _) = search.ask() {
+                let correct = policy.mean_weight_bits(graph) as usize;
+                search.scored(Score { correct, images: 8, loss: number });
+            }
+        }
+        search.ask();
+        search.checkpoint()
+    };
+    vec![
+        stopped(Allocator::Agent, false, 4),
+        stopped(Allocator::Agent, true, 70),
+        stopped(Allocator::Evolution, true, 40),
+        stopped(Allocator::Greedy, true, 9),
+    ]
+}
+
+/// Of 16 flipped bits in a checkpoint of 0.1.0, 6 gave another log without a word.
+#[test]
+fn no_flipped_bit_of_a_checkpoint_is_taken() {
+    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    for bytes in checkpoints() {
+        assert!(Search::resume(graph, &bytes).is_ok());
+        for bit in (0..bytes.len() * 8).step_by(4099) {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(Search::resume(graph, &damaged), Err(SearchError::Checkpoint(_))), "bit {bit}");
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Whoever changes a state and seals it again gets an error or a search that runs, never a panic.
+    #[test]
+    fn a_state_that_was_changed_on_purpose_is_an_error_or_runs(
+        flips in proptest::collection::vec((0.0..1.0, 1_u8..), 1..4),
+        early in proptest::prelude::any::<bool>(),
+    ) {
+        let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+        for bytes in checkpoints() {
+            let mut body = sealed::open(sealed::Kind::Search, 5, &bytes).expect("whole").to_vec();
+            // The settings and places are at the beginning, most of the rest is weights.
+            let reach = if early { 200 } else { body.len() };
+            for (place, mask) in &flips {
+                body[(place * reach as f64) as usize] ^= mask;
+            }
+            if let Ok(mut search) = Search::resume(graph, &sealed::seal(sealed::Kind::Search, 5, &body)) {
+                for _ in 0..4 {
+                    if let Next::Score(..) = search.ask() {
+                        search.scored(Score { correct: 1, images: 8, loss: 3 });
+                    }
+                }
+                let _ = (search.progress(), search.log().csv(graph), search.log().best(None));
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let subject = Subject::new("mobilenet-v1-0.25-32");
+    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let with = |change: fn(&mut Settings)| {
+        let mut settings = subject.settings();
+        change(&mut settings);
+        match Search::new(graph, settings, Score::default()) {
+            Ok(_) => panic!("taken"),
+            Err(error) => error.to_string(),
+        }
+    };
+    for (error, part) in [
+        (with(|s| s.agent.hidden = 0), "neurons of a hidden layer of 0: expected 1 to 1,024"),
+        (with(|s| s.agent.hidden = 1 << 40), "expected 1 to 1,024"),
+        (with(|s| s.agent.proposals = usize::MAX), "proposals of"),
+        (with(|s| s.agent.updates = f64::INFINITY), "updates for each decision of inf: expected 0 to 100"),
+        (with(|s| s.agent.restart = f64::NAN), "chance of restarts of NaN: expected 0 to 1"),
+        (with(|s| s.episodes = usize::MAX), "episodes of"),
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
 #[test]
 fn a_checkpoint_is_known_by_its_beginning() {
     let subject = Subject::new("mobilenet-v1-0.25-32");
@@ -38,7 +132,7 @@ fn a_checkpoint_is_known_by_its_beginning() {
     let bytes = search.checkpoint();
     assert!(Search::resume(graph, &bytes).is_ok());
     for damaged in [&bytes[..bytes.len() - 1], &bytes[1..], b"bitsmith search 0\n", b""] {
-        assert!(matches!(Search::resume(graph, damaged), Err(SearchError::Checkpoint)));
+        assert!(matches!(Search::resume(graph, damaged), Err(SearchError::Checkpoint(_))));
     }
 }
 

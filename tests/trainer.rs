@@ -123,9 +123,25 @@ fn a_checkpoint_of_another_network_or_version_is_refused() {
     let checkpoint = block_on(float.checkpoint()).expect("a state");
     let mut four = trainer(&model, Some(&initial(&model, Bits::B4)), recipe());
     assert!(matches!(four.resume(checkpoint.clone()), Err(TrainError::State { what: "parameters", .. })));
-    let mut bytes = checkpoint.to_bytes().expect("bytes");
-    bytes[0] = 99;
-    assert!(matches!(Checkpoint::from_bytes(&bytes), Err(TrainError::Checkpoint(_))));
+    let bytes = checkpoint.to_bytes().expect("bytes");
+    for bit in (0..bytes.len() * 8).step_by(80_021) {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(matches!(Checkpoint::from_bytes(&damaged), Err(TrainError::Checkpoint(_))), "bit {bit}");
+    }
+    // What is whole but has no meaning: it would be copied into a network of another size, or stop at once.
+    let mut best = checkpoint.state.clone();
+    best.parameters.pop();
+    for changed in [
+        Checkpoint { best: Some((best, 50.0)), ..checkpoint.clone() },
+        Checkpoint { epoch: u32::MAX, ..checkpoint.clone() },
+        Checkpoint { recipe: Recipe { batch: 0, ..recipe() }, ..checkpoint.clone() },
+    ] {
+        let bytes = changed.to_bytes().expect("bytes");
+        assert!(matches!(Checkpoint::from_bytes(&bytes), Err(TrainError::Checkpoint(_))));
+    }
+    let later = Checkpoint { step: u32::MAX, ..checkpoint.clone() };
+    assert!(matches!(float.resume(later), Err(TrainError::State { what: "steps in an epoch", .. })));
     assert!(matches!(Checkpoint::from_bytes(&[]), Err(TrainError::Checkpoint(_))));
 }
 

@@ -56,6 +56,16 @@ impl Policy {
         policy
     }
 
+    /// Whether it is of this network: as many tensors, and 8 bits wherever there is no choice.
+    pub fn is_of(&self, graph: &Graph) -> bool {
+        if (self.weights.len(), self.activations.len()) != (graph.layers.len(), graph.tensors.len()) {
+            return false;
+        }
+        let mut same = Self::uniform(graph, Bits::B8, Bits::B8);
+        Slot::all(graph).into_iter().for_each(|slot| same.set(slot, self.get(slot)));
+        same == *self
+    }
+
     /// Width of a layer's weights.
     pub fn weight(&self, layer: LayerId) -> Bits {
         self.weights[layer]

@@ -19,8 +19,8 @@ mod settings;
 pub use settings::AgentSettings;
 
 use super::{
-    Allocator, Episode, Problem, Proposal, Purpose, Score, exact::exact, greedy::greedy, random::Random,
-    sensitivity::Probing,
+    Allocator, Episode, Problem, Proposal, Purpose, Score, Settings, exact::exact, greedy::greedy,
+    random::Random, sensitivity::Probing,
 };
 use crate::quant::{Bits, Policy, Slot};
 use ddpg::{Buffers, Ddpg, Transition};
@@ -87,6 +87,34 @@ impl Agent {
             buffers: Buffers::default(),
             settled: HashMap::new(),
         }
+    }
+
+    /// Whether it can be that of these settings after so many episodes of all allocators; `awaits` whether a policy of
+    /// its own is being scored.
+    pub(super) fn is_sound(
+        &self,
+        problem: &Problem,
+        settings: &Settings,
+        episodes: usize,
+        awaits: bool,
+    ) -> bool {
+        let count = problem.slots().len();
+        let is_whole = |actions: &[f32]| actions.len() == count && actions.iter().all(|a| a.is_finite());
+        let probing = match &self.probing {
+            Some(probing) => settings.warm_start && probing.is_sound(problem),
+            None => !settings.warm_start,
+        };
+        probing
+            && self.settings == settings.agent
+            && self.fill == settings.fill
+            && self.decisions == observations(problem.graph(), problem.slots())
+            && self.restarts == Restarts::new(problem)
+            && self.ddpg.is_sound(&self.settings, count)
+            && self.forecast.is_sound(count)
+            && Self::STARTS.starts_with(&self.starts)
+            && self.episodes <= episodes
+            && self.best.as_ref().is_none_or(|(_, actions)| is_whole(actions))
+            && (is_whole(&self.actions) || self.actions.is_empty() && !awaits)
     }
 
     /// The next policy to score, before walls and fill.

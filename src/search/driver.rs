@@ -1,5 +1,7 @@
 //! The search itself: asks for scores, one policy at a time, and keeps what came of them.
 
+mod checkpoint;
+
 use super::{
     Agent, Allocator, Episode, Log, Problem, Purpose, Sample, Score, SearchError, Settings,
     evolution::{Evolution, random_policy},
@@ -92,11 +94,9 @@ impl Search {
     /// Reads what [`Search::checkpoint`] has written; `graph` must be that of the same network.
     ///
     /// # Errors
-    /// If the bytes are of something else, or of another version.
+    /// If the bytes are of something else, of another version or network, damaged, or contradict themselves.
     pub fn resume(graph: &Graph, checkpoint: &[u8]) -> Result<Self, SearchError> {
-        let body = checkpoint.strip_prefix(CHECKPOINT).ok_or(SearchError::Checkpoint)?;
-        let state: State = postcard::from_bytes(body).map_err(|_| SearchError::Checkpoint)?;
-        let problem = state.settings.problem(graph)?;
+        let (state, problem) = checkpoint::read(graph, checkpoint)?;
         let known =
             state.log.episodes().iter().map(|e| ((e.policy.clone(), e.purpose.sample()), e.score)).collect();
         Ok(Self { problem, known, state })
@@ -104,10 +104,7 @@ impl Search {
 
     /// All that is needed to go on elsewhere. A policy that is being scored is scored again.
     pub fn checkpoint(&self) -> Vec<u8> {
-        let mut bytes = CHECKPOINT.to_vec();
-        bytes
-            .extend(postcard::to_stdvec(&self.state).expect("the state has only types that postcard writes"));
-        bytes
+        checkpoint::write(&self.state)
     }
 
     /// What is searched.
@@ -232,9 +229,6 @@ impl Search {
         };
     }
 }
-
-/// Beginning of a checkpoint, with the number of its form.
-const CHECKPOINT: &[u8] = b"bitsmith search 4\n";
 
 impl Method {
     fn next(&mut self, problem: &Problem, allocator: Allocator, number: usize) -> Option<Proposal> {

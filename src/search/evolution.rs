@@ -24,6 +24,12 @@ impl Evolution {
         Self { random: Random::new(seed, 2), alive: VecDeque::new() }
     }
 
+    /// Whether it can be of this problem.
+    pub(super) fn is_sound(&self, problem: &Problem) -> bool {
+        let is_known = |(policy, _): &(Policy, Score)| policy.is_of(problem.graph());
+        self.alive.len() <= POPULATION && self.alive.iter().all(is_known)
+    }
+
     /// A random policy at first, then a child.
     pub fn next(&mut self, problem: &Problem) -> Proposal {
         let policy = if self.alive.len() < POPULATION {

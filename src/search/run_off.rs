@@ -32,6 +32,16 @@ impl RunOff {
         Self { round: 0, left: log.finalists(allocator, FINALISTS).into() }
     }
 
+    /// Whether it can be one of so many rounds.
+    pub(super) fn is_sound(&self, rounds: usize) -> bool {
+        self.round < rounds.max(1)
+    }
+
+    /// Those who are still to be scored in this round.
+    pub(super) fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.left.iter()
+    }
+
     /// Whom to score next, in a run-off of so many rounds; `None` when it is over.
     pub fn next(&mut self, log: &Log, allocator: Allocator, rounds: usize) -> Option<Proposal> {
         if self.left.is_empty() && self.round + 1 < rounds {

@@ -77,6 +77,13 @@ impl Score {
         self.rank() > other.rank()
     }
 
+    /// Whether it can be of at most so many images.
+    pub(super) fn is_sound(&self, most: usize) -> bool {
+        self.correct <= self.images
+            && self.images <= most
+            && (0..=Self::fixed(Self::MOST_NATS) * self.images as i64).contains(&self.loss)
+    }
+
     /// Greater is better; see [`Score::beats`].
     pub(super) fn rank(&self) -> (usize, i64) {
         (self.correct, -self.loss)
@@ -85,9 +92,9 @@ impl Score {
 
 impl std::ops::AddAssign for Score {
     fn add_assign(&mut self, other: Self) {
-        self.correct += other.correct;
-        self.images += other.images;
-        self.loss += other.loss;
+        self.correct = self.correct.saturating_add(other.correct);
+        self.images = self.images.saturating_add(other.images);
+        self.loss = self.loss.saturating_add(other.loss);
     }
 }
 

@@ -30,6 +30,14 @@ impl Probing {
         Self { left, widest: None, losses: HashMap::new() }
     }
 
+    /// Whether it can be of this problem: what is left is the beginning of what there was, and sums do not overflow.
+    pub(super) fn is_sound(&self, problem: &Problem) -> bool {
+        let half = i64::MAX / 2;
+        let losses = self.losses.values().chain(self.widest.as_ref().map(|score| &score.loss));
+        Self::new(problem).left.starts_with(&self.left)
+            && losses.into_iter().all(|loss| (0..half).contains(loss))
+    }
+
     /// How many policies are left to score.
     pub fn episodes(&self) -> usize {
         self.left.len()

@@ -145,8 +145,10 @@ impl Settings {
     /// What is searched.
     ///
     /// # Errors
-    /// If no policy fits the budget, a pin is of what is no choice, or an allocator has too few episodes for its probes.
+    /// If a setting is out of its range, no policy fits the budget, a pin is of what is no choice, or an allocator has
+    /// too few episodes for its probes.
     pub fn problem(&self, graph: &Graph) -> Result<Problem, SearchError> {
+        self.check()?;
         let problem = Problem::counting(graph, self.budget, self.memory, &self.pins, self.codebooks)?;
         let neediest =
             self.allocators.iter().map(|&allocator| (self.after_probes(allocator), allocator)).max();
@@ -156,6 +158,21 @@ impl Settings {
             return Err(SearchError::Episodes { allocator, needed, episodes: self.episodes });
         }
         Ok(problem)
+    }
+
+    /// Checks what a person may have typed, and what a file may hold.
+    ///
+    /// # Errors
+    /// If a setting is out of its range.
+    pub fn check(&self) -> Result<(), SearchError> {
+        let count = |name, found: usize, range: std::ops::RangeInclusive<usize>, expected| {
+            let wrong = || SearchError::Setting { name, found: found.to_string(), expected };
+            if range.contains(&found) { Ok(()) } else { Err(wrong()) }
+        };
+        count("number of allocators", self.allocators.len(), 0..=64, "at most 64")?;
+        count("episodes", self.episodes, 0..=100_000, "at most 100,000")?;
+        count("rounds of the run-off", self.run_off, 0..=Sample::ROUNDS.len(), "0 to 3")?;
+        self.agent.check()
     }
 
     /// Episodes after its probes with which an allocator gets to policies of its own; 0 if it has no probes.

@@ -1,5 +1,7 @@
 //! What can go wrong in training.
 
+use crate::sealed::SealError;
+
 /// Why training stops.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TrainError {
@@ -32,8 +34,8 @@ pub enum TrainError {
         found: usize,
     },
     /// A checkpoint cannot be read.
-    #[error("the checkpoint cannot be read ({0}); start again without it")]
-    Checkpoint(String),
+    #[error(transparent)]
+    Checkpoint(#[from] SealError),
     /// The loss is not a number.
     #[error("the loss is no longer a number after step {step}; lower the learning rate or clip gradients")]
     Diverged {

@@ -62,6 +62,21 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
+    /// Checks the side of stored training images in pixels, of which the network sees crops of `side`.
+    ///
+    /// # Errors
+    /// If it is smaller than the network's, or above 1,024.
+    pub fn check_stored(stored: usize, side: usize) -> Result<(), TrainError> {
+        if (side..=Self::MOST_STORED.max(side)).contains(&stored) {
+            return Ok(());
+        }
+        let expected = "the side of the network's images to 1,024 pixels";
+        Err(TrainError::Setting { name: "side of stored images", found: stored.to_string(), expected })
+    }
+
+    /// The largest side of stored images in pixels.
+    const MOST_STORED: usize = 1024;
+
     /// Networks for smaller images, in pixels, have training images stored as they come.
     const SMALL: usize = 64;
 
@@ -160,8 +175,10 @@ impl Recipe {
         let positive = |value: f32| value > 0.0 && value.is_finite();
         let part = |value: f32| (0.0..1.0).contains(&value);
         let not_negative = |value: f32| value >= 0.0 && value.is_finite();
-        check("epochs", self.epochs as f32, self.epochs > 0, "at least 1")?;
-        check("batch size", self.batch as f32, self.batch > 1, "at least 2")?;
+        check("epochs", self.epochs as f32, (1..=100_000).contains(&self.epochs), "1 to 100,000")?;
+        check("batch size", self.batch as f32, (2..=65_536).contains(&self.batch), "2 to 65,536")?;
+        let overhang = self.augmentation.overhang;
+        check("overhang of crops", overhang.into(), overhang <= 1024, "0 to 1,024 pixels")?;
         check("learning rate", self.rate, positive(self.rate), "above 0")?;
         check("warm-up", self.warm_up, not_negative(self.warm_up), "epochs, at least 0")?;
         check("rate of scales", self.scale_rate, not_negative(self.scale_rate), "at least 0")?;
@@ -228,6 +245,15 @@ mod tests {
             near(step.rate_at(epoch), expected);
         }
         assert!(!step.is_frozen_at(8.9) && step.is_frozen_at(9.0));
+    }
+
+    #[test]
+    fn stored_images_are_not_smaller_than_the_network_s() {
+        for (stored, holds) in
+            [(0, false), (127, false), (128, true), (1024, true), (1025, false), (usize::MAX, false)]
+        {
+            assert_eq!(Augmentation::check_stored(stored, 128).is_ok(), holds, "{stored}");
+        }
     }
 
     #[test]

@@ -67,6 +67,11 @@ impl State {
         Ok(Self { parameters, running, first: zeros.clone(), second: zeros, steps: 0 })
     }
 
+    /// Its numbers, kind by kind.
+    pub(super) fn parts(&self) -> [&Vec<f32>; 4] {
+        [&self.parameters, &self.running, &self.first, &self.second]
+    }
+
     /// Checks that the state fits a plan.
     ///
     /// # Errors

@@ -137,10 +137,15 @@ impl<S: Stepper> Trainer<S> {
     /// Goes on where a checkpoint was taken, with its recipe. The images must be the same.
     ///
     /// # Errors
-    /// If the checkpoint is of another network.
+    /// If the checkpoint is of another network or of fewer images.
     pub fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
         let Checkpoint { recipe, state, best, epoch, step, frozen, sums, curve } = checkpoint;
         recipe.check()?;
+        let expected = Self::steps_of(self.train.len(), recipe.batch);
+        if step > expected {
+            let (expected, found) = (expected as usize, step as usize);
+            return Err(TrainError::State { what: "steps in an epoch", expected, found });
+        }
         self.stepper.load(&state)?;
         (self.recipe, self.best, self.epoch, self.step, self.curve) = (recipe, best, epoch, step, curve);
         (self.frozen, self.sums, self.measuring) = (frozen, sums, None);

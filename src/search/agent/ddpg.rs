@@ -68,6 +68,25 @@ impl Ddpg {
         }
     }
 
+    /// Whether it can be that of these settings and so many decisions.
+    pub fn is_sound(&self, settings: &AgentSettings, decisions: usize) -> bool {
+        let fresh = Self::new(*settings, decisions, &mut Random::new(0, 0));
+        let networks = [
+            (&self.actor, &fresh.actor),
+            (&self.actor_target, &fresh.actor),
+            (&self.critic, &fresh.critic),
+            (&self.critic_target, &fresh.critic),
+        ];
+        let is_full = self.replay.len() == self.capacity;
+        networks.iter().all(|(own, fresh)| own.is_like(fresh))
+            && self.actor_adam.is_like(&fresh.actor)
+            && self.critic_adam.is_like(&fresh.critic)
+            && self.settings == *settings
+            && self.capacity == fresh.capacity
+            && self.replay.len() <= self.capacity
+            && (self.oldest == 0 || is_full && self.oldest < self.capacity)
+    }
+
     /// The actor's action for each state, from 0 to 1.
     pub fn act(&self, states: &[Observation], buffers: &mut Buffers) -> Vec<f64> {
         fill(&mut buffers.states.inputs, states.iter().map(|state| (state, None)), states.len());

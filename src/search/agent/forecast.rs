@@ -36,6 +36,17 @@ impl Forecast {
         self.solve();
     }
 
+    /// Whether it can be of so many tensors.
+    pub fn is_sound(&self, count: usize) -> bool {
+        let is_policy =
+            |(widths, _): &(Vec<u8>, f64)| widths.len() == count && widths.iter().all(|&width| width < 3);
+        let is_triangle = self.factor.iter().enumerate().all(|(row, values)| values.len() == row + 1);
+        [0, count].contains(&self.prior.len())
+            && self.seen.iter().all(is_policy)
+            && is_triangle
+            && [self.factor.len(), self.weights.len()] == [self.seen.len(); 2]
+    }
+
     /// Whether a policy was scored before.
     pub fn knows(&self, problem: &Problem, policy: &Policy) -> bool {
         let widths = widths(problem, policy);

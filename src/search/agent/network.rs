@@ -59,6 +59,12 @@ impl Perceptron {
         Self { hidden: columns, parts: [first, bias, second, second_bias, last, last_bias] }
     }
 
+    /// Whether both have the same sizes.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.hidden == other.hidden
+            && self.parts.iter().zip(&other.parts).all(|(own, others)| own.len() == others.len())
+    }
+
     /// Zeros of the same size.
     pub fn zeros_like(&self) -> Self {
         let parts = self.parts.each_ref().map(|part| vec![0.0; part.len()]);
@@ -154,6 +160,11 @@ impl Adam {
     /// No step done yet.
     pub fn new(network: &Perceptron, rate: f64) -> Self {
         Self { rate, means: network.zeros_like(), squares: network.zeros_like(), powers: [1.0; 2] }
+    }
+
+    /// Whether it moves such a network.
+    pub fn is_like(&self, network: &Perceptron) -> bool {
+        self.means.is_like(network) && self.squares.is_like(network)
     }
 
     /// A step down the gradients.

@@ -1,5 +1,6 @@
 //! The agent's hyper-parameters.
 
+use crate::search::SearchError;
 use serde::{Deserialize, Serialize};
 
 /// Hyper-parameters of the agent. The defaults are those of the published code of HAQ (arXiv 1811.08886) but
@@ -39,6 +40,47 @@ pub struct AgentSettings {
     pub proposals: usize,
     /// Whether the replay buffer gets the widths that walls and fill have made of the actions.
     pub executed: bool,
+}
+
+impl AgentSettings {
+    /// Checks what a person may have typed, and what a file may hold. The ranges bound memory and time: at their upper
+    /// ends the networks take 40 MB.
+    ///
+    /// # Errors
+    /// If a setting is out of its range.
+    pub fn check(&self) -> Result<(), SearchError> {
+        let wrong = |name, found: String, expected| Err(SearchError::Setting { name, found, expected });
+        for (name, found, most, expected) in [
+            ("neurons of a hidden layer", self.hidden, 1024, "1 to 1,024"),
+            ("decisions in a batch", self.batch, 1024, "1 to 1,024"),
+            ("episodes in the replay buffer", self.replay, 4096, "1 to 4,096"),
+            ("proposals", self.proposals, 1024, "1 to 1,024"),
+        ] {
+            if !(1..=most).contains(&found) {
+                return wrong(name, found.to_string(), expected);
+            }
+        }
+        if self.warm_up > 100_000 {
+            return wrong("episodes of the warm-up", self.warm_up.to_string(), "0 to 100,000");
+        }
+        for (name, found, most, expected) in [
+            ("learning rate of the actor", self.actor_rate, 1.0, "0 to 1"),
+            ("learning rate of the critic", self.critic_rate, 1.0, "0 to 1"),
+            ("part that target networks follow", self.tau, 1.0, "0 to 1"),
+            ("discount", self.discount, 1.0, "0 to 1"),
+            ("updates for each decision", self.updates, 100.0, "0 to 100"),
+            ("deviation of the noise", self.sigma, 10.0, "0 to 10"),
+            ("decay of the noise", self.sigma_decay, 1.0, "0 to 1"),
+            ("weight of the newest rewards", self.baseline, 1.0, "0 to 1"),
+            ("chance of restarts", self.restart, 1.0, "0 to 1"),
+            ("decisions taken again", self.redecided, 10_000.0, "0 to 10,000"),
+        ] {
+            if !(0.0..=most).contains(&found) {
+                return wrong(name, found.to_string(), expected);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for AgentSettings {

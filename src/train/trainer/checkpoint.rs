@@ -1,5 +1,6 @@
 //! What an interrupted run goes on from.
 
+use crate::sealed::{self, Kind, SealError};
 use crate::train::error::TrainError;
 use crate::train::recipe::Recipe;
 use crate::train::state::State;
@@ -41,7 +42,13 @@ pub struct Checkpoint {
 }
 
 /// Version of a checkpoint's bytes.
-const VERSION: u8 = 2;
+const VERSION: u16 = 3;
+
+/// What an accuracy may be; with many images a little of it is rounding.
+const PERCENT: std::ops::RangeInclusive<f32> = 0.0..=100.1;
+
+/// Images that an epoch may have.
+const MOST_IMAGES: u64 = 1 << 32;
 
 impl Checkpoint {
     /// As bytes to store.
@@ -49,23 +56,40 @@ impl Checkpoint {
     /// # Errors
     /// None in practice; the serializer's are passed on.
     pub fn to_bytes(&self) -> Result<Vec<u8>, TrainError> {
-        let fail = |error: postcard::Error| TrainError::Checkpoint(error.to_string());
-        postcard::to_extend(self, vec![VERSION]).map_err(fail)
+        Ok(sealed::store(Kind::Training, VERSION, self)?)
     }
 
     /// From stored bytes.
     ///
     /// # Errors
-    /// If they are damaged or of another version.
+    /// If they are of something else, of another version, damaged, or contradict themselves.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TrainError> {
-        match bytes.split_first() {
-            Some((&VERSION, rest)) => {
-                postcard::from_bytes(rest).map_err(|error| TrainError::Checkpoint(error.to_string()))
-            }
-            Some((version, _)) => {
-                Err(TrainError::Checkpoint(format!("version {version}, expected {VERSION}")))
-            }
-            None => Err(TrainError::Checkpoint("no bytes".into())),
+        let checkpoint: Self = sealed::load(Kind::Training, VERSION, bytes)?;
+        let wrong = |what: String| Err(SealError::content(Kind::Training, what).into());
+        let Self { recipe, state, best, epoch, sums, curve, .. } = &checkpoint;
+        if let Err(error) = recipe.check() {
+            return wrong(error.to_string());
         }
+        if *epoch > recipe.epochs {
+            return wrong(format!("epoch {epoch} of {}", recipe.epochs));
+        }
+        if !sums.loss.is_finite() || sums.correct > sums.images || sums.images > MOST_IMAGES {
+            return wrong("its sums have no meaning".to_owned());
+        }
+        let sizes = |state: &State| state.parts().map(Vec::len);
+        for state in best.iter().map(|(best, _)| best).chain([state]) {
+            if !state.parts().into_iter().flatten().all(|number| number.is_finite()) {
+                return wrong("a parameter is no number".to_owned());
+            }
+        }
+        if let Some((best, accuracy)) = best
+            && (sizes(best) != sizes(state) || !PERCENT.contains(accuracy))
+        {
+            return wrong("its best state is of another network".to_owned());
+        }
+        if curve.iter().flat_map(|point| &point.measured).any(|accuracy| !PERCENT.contains(accuracy)) {
+            return wrong("a curve leaves 0 to 100 %".to_owned());
+        }
+        Ok(checkpoint)
     }
 }
