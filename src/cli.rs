@@ -15,6 +15,7 @@ mod train;
 #[cfg(feature = "train")]
 mod training;
 
+use crate::printable::printable_lines;
 use arguments::{Arguments, Command};
 use clap::Parser;
 use std::io::{ErrorKind, Write};
@@ -41,12 +42,12 @@ pub fn main() -> ExitCode {
     let report = match result {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("{}", printable_lines(&format!("error: {error:#}")));
             return ExitCode::from(FAILED);
         }
     };
     let text = if arguments.json { format!("{:#}\n", report.json) } else { report.text };
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(printable_lines(&text).as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough, like `head`.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,

@@ -11,6 +11,7 @@ use crate::import::{ImportOptions, import};
 use crate::infer::{Engine, Workspace};
 use crate::link::Link;
 use crate::net::Model;
+use crate::printable::printable_lines;
 use crate::quant::{Grids, Policy, QuantizedNetwork};
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -48,7 +49,7 @@ impl Session {
         let options = ImportOptions { side: network.map(|n| n.side), ..Default::default() };
         let imported = import(&bytes, &options).with_context(|| format!("{}", weights.display()))?;
         for note in &imported.notes {
-            eprintln!("note: {note}");
+            eprintln!("{}", printable_lines(&format!("note: {note}")));
         }
         let model = imported.model;
         if let Some(expected) = network
@@ -150,7 +151,9 @@ impl Session {
             for image in decoded {
                 match image {
                     Ok(image) => images.push(image),
-                    Err(error) => bar.suspend(|| eprintln!("skipped {error}")),
+                    Err(error) => {
+                        bar.suspend(|| eprintln!("{}", printable_lines(&format!("skipped {error}"))))
+                    }
                 }
             }
             bar.inc(batch.len() as u64);

@@ -177,6 +177,7 @@ pub fn train(
     let recipe = arguments.recipe(Recipe { augmentation, ..usual });
     recipe.check()?;
     let stored = arguments.stored.unwrap_or(stored);
+    Augmentation::check_stored(stored, side)?;
     let train = session.training_images(stored, None)?;
     let reward = session.reward_images(None)?;
     let test = session.test_images()?;

@@ -14,6 +14,7 @@ use super::error::{DataError, first_bytes};
 use super::files::{FileInfo, Files, Names, no_such_file};
 use super::kind::{self, Kind};
 use super::passed_over::{PassedOver, Reason};
+use crate::guarded::guarded;
 
 mod tar_index;
 mod zip_index;
@@ -36,6 +37,13 @@ impl Default for Limits {
         Limits { total: 2 << 30, file: 64 << 20, files: 2_000_000 }
     }
 }
+
+/// A tar.gz may unpack to this many times its bytes. Images are compressed already and hardly shrink; headers and
+/// padding of many small files do.
+pub const MOST_EXPANDED: u64 = 64;
+
+/// And to so many bytes more, however small it is.
+pub const ALWAYS_EXPANDED: u64 = 1 << 20;
 
 /// Refuses `found` when it is above `limit`.
 fn check(found: u64, limit: u64, unit: &'static str) -> Result<(), DataError> {
@@ -104,7 +112,7 @@ impl<R: Read + Seek> Archive<R> {
     /// # Errors
     /// As [`Archive::open`].
     pub fn open_as(name: &str, reader: R, limits: Limits, names: Option<Charset>) -> Result<Self, DataError> {
-        Self::open_unnamed(name, reader, limits, names).map_err(|error| error.in_file(name))
+        alone(|| Self::open_unnamed(name, reader, limits, names)).map_err(|error| error.in_file(name))
     }
 
     fn open_unnamed(
@@ -179,7 +187,7 @@ impl<R: Read + Seek> Files for Archive<R> {
     fn read(&mut self, index: usize) -> Result<Vec<u8>, DataError> {
         let (place, size) = self.at(index)?;
         let bytes = check(size, self.limits.file, "bytes").and_then(|()| match &mut self.container {
-            Container::Zip(archive) => zip_index::read(archive, place, size),
+            Container::Zip(archive) => alone(|| zip_index::read(archive, place, size)),
             Container::Tar(reader) => tar_index::read(reader, place, size),
             Container::UnpackedTar(reader) => tar_index::read(reader, place, size),
         });
@@ -190,7 +198,7 @@ impl<R: Read + Seek> Files for Archive<R> {
         let (place, size) = self.at(index)?;
         let count = size.min(count as u64);
         let bytes = match &mut self.container {
-            Container::Zip(archive) => zip_index::start(archive, place, count),
+            Container::Zip(archive) => alone(|| zip_index::start(archive, place, count)),
             Container::Tar(reader) => tar_index::read(reader, place, count),
             Container::UnpackedTar(reader) => tar_index::read(reader, place, count),
         };
@@ -206,6 +214,13 @@ impl<R: Read + Seek> Files for Archive<R> {
     }
 }
 
+/// Reads so that a panic of others' code is an error of the archive.
+fn alone<T>(read: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
+    let expected = "an archive that can be read".to_owned();
+    guarded(read)
+        .unwrap_or_else(|found| Err(DataError::DamagedArchive { kind: "zip or tar", expected, found }))
+}
+
 /// The first block of the file, or less if it is shorter.
 fn read_start(reader: &mut (impl Read + Seek)) -> Result<Vec<u8>, DataError> {
     let mut start = Vec::with_capacity(kind::START);
@@ -217,15 +232,20 @@ fn read_start(reader: &mut (impl Read + Seek)) -> Result<Vec<u8>, DataError> {
 /// Unpacks a whole gzip file; its checksum is verified on the way.
 fn unpack(reader: &mut (impl Read + Seek), limits: &Limits) -> Result<Unpacked, DataError> {
     const KIND: &str = "tar.gz";
+    let packed = reader.seek(SeekFrom::End(0))?;
     reader.seek(SeekFrom::Start(0))?;
     let mut bytes = Vec::new();
-    // One byte more than allowed tells a file at the limit from one above it.
-    MultiGzDecoder::new(io::BufReader::new(reader))
-        .take(limits.total.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|error| damaged_or_io(KIND, "compressed data up to its end", error))?;
-    check(bytes.len() as u64, limits.total, "bytes")?;
-    if !kind::is_tar(&bytes) {
+    let cut = |error| damaged_or_io(KIND, "compressed data up to its end", error);
+    let mut unpacked = MultiGzDecoder::new(io::BufReader::new(reader));
+    // What is no tar need not be unpacked to its end.
+    unpacked.by_ref().take(kind::START as u64).read_to_end(&mut bytes).map_err(cut)?;
+    if kind::is_tar(&bytes) {
+        let most = limits.total.min(packed.saturating_mul(MOST_EXPANDED).saturating_add(ALWAYS_EXPANDED));
+        // One byte more than allowed tells a file at the limit from one above it.
+        let left = most.saturating_add(1).saturating_sub(bytes.len() as u64);
+        unpacked.take(left).read_to_end(&mut bytes).map_err(cut)?;
+        check(bytes.len() as u64, most, "bytes when it is unpacked")?;
+    } else {
         return Err(DataError::DamagedArchive {
             kind: KIND,
             expected: "a tar archive inside the gzip file".to_owned(),

@@ -13,6 +13,9 @@
 //! Not looked at: EXIF orientation, colour profiles and gamma. Networks are trained on pixels read
 //! without them.
 
+mod jpeg_scans;
+mod png_chunks;
+
 use std::io::Cursor;
 
 use png::{ColorType, Transformations};
@@ -23,9 +26,14 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::error::DataError;
 use super::kind::{self, Kind};
+use crate::guarded::guarded;
 
 /// The largest image that is decoded, in pixels; its RGB bytes take three times as much memory.
 pub const MAX_PIXELS: u64 = 64 << 20;
+
+/// The most memory that decoding one image may take, in bytes, for its RGB bytes and what its format makes a decoder
+/// hold beside them. Large progressive JPEGs and PNGs of 16 bits meet this limit before [`MAX_PIXELS`].
+pub const MAX_BYTES: u64 = 256 << 20;
 
 /// An image of 8-bit RGB pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,11 +100,19 @@ pub struct PureRust;
 impl Decode for PureRust {
     fn decode(&self, bytes: &[u8]) -> Result<RgbImage, DataError> {
         match Kind::of(bytes.get(..kind::START).unwrap_or(bytes)) {
-            Kind::Jpeg => decode_jpeg(bytes),
-            Kind::Png => decode_png(bytes),
+            Kind::Jpeg => alone("JPEG", || decode_jpeg(bytes)),
+            Kind::Png => alone("PNG", || decode_png(bytes)),
             _ => Err(DataError::UnknownImage { found: kind::describe(bytes) }),
         }
     }
+}
+
+/// Decodes an image so that a panic of the decoder is an error of the image.
+fn alone(
+    format: &'static str,
+    decode: impl FnOnce() -> Result<RgbImage, DataError>,
+) -> Result<RgbImage, DataError> {
+    guarded(decode).unwrap_or_else(|found| Err(DataError::DamagedImage { format, found }))
 }
 
 fn check_size(width: usize, height: usize) -> Result<(), DataError> {
@@ -107,25 +123,35 @@ fn check_size(width: usize, height: usize) -> Result<(), DataError> {
     Ok(())
 }
 
+/// Refuses an image whose decoding takes too much memory: `held` bytes beside its RGB bytes.
+fn check_memory(held: u64, width: usize, height: usize) -> Result<(), DataError> {
+    let found = held + 3 * (width * height) as u64;
+    if found > MAX_BYTES {
+        return Err(DataError::TooLarge { limit: MAX_BYTES, found, unit: "bytes to decode one image" });
+    }
+    Ok(())
+}
+
 fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, DataError> {
     // The decoder's messages may end in a line break.
     let damaged = |found: String| DataError::DamagedImage { format: "JPEG", found: found.trim().to_owned() };
+    let frame = jpeg_scans::check(bytes).map_err(damaged)?;
+    check_size(frame.width, frame.height)?;
+    check_memory(frame.coefficient_bytes, frame.width, frame.height)?;
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(|error| damaged(format!("{error:?}")))?;
-    let (width, height) = decoder.dimensions().ok_or_else(|| damaged("no size".to_owned()))?;
-    check_size(width, height)?;
     let pixels = decoder.decode().map_err(|error| damaged(format!("{error:?}")))?;
-    RgbImage::new(width, height, pixels)
+    RgbImage::new(frame.width, frame.height, pixels)
 }
 
 fn decode_png(bytes: &[u8]) -> Result<RgbImage, DataError> {
     let damaged =
         |error: png::DecodingError| DataError::DamagedImage { format: "PNG", found: error.to_string() };
+    png_chunks::check(bytes).map_err(|found| DataError::DamagedImage { format: "PNG", found })?;
     let mut decoder = png::Decoder::new(Cursor::new(bytes));
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
@@ -134,25 +160,42 @@ fn decode_png(bytes: &[u8]) -> Result<RgbImage, DataError> {
     let (width, height) = (info.width as usize, info.height as usize);
     check_size(width, height)?;
     let mut reader = decoder.read_info().map_err(damaged)?;
-    let size = reader.output_buffer_size().ok_or(DataError::BadDimensions { width, height, bytes: 0 })?;
-    let mut buffer = vec![0; size];
-    let frame = reader.next_frame(&mut buffer).map_err(damaged)?;
-    buffer.truncate(frame.buffer_size());
+    let colour = reader.output_color_type().0;
+    if reader.info().interlaced {
+        // Its rows come in seven passes, so that all of them are held before they are converted.
+        let size = reader.output_buffer_size().ok_or(DataError::BadDimensions { width, height, bytes: 0 })?;
+        check_memory(size as u64, width, height)?;
+        let mut rows = vec![0; size];
+        reader.next_frame(&mut rows).map_err(damaged)?;
+        let mut pixels = Vec::with_capacity(3 * width * height);
+        append_rgb(colour, &rows, &mut pixels)?;
+        return RgbImage::new(width, height, pixels);
+    }
+    let mut pixels = Vec::with_capacity(3 * width * height);
+    while let Some(row) = reader.next_row().map_err(damaged)? {
+        append_rgb(colour, row.data(), &mut pixels)?;
+    }
+    RgbImage::new(width, height, pixels)
+}
 
-    let pixels = match frame.color_type {
-        ColorType::Rgb => buffer,
-        ColorType::Grayscale => buffer.iter().flat_map(|&gray| [gray; 3]).collect(),
-        ColorType::GrayscaleAlpha => buffer.chunks_exact(2).flat_map(|pixel| [pixel[0]; 3]).collect(),
-        ColorType::Rgba => buffer.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
+/// Adds pixels of 8-bit samples as RGB; their opacity is dropped.
+fn append_rgb(colour: ColorType, samples: &[u8], pixels: &mut Vec<u8>) -> Result<(), DataError> {
+    match colour {
+        ColorType::Rgb => pixels.extend_from_slice(samples),
+        ColorType::Grayscale => pixels.extend(samples.iter().flat_map(|&gray| [gray; 3])),
+        ColorType::GrayscaleAlpha => {
+            pixels.extend(samples.chunks_exact(2).flat_map(|pixel| [pixel[0]; 3]));
+        }
+        ColorType::Rgba => {
+            pixels.extend(samples.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]));
+        }
         // EXPAND has turned palette indices into RGB or RGBA.
         ColorType::Indexed => {
-            return Err(DataError::DamagedImage {
-                format: "PNG",
-                found: "a palette that cannot be expanded".to_owned(),
-            });
+            let found = "a palette that cannot be expanded".to_owned();
+            return Err(DataError::DamagedImage { format: "PNG", found });
         }
-    };
-    RgbImage::new(width, height, pixels)
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! What can go wrong between a dropped file and a tensor of pixels.
 
+use crate::printable::printable;
+
 /// Why a file, an archive or a data set cannot be used. Each message says what was expected, what was
 /// found and what to do next; [`DataError::in_file`] adds the name of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The error of one named file or archive.
     // The message has the reason in it, which is therefore no `source`: a chain of errors would say it twice.
-    #[error("{file}: {error}")]
+    #[error("{}: {error}", printable(.file))]
     InFile {
         /// Name or path as the user knows it.
         file: String,
@@ -49,7 +51,7 @@ pub enum DataError {
         limit: u64,
         /// What was found, or how far reading went.
         found: u64,
-        /// `bytes`, `files` or `pixels`.
+        /// `bytes`, `files`, `pixels`, or what the bytes are of.
         unit: &'static str,
     },
     /// An image of a format that is not read here.

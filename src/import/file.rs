@@ -1,6 +1,7 @@
 //! The container: named tensors and metadata in a safetensors file.
 
 use super::{FileError, quantizers};
+use crate::guarded::guarded;
 use safetensors::{
     SafeTensorError, SafeTensors,
     tensor::{Metadata, TensorView},
@@ -24,7 +25,8 @@ pub(super) struct File<'a> {
 
 impl<'a> File<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FileError> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| explain(bytes, &error))?;
+        let tensors = guarded(|| SafeTensors::deserialize(bytes)).map_err(FileError::Header)?;
+        let tensors = tensors.map_err(|error| explain(bytes, &error))?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| explain(bytes, &error))?;
         if tensors.is_empty() {
             return Err(FileError::NoTensors);

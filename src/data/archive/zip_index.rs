@@ -13,6 +13,9 @@ use crate::data::passed_over::{PassedOver, Reason};
 
 const KIND: &str = "zip";
 
+/// Bytes that a byte of deflated data can become: 258 for two bits (RFC 1951).
+const MOST_INFLATED: u64 = 1032;
+
 /// General purpose flag: the name is UTF-8. The zip crate also sets it where it takes the name from Info-ZIP's Unicode
 /// path field.
 const UTF_8_FLAG: u16 = 1 << 11;
@@ -88,7 +91,8 @@ pub fn start<R: Read + Seek>(
             found: format!("a file compressed by {}", entry.compression()),
         });
     }
-    let likely = entry.size().min(count);
+    let most = entry.compressed_size().saturating_mul(MOST_INFLATED);
+    let likely = entry.size().min(count).min(most);
     let file = archive.by_index(index).map_err(|error| data_error("a file", error))?;
     let mut bytes = Vec::with_capacity(usize::try_from(likely).unwrap_or(0));
     file.take(count)
