@@ -21,7 +21,7 @@ NATIVE_SUITES := $(filter-out $(C_SUITES) $(PEER_SUITES) web,$(SUITES))
 CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-fail-fast --no-tests=pass,cargo test --no-fail-fast)
 STEP := @.ci/step
 # What the built app depends on.
-APP := $(shell find src www runtime .cargo -type f) .ci/stage .ci/files.mjs index.html Trunk.toml Cargo.toml Cargo.lock rust-toolchain.toml
+APP := $(shell find src www runtime .cargo -type f) .ci/stage .ci/files.mjs .ci/licences.mjs index.html Trunk.toml Cargo.toml Cargo.lock rust-toolchain.toml
 PORT ?= 8080
 START := $(shell date +%s.%N)
 
@@ -55,7 +55,8 @@ check: ## type-check, native and Wasm
 	$(STEP) "check, Wasm" cargo check $(WASM) --lib --bins
 
 lint: ## formatting, clippy and rustdoc, warnings are errors
-	@.ci/tools rust
+	@.ci/tools rust nodejs
+	$(STEP) "licences and sources of crates" node .ci/licences.mjs check
 	$(STEP) "format" cargo fmt --check
 	$(STEP) "clippy, native" cargo clippy --all-targets -- -D warnings
 	$(STEP) "clippy, Wasm" cargo clippy $(WASM) --lib --bins --test web --test webgpu --bench webgpu -- -D warnings

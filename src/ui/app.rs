@@ -88,7 +88,10 @@ pub fn App() -> Html {
                 <ResultSection state={(*state).clone()} on_measure={measure.reform(|_| ())} controls={controls.clone()} />
                 <ShareSection state={(*state).clone()} {link} package={(*package).clone()} {controls} />
             </div>
-            <footer>{ "Nothing is uploaded: weights and images stay on this machine." }</footer>
+            <footer>
+                { "Nothing is uploaded: weights and images stay on this machine. " }
+                <a href="licences.txt">{ "Licences" }</a>
+            </footer>
             <div class="whole-page" hidden={!dragged}><p>{ "Drop weights or images anywhere" }</p></div>
             <Help {dialog} />
             <Patterns />
