@@ -15,7 +15,7 @@ endif
 WASM := --target wasm32-unknown-unknown --no-default-features --features web,webgpu
 SUITES := $(basename $(notdir $(wildcard tests/*.rs)))
 # These call C compilers and emulators, these other people's runtimes and checkers; `web` runs in a browser.
-C_SUITES := kernels c_package
+C_SUITES := kernels c_package fits
 PEER_SUITES := onnx packages
 NATIVE_SUITES := $(filter-out $(C_SUITES) $(PEER_SUITES) web,$(SUITES))
 CARGO_TEST := $(if $(shell command -v cargo-nextest),cargo nextest run --no-fail-fast --no-tests=pass,cargo test --no-fail-fast)

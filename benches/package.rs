@@ -55,7 +55,7 @@ fn main() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-package");
     let package = Unpacked::new(&network, &images, &folder);
     let bytes = |file: &str| std::fs::metadata(package.file(file)).expect(file).len();
-    println!("{} bytes of weights, {} of images", bytes("src/weights.bin"), bytes("src/golden.bin"));
+    println!("{} bytes of weights, {} of images", bytes("src/net_weights.bin"), bytes("src/net_golden.bin"));
     let least = |flags: &[&str]| (0..RUNS).map(|_| compile(&package, flags)).fold(f64::INFINITY, f64::min);
     let (embedded, tables) = (least(&[]), least(&["-DNET_WEIGHTS_IN_C=1"]));
     println!("as it is          {embedded:.2} s");

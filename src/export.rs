@@ -15,8 +15,10 @@ mod blob;
 mod check;
 mod describe;
 mod error;
+mod escape;
 mod golden;
 pub mod model;
+mod name;
 pub mod onnx;
 mod package;
 mod packed;
@@ -27,5 +29,6 @@ mod runtime;
 
 pub use error::ExportError;
 pub use golden::GoldenImage;
-pub use package::{Accuracy, PackageInfo, identifier, package};
+pub use name::{PackageName, identifier};
+pub use package::{Accuracy, PackageInfo, package};
 pub use report::Report;

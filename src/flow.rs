@@ -11,13 +11,14 @@ mod provenance;
 mod table;
 mod tally;
 
+pub use crate::export::{ExportError, PackageName};
 pub use images::{CALIBRATION, Item, Listing};
 pub use messages::{
     ClassSummary, Command, Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, ImagesSummary,
     Measurement, NetworkSummary, RunId, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart,
     Task,
 };
-pub use package::{Artefact, Package};
+pub use package::{Artefact, Package, default_name};
 pub use provenance::{Origin, Provenance};
 pub use table::Table;
 pub use tally::Tally;

@@ -37,7 +37,7 @@
 //! | number | padding: 1 TensorFlow, 2 PyTorch |
 //! | number | budget of FLASH in bytes |
 //! | number | budget of RAM in bytes |
-//! | number | memory model: 1 paper, 2 device with a Cortex-M4, -M7 or -M33; since 0.2.0 3 Cortex-M0+, 4 Cortex-M3, 5 RV32IMC, 6 RV64GC, 7 Xtensa LX7 |
+//! | number | memory model: 1 paper, 2 device with a Cortex-M4 or -M7; since 0.2.0 3 Cortex-M0+, 4 Cortex-M3, 5 RV32IMC, 6 RV64GC, 7 Xtensa LX7, 8 Cortex-M33 |
 //! | number | allocator: 1 by hand, 2 uniform, 3 rule, 4 last layers first, 5 random, 6 greedy, 7 exact, 8 evolution, 9 agent |
 //! | number | seed |
 //! | number | count of tensors |

@@ -56,6 +56,33 @@ fn policy_is_the_published_rule() {
     }
 }
 
+/// A microcontroller leaves a network less than its memories: a reserve, the stack, and the code of its own core.
+#[test]
+fn devices_leave_room_for_the_rest_of_the_firmware() {
+    let on = |device: &str, more: &[&str]| {
+        json(&[&["policy", "mobilenet-v1-0.25-96", "--classes", "10", "--device", device], more].concat())
+    };
+    let found = on("rp2040", &[]);
+    let (flash, ram) = ((2048 - 16) << 10, (264 - 4 - 1) << 10);
+    assert_eq!((&found["flash_budget"], &found["ram_budget"]), (&json!(flash), &json!(ram)));
+    let found = on("rp2040", &["--reserve-flash", "1MiB", "--reserve-ram", "100KiB"]);
+    assert_eq!(
+        (&found["flash_budget"], &found["ram_budget"]),
+        (&json!(1 << 20), &json!((264 - 100 - 1) << 10))
+    );
+    assert_eq!(found["device"]["reserve_ram"], 100 << 10);
+    let other = on("stm32h743zi", &[]);
+    assert_eq!(other["ram_budget"], 512 << 10, "stack and reserve lie in other blocks");
+    assert_eq!(other["device"]["stack_in"], "DTCM");
+    // The same policy takes more code on a Cortex-M0+.
+    assert_eq!(found["weight_bits"], other["weight_bits"]);
+    let flash = |found: &Value| found["flash_bytes"].as_u64().expect("bytes");
+    assert!(flash(&found) > flash(&other) + 1000, "{} and {}", flash(&found), flash(&other));
+    // A link means the same core.
+    let link = json(&["link", found["link"].as_str().expect("a link")]);
+    assert_eq!(link["flash_bytes"], found["flash_bytes"]);
+}
+
 #[test]
 fn eval_and_export_agree() {
     let bits = ["--bits", "4/8", "--limit", "100"];
@@ -264,6 +291,36 @@ fn wrong_arguments_are_explained() {
             arguments: &["policy", "mnasnet-1.0-96", "--device", "z80"],
             code: 1,
             says: "is called 'z80'",
+        },
+        Case {
+            arguments: &["policy", "mnasnet-1.0-96", "--device", "stm32f103c8", "--reserve-ram", "20KiB"],
+            code: 1,
+            says: "leaves nothing of the STM32F103C8",
+        },
+        Case {
+            arguments: &[
+                "policy",
+                "mnasnet-1.0-96",
+                "--flash",
+                "1MiB",
+                "--ram",
+                "1MiB",
+                "--reserve-ram",
+                "1",
+            ],
+            code: 2,
+            says: "cannot be used with",
+        },
+        Case { arguments: &["policy", "mnasnet-1.0-96", "--reserve-ram", "1"], code: 2, says: "--device" },
+        Case {
+            arguments: &["export", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--name", "My Net", "--out", "x.zip"],
+            code: 2,
+            says: "'My Net' cannot name a package: expected at most 48 small letters",
+        },
+        Case {
+            arguments: &["export", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--name", "string", "--out", "x.zip"],
+            code: 2,
+            says: "put something before it, e.g. my_string",
         },
         Case {
             arguments: &["policy", "mnasnet-1.0-224", "--flash", "2x", "--ram", "1"],

@@ -164,13 +164,52 @@ fn packages_need_a_name_and_an_image() {
         package(&network, &info, &[GoldenImage { pixels, label }]).map(|_| ())
     };
     assert_eq!(export("net", &images[0], 2), Ok(()));
-    for name in ["", "9net", "Net", "my-net", "string", "bs_net", "../net"] {
+    for name in ["", "9net", "Net", "my-net", "../net"] {
         assert_eq!(export(name, &images[0], 0), Err(ExportError::Name(name.into())));
+    }
+    for name in ["string", "bs_net", "test", "bitsmith_runtime"] {
+        assert_eq!(export(name, &images[0], 0), Err(ExportError::NameTaken(name.into())));
     }
     assert_eq!(export("net", &images[0], 3), Err(ExportError::Label { label: 3, classes: 3 }));
     assert!(matches!(export("net", &images[0][1..], 0), Err(ExportError::Infer(InferError::Image { .. }))));
     let info = PackageInfo { name: "net".into(), ..PackageInfo::default() };
     assert_eq!(package(&network, &info, &[]), Err(ExportError::NoImages));
+}
+
+/// Where images came from, devices and addresses are text of others: no cell of the README's tables ends early, no line
+/// breaks, and nothing becomes HTML.
+#[test]
+fn hostile_origins_stay_text() {
+    let network = small();
+    let images = noise(&network, 1);
+    let info = PackageInfo {
+        name: "net".into(),
+        images: Some("a|b\n| c | <img src=x onerror=alert(1)> `code` \u{202e}gpj.zip".into()),
+        device: Some("STM32 | <b>\n\n# heading".into()),
+        link: Some("https://example.org/> <script>#1 a\n|".into()),
+        ..PackageInfo::default()
+    };
+    let zip = package(&network, &info, &[GoldenImage { pixels: &images[0], label: 0 }]).expect("exportable");
+    let mut archive = Archive::open("net.zip", Cursor::new(zip)).expect("a zip");
+    let mut text = |name: &str| {
+        let path = format!("net/{name}");
+        let position = archive.files().iter().position(|file| file.path == path).expect(name);
+        String::from_utf8(archive.read(position).expect(name)).expect("UTF-8")
+    };
+    let readme = text("README.md");
+    let bars = |line: &str| line.replace("\\\\", "").replace("\\|", "").matches('|').count();
+    for row in ["| images |", "| made for |", "| policy |"] {
+        let line = readme.lines().find(|line| line.starts_with(row)).expect(row);
+        assert_eq!(bars(line), 3, "{line}");
+    }
+    let markup = readme.replace("\\<", "");
+    for wrong in ["<img", "<b>", "<script>", "\n# heading", "\u{202e}", "> <"] {
+        assert!(!markup.contains(wrong), "{wrong}");
+    }
+    let report = text("report.html");
+    for wrong in ["<img", "<script", "<b>"] {
+        assert!(!report.contains(wrong), "{wrong}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod toolchain;
 
 use downloaded::Downloaded;
 use std::process::Command;
-use toolchain::{Program, Target, checked};
+use toolchain::{ARM_STATE, Program, STRICT, Target, checked};
 
 /// The README's output is what the example prints, on the host by the README's own commands.
 #[test]
@@ -92,6 +92,72 @@ fn the_zephyr_module_builds_and_runs() {
         }
         let program = builds::cmake_as_zephyr(&package, &settings);
         assert_eq!(checked(&mut Command::new(program)), package.block("text"), "{settings:?}");
+    }
+}
+
+/// Three networks in one firmware: two of one architecture, under different names, and one that runs other operators. They
+/// share one runtime, and compute what they compute alone: in CMake, and as archives in any order whose sources all see the
+/// same folders of headers.
+#[test]
+fn several_networks_share_one_firmware() {
+    let root = Downloaded::root("several");
+    let packages = [
+        Downloaded::export(&root, "mobilenet-v1-0.25-32", "4/8", Some("plain")),
+        Downloaded::export(&root, "mobilenet-v2-0.35-32", "4/8", Some("residual")),
+        Downloaded::export(&root, "mobilenet-v2-0.35-32", "2/4", None),
+    ];
+    let shared = |package: &Downloaded| {
+        let files = package.files_below("src/runtime");
+        assert!(files.len() > 20, "{files:?}");
+        let text =
+            |file: String| (std::fs::read_to_string(package.folder.join(&file)).expect("a source"), file);
+        files.into_iter().map(text).collect::<Vec<_>>()
+    };
+    let runtime = shared(&packages[0]);
+    assert!(packages.iter().all(|package| shared(package) == runtime), "one runtime for all packages");
+
+    let board = Target::CortexM4;
+    let mut programs = vec![builds::cmake_with_networks(&packages, &root.join("build"), board)];
+    programs.push(builds::archives_with_networks(&packages, &root.join("archives"), board));
+    let expected: String =
+        packages.iter().map(|package| format!("{}: all layers right\n", package.name)).collect();
+    for program in programs {
+        let output = board.run(&program, &[]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{program:?}: {}\n{text}", output.status);
+        assert_eq!(text, expected, "{program:?}");
+        let symbols = checked(Command::new("arm-none-eabi-nm").arg(&program));
+        let count =
+            |symbol: &str| symbols.lines().filter(|line| line.ends_with(&format!(" {symbol}"))).count();
+        assert_eq!(["bs_pointwise", "bs_residual_add"].map(count), [1, 1], "{program:?}");
+    }
+    // A linker takes no operator out of an archive that no network calls.
+    let program = builds::archives_with_networks(&packages[..1], &root.join("plain-alone"), board);
+    let symbols = checked(Command::new("arm-none-eabi-nm").arg(&program));
+    assert!(symbols.contains(" bs_pointwise") && !symbols.contains(" bs_residual_add"), "{symbols}");
+}
+
+/// The kernels for the DSP extension are written for the M profile. Elsewhere - in ARM and in Thumb state, on cores that
+/// have the extension - the portable ones are compiled, without a warning, and compute the same.
+#[test]
+fn cores_of_other_profiles_compile_and_run_it() {
+    let package = Downloaded::new("arm-state");
+    for (flags, cpu) in ARM_STATE {
+        let build = package.folder.join(format!("build{}", flags.concat()));
+        std::fs::create_dir_all(&build).expect("space for a build");
+        let mut compile = Command::new("arm-none-eabi-gcc");
+        compile.args(STRICT).args(flags).args(["-O2", "-mfloat-abi=soft", "--specs=rdimon.specs", "-I"]);
+        compile.arg(package.folder.join("src")).args(package.sources());
+        let program = build.join("example");
+        checked(compile.arg(package.folder.join("examples/main.c")).arg("-o").arg(&program));
+        let mut run = Command::new("qemu-system-arm");
+        run.args(["-machine", "integratorcp", "-cpu", cpu, "-display", "none", "-monitor", "none"]);
+        run.args(["-serial", "none", "-audiodev", "none,id=none"]);
+        run.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(&program);
+        let output = run.output().expect("an emulator");
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        assert!(output.status.success() && text.contains(package.block("text")), "{flags:?}: {text}");
     }
 }
 

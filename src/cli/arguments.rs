@@ -6,7 +6,7 @@ pub use values::{AllocatorName, BitsArgument, MemoryName, PaddingName};
 
 use super::calibration::CalibrationArguments;
 use crate::data::Charset;
-use crate::flow::Artefact;
+use crate::flow::{Artefact, PackageName};
 use crate::link::Link;
 use crate::memory::{Bytes, Mcu, Reserve};
 use crate::net::Spec;
@@ -97,10 +97,10 @@ pub struct DeviceArguments {
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
     /// Bytes of FLASH that start-up code, C library and drivers of the device take.
-    #[arg(long, value_name = "BYTES", default_value_t = Bytes(Reserve::default().flash), requires = "device")]
+    #[arg(long, value_name = "BYTES", default_value_t = Bytes(Reserve::default().flash), requires = "device", conflicts_with_all = ["flash", "ram"])]
     reserve_flash: Bytes,
     /// Bytes of RAM that they take; the network's stack is counted by itself.
-    #[arg(long, value_name = "BYTES", default_value_t = Bytes(Reserve::default().ram), requires = "device")]
+    #[arg(long, value_name = "BYTES", default_value_t = Bytes(Reserve::default().ram), requires = "device", conflicts_with_all = ["flash", "ram"])]
     reserve_ram: Bytes,
 }
 
@@ -294,6 +294,10 @@ pub struct Export {
     pub eval: Eval,
     #[command(flatten)]
     pub budget: BudgetArguments,
+    /// What the package is called, and its functions, files and targets begin with, e.g. cats_and_dogs [default: after the
+    /// network].
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<PackageName>,
     #[command(flatten)]
     pub outputs: Outputs,
 }

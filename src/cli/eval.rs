@@ -152,6 +152,7 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
     };
     let link = Link { spec: network.spec, policy: network.policy.clone(), budget, memory, allocator, seed };
     let package = Package {
+        name: arguments.name.as_ref(),
         link: &link,
         device: arguments.budget.on.device()?.map(|mcu| mcu.name),
         weights_sha256: &session.sha256,

@@ -24,7 +24,43 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         AllocatorName::Uniform => (problem.uniform(), link::Allocator::Uniform),
     };
     let link = Link { spec, policy, budget, memory, allocator, seed: 0 };
-    Ok(report(&graph, &link))
+    let mut report = report(&graph, &link);
+    if let Some(device) = arguments.budget.on.device()? {
+        add_device(&mut report, device, arguments.budget.on.reserve());
+    }
+    Ok(report)
+}
+
+/// Says what of a microcontroller is not for the network, and where the parts of its RAM lie.
+fn add_device(report: &mut Report, device: &Mcu, reserve: Reserve) {
+    let Some(placement) = device.placement(reserve) else { return };
+    let stack = device.core().stack_bytes();
+    let blocks = [placement.arena, placement.stack, placement.reserve].map(|block| block.name);
+    let _ = writeln!(
+        report.text,
+        "device {}: beside the network {} of FLASH and {} of RAM in reserve, {} of stack; arena in {}, stack in {}, \
+         reserve in {}",
+        device.name,
+        Bytes(reserve.flash),
+        Bytes(reserve.ram),
+        Bytes(stack),
+        blocks[0],
+        blocks[1],
+        blocks[2]
+    );
+    if let Some(fields) = report.json.as_object_mut() {
+        let of = json!({
+            "name": device.name,
+            "core": device.core().name(),
+            "reserve_flash": reserve.flash,
+            "reserve_ram": reserve.ram,
+            "stack": stack,
+            "arena_in": blocks[0],
+            "stack_in": blocks[1],
+            "reserve_in": blocks[2],
+        });
+        fields.insert("device".into(), of);
+    }
 }
 
 /// The budget that the arguments mean.

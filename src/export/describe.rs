@@ -6,8 +6,8 @@ use super::{
     golden::GoldenVector,
     package::{Accuracy, PackageInfo},
     policy,
-    render::{bytes_as_words, c_string},
-    runtime::{PUBLIC_HEADER, Source},
+    render::bytes_as_words,
+    runtime::SOURCES,
 };
 use crate::{
     memory::{Flash, Plan, Routine, layout},
@@ -52,8 +52,8 @@ pub struct Description {
     own_sources: Vec<&'static str>,
     /// C sources of the runtime.
     sources: Vec<&'static str>,
-    /// Headers that applications do not include.
-    headers: Vec<String>,
+    /// Headers of the runtime.
+    headers: Vec<&'static str>,
     link: Option<String>,
     device: Option<String>,
     budget: Option<BudgetText>,
@@ -166,7 +166,6 @@ impl Description {
         network: &QuantizedNetwork,
         info: &PackageInfo,
         vectors: &[GoldenVector],
-        sources: &[Source],
         section: &[u8],
     ) -> Self {
         let QuantizedNetwork { spec, graph, policy, labels, .. } = network;
@@ -175,16 +174,12 @@ impl Description {
         let (places, section_bytes) = blob::places(graph, policy);
         let layer = |id| LayerText::new(network, &plan, id, places[id].as_ref());
         let label_of =
-            |class: usize| labels.as_ref().map_or_else(String::new, |labels| printable(&labels[class]));
+            |class: usize| labels.as_ref().map_or_else(String::new, |labels| labels[class].clone());
         let golden: Vec<_> = vectors.iter().map(|vector| GoldenText::new(vector, label_of)).collect();
         let golden_bytes = golden_bytes(network, vectors);
         let ending = |ending: &'static str| {
-            sources
-                .iter()
-                .map(|s| s.name)
-                .filter(move |name| name.ends_with(ending) && *name != PUBLIC_HEADER)
+            SOURCES.iter().map(|source| source.name).filter(move |name| name.ends_with(ending))
         };
-        let own_header = format!("{}_weights.h", info.name);
         Self {
             name: info.name.clone(),
             upper: info.name.to_ascii_uppercase(),
@@ -213,12 +208,12 @@ impl Description {
             },
             section_bytes,
             layers: (0..graph.layers.len()).map(layer).collect(),
-            labels: labels.iter().flatten().map(|label| c_string(label)).collect(),
+            labels: labels.clone().unwrap_or_default(),
             golden,
             golden_bytes,
             own_sources: own_sources(labels.is_some()),
             sources: ending(".c").collect(),
-            headers: ending(".h").map(str::to_owned).chain([own_header]).collect(),
+            headers: ending(".h").collect(),
             link: info.link.clone(),
             device: info.device.clone(),
             budget: info.budget.map(|budget| BudgetText { flash: budget.flash, ram: budget.ram }),
@@ -262,7 +257,8 @@ impl LayerText {
         let layer = &graph.layers[id];
         let routine = Routine::of(layer);
         let is_last = layer.output == graph.logits();
-        let ident = format!("layer_{}", layer.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        // Two names can be the same but for characters that C does not take.
+        let ident = format!("layer_{id}_{}", layer.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
         let input_at: Vec<usize> = layer.inputs.iter().map(|&tensor| plan.tensors[tensor]).collect();
         let output_at = plan.tensors[layer.output];
         let scratch = plan.scratch[id];
@@ -391,9 +387,4 @@ fn golden_bytes(network: &QuantizedNetwork, vectors: &[GoldenVector]) -> usize {
     let image = |v: &GoldenVector| v.pixels.len() + 4 * (v.checksums.len() + v.logits.len() + 2);
     let layer = |layer: &Layer| 12 + layout::align(layer.name.len() + 1);
     vectors.iter().map(image).sum::<usize>() + network.graph.layers.iter().map(layer).sum::<usize>()
-}
-
-/// A label as it can stand in a line of a README.
-fn printable(label: &str) -> String {
-    label.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -32,9 +32,14 @@ pub enum ExportError {
     },
     /// The package's name is no name in C.
     #[error(
-        "'{0}' cannot begin the names of C functions: expected small letters, digits and _, a letter first"
+        "'{0}' cannot name a package: expected at most 48 small letters, digits and _, a letter first, e.g. cats_and_dogs"
     )]
     Name(String),
+    /// The package's name is that of something else.
+    #[error(
+        "'{0}' cannot name a package: a header, a target or the runtime is called so; put something before it, e.g. my_{0}"
+    )]
+    NameTaken(String),
     /// A self-test needs something to test with.
     #[error("no golden images: add at least one image, for the package's self-test")]
     NoImages,

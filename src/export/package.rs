@@ -7,6 +7,7 @@ use super::{
     describe::Description,
     golden::{GoldenImage, GoldenVector},
     model,
+    name::check_name,
     onnx::{self, Outputs},
     policy,
     render::{Renderer, bytes_as_words},
@@ -31,7 +32,7 @@ pub struct Accuracy {
 /// What the package says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageInfo {
-    /// What C names begin with, and the name of the folder; see [`identifier`].
+    /// What C names begin with, and the name of the folder; see [`PackageName`](super::PackageName).
     pub name: String,
     /// The link that opens the policy.
     pub link: Option<String>,
@@ -57,33 +58,11 @@ pub struct PackageInfo {
     pub seed: Option<u64>,
 }
 
-/// A name for C out of a network's or any other name: small letters, digits and underscores.
-///
-/// ```
-/// assert_eq!(bitsmith::export::identifier("mobilenet-v1-0.25-128"), "mobilenet_v1_0_25_128");
-/// assert_eq!(bitsmith::export::identifier("3 cats!"), "network_3_cats_");
-/// ```
-pub fn identifier(name: &str) -> String {
-    let fold = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let folded: String = name.chars().map(fold).collect();
-    if is_identifier(&folded) { folded } else { format!("network_{folded}") }
-}
-
-/// Whether names in C and files of the package can begin with this.
-fn is_identifier(name: &str) -> bool {
-    // Headers that the package includes itself.
-    const TAKEN: [&str; 6] = ["bitsmith", "weights", "stdbool", "stddef", "stdint", "string"];
-    let mut chars = name.chars();
-    chars.next().is_some_and(|c| c.is_ascii_lowercase())
-        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !name.starts_with("bs_")
-        && !TAKEN.contains(&name)
-}
-
 /// Templates that every package has, and where their text goes; NAME stands for the package's.
-const RENDERED: [(&str, &str); 15] = [
+const RENDERED: [(&str, &str); 16] = [
     ("README.md", "README.md"),
     ("CMakeLists.txt", "CMakeLists.txt"),
+    ("runtime.cmake", "src/runtime/CMakeLists.txt"),
     ("library.json", "library.json"),
     ("library.properties", "library.properties"),
     ("package.pdsc", "Bitsmith.NAME.pdsc"),
@@ -121,9 +100,7 @@ fn files(
     info: &PackageInfo,
     images: &[GoldenImage],
 ) -> Result<Vec<File>, ExportError> {
-    if !is_identifier(&info.name) {
-        return Err(ExportError::Name(info.name.clone()));
-    }
+    check_name(&info.name)?;
     if images.is_empty() {
         return Err(ExportError::NoImages);
     }
@@ -131,9 +108,8 @@ fn files(
     let vectors = GoldenVector::all(network, images)?;
     let section = blob::write(network);
     let images = vectors.iter().flat_map(|vector| vector.pixels.iter().copied()).collect::<Vec<u8>>();
-    let sources = runtime::sources(&network.graph);
 
-    let description = Description::new(network, info, &vectors, &sources, &section);
+    let description = Description::new(network, info, &vectors, &section);
     let renderer = Renderer::new(&description)?;
     let name = &info.name;
     let model = model::write(network)?;
@@ -150,9 +126,9 @@ fn files(
         File::new("report.json", report.json()),
         File::new("report.html", report.html()?),
         File::new("src/weights.c", renderer.render_with("weights.c", &bytes_as_words(&section))?),
-        File::new("src/weights.bin", section),
+        File::new(format!("src/{name}_weights.bin"), section),
         File::new("src/golden.c", renderer.render_with("golden.c", &bytes_as_words(&images))?),
-        File::new("src/golden.bin", images),
+        File::new(format!("src/{name}_golden.bin"), images),
     ];
     for (template, path) in RENDERED {
         files.push(File::new(path.replace("NAME", name), renderer.render(template)?));
@@ -160,7 +136,8 @@ fn files(
     if network.labels.is_some() {
         files.push(File::new("src/labels.c", renderer.render("labels.c")?));
     }
-    files.extend(sources.iter().map(|source| File::new(format!("src/{}", source.name), source.text)));
+    let runtime = runtime::SOURCES.iter();
+    files.extend(runtime.map(|source| File::new(format!("src/runtime/{}", source.name), source.text)));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }

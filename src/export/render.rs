@@ -1,6 +1,6 @@
 //! Descriptions to text, by the templates in `templates/`.
 
-use super::ExportError;
+use super::{ExportError, escape};
 use minijinja::{
     AutoEscape, Environment, UndefinedBehavior, context, syntax::SyntaxConfig, value::Serde, value::Value,
 };
@@ -13,7 +13,7 @@ macro_rules! templates {
 }
 
 /// Templates by the name of their file.
-const TEMPLATES: [(&str, &str); 19] = templates![
+const TEMPLATES: [(&str, &str); 20] = templates![
     "CMakeLists.txt"
     "Kconfig"
     "README.md"
@@ -29,6 +29,7 @@ const TEMPLATES: [(&str, &str); 19] = templates![
     "network.h"
     "package.pdsc"
     "report.html"
+    "runtime.cmake"
     "weights.S"
     "weights.c"
     "weights.h"
@@ -54,9 +55,18 @@ impl Renderer {
         environment.set_syntax(syntax);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|name| {
-            if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+            if [".html", ".pdsc"].iter().any(|ending| name.ends_with(ending)) {
+                AutoEscape::Html
+            } else {
+                AutoEscape::None
+            }
         });
         environment.add_filter("grouped", grouped);
+        environment.add_filter("literal", |text: String| escape::literal(&text));
+        environment.add_filter("comment", |text: String| escape::comment(&text));
+        environment.add_filter("line", |text: String| escape::line(&text));
+        environment.add_filter("markdown", |text: String| escape::markdown(&text));
+        environment.add_filter("address", |text: String| escape::address(&text));
         for (name, text) in TEMPLATES {
             environment.add_template(name, text).map_err(failure)?;
         }
@@ -115,21 +125,6 @@ fn push_word(text: &mut String, word: u32) {
     text.push(',');
 }
 
-/// A text as a literal of C.
-pub fn c_string(text: &str) -> String {
-    let mut literal = String::from("\"");
-    for byte in text.bytes() {
-        match byte {
-            // A question mark could begin a trigraph.
-            b'"' | b'\\' | b'?' => literal.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => literal.push(char::from(byte)),
-            _ => literal.push_str(&format!("\\{byte:03o}")),
-        }
-    }
-    literal.push('"');
-    literal
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,11 +139,5 @@ mod tests {
     #[test]
     fn groups_of_three_digits() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-    }
-
-    #[test]
-    fn literals_hold_any_text() {
-        assert_eq!(c_string("golf ball"), "\"golf ball\"");
-        assert_eq!(c_string("a\"b\\c?\n9é"), "\"a\\\"b\\\\c\\?\\0129\\303\\251\"");
     }
 }

@@ -1,6 +1,5 @@
-//! The C runtime's sources, and which of them a network needs.
-
-use crate::{memory::Routine, net::Graph};
+//! The C runtime's sources: the same in every package of a version, one operator a file, so that linkers leave out what a
+//! network does not call.
 
 /// A source of the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,9 +10,6 @@ pub struct Source {
     pub text: &'static str,
 }
 
-/// The header that applications include.
-pub const PUBLIC_HEADER: &str = "bitsmith.h";
-
 macro_rules! sources {
     ($($name:literal)*) => {
         [$(Source { name: $name, text: include_str!(concat!("../../runtime/", $name)) }),*]
@@ -21,7 +17,7 @@ macro_rules! sources {
 }
 
 /// All sources in alphabetical order.
-const SOURCES: [Source; 29] = sources![
+pub const SOURCES: [Source; 29] = sources![
     "bitsmith.h"
     "bs_add.c"
     "bs_bytes.c"
@@ -53,55 +49,9 @@ const SOURCES: [Source; 29] = sources![
     "bs_widen.h"
 ];
 
-/// Sources behind `bs_internal.h`, which every kernel includes.
-const COMMON: [&str; 3] = ["bs_bytes.c", "bs_check.c", "bs_requantize.c"];
-
-/// The source of a routine's function.
-fn source_of(routine: Routine) -> &'static str {
-    match routine {
-        Routine::Pointwise => "bs_pointwise.c",
-        Routine::Conv => "bs_conv.c",
-        Routine::Depthwise => "bs_depthwise.c",
-        Routine::Linear => "bs_linear.c",
-        Routine::Pool => "bs_pool.c",
-        Routine::Add => "bs_add.c",
-    }
-}
-
-/// The sources that a network's routines need, in alphabetical order: theirs, and with every header that one
-/// includes the source of the same name.
-pub fn sources(graph: &Graph) -> Vec<Source> {
-    let mut needed: Vec<String> = COMMON.map(String::from).to_vec();
-    needed.extend(graph.layers.iter().map(|layer| source_of(Routine::of(layer)).to_owned()));
-    let mut next = 0;
-    while let Some(name) = needed.get(next) {
-        let text = SOURCES.iter().find(|source| source.name == name).map_or("", |source| source.text);
-        for header in includes(text) {
-            for name in [header.to_owned(), header.replace(".h", ".c")] {
-                if !needed.contains(&name) {
-                    needed.push(name);
-                }
-            }
-        }
-        next += 1;
-    }
-    SOURCES.into_iter().filter(|source| needed.iter().any(|name| name == source.name)).collect()
-}
-
-/// Headers that a source includes by `#include "..."`.
-fn includes(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(|line| line.strip_prefix("#include \"")?.strip_suffix('"'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Spec;
-
-    fn names(network: &str) -> Vec<&'static str> {
-        let graph = network.parse::<Spec>().expect(network).build();
-        sources(&graph).iter().map(|source| source.name).collect()
-    }
 
     #[test]
     fn every_file_of_the_runtime_is_here() {
@@ -111,13 +61,5 @@ mod tests {
         let mut names: Vec<String> = names.collect();
         names.sort();
         assert_eq!(names, SOURCES.map(|source| source.name));
-    }
-
-    #[test]
-    fn a_network_gets_what_it_runs() {
-        let all = SOURCES.map(|source| source.name);
-        assert_eq!(names("mobilenet-v2-0.35-32"), all);
-        let without_add: Vec<_> = all.into_iter().filter(|&name| name != "bs_add.c").collect();
-        assert_eq!(names("mobilenet-v1-0.25-32"), without_add);
     }
 }

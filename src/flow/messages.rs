@@ -1,6 +1,6 @@
 //! Messages between the page and its worker.
 
-use super::{Artefact, Tally};
+use super::{Artefact, PackageName, Tally};
 use crate::net::Spec;
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
@@ -44,6 +44,8 @@ pub enum Command {
     Package {
         /// What to hand over.
         artefact: Artefact,
+        /// What it is called; after the network if `None`.
+        name: Option<PackageName>,
         /// The link to it, for the report.
         link: String,
         /// Name of the microcontroller, if one was chosen.

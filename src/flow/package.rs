@@ -3,9 +3,10 @@
 use super::Tally;
 use crate::export::onnx::{self, Outputs};
 use crate::export::{
-    self, Accuracy, ExportError, GoldenImage, PackageInfo, Report, identifier, model, policy,
+    self, Accuracy, ExportError, GoldenImage, PackageInfo, PackageName, Report, identifier, model, policy,
 };
 use crate::link::Link;
+use crate::net::Spec;
 use crate::quant::QuantizedNetwork;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,8 @@ impl Artefact {
 /// command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Package<'a> {
+    /// What it is called; after the network if `None`.
+    pub name: Option<&'a PackageName>,
     /// Policy and budget.
     pub link: &'a Link,
     /// Name of the microcontroller, if one was chosen.
@@ -75,10 +78,15 @@ pub struct Package<'a> {
     pub targets: &'a [usize],
 }
 
+/// What a network's package is called unless it is given a name.
+pub fn default_name(spec: &Spec) -> String {
+    identifier(&spec.to_string())
+}
+
 impl Package<'_> {
     /// Name of the folder in the archive, and of the archive itself without its ending.
     pub fn name(&self) -> String {
-        identifier(&self.link.spec.to_string())
+        self.name.map_or_else(|| default_name(&self.link.spec), PackageName::to_string)
     }
 
     /// One of the files that the package is made of, or the package itself.

@@ -12,7 +12,7 @@ use crate::{
 const FAMILIES: Codes<Family, 3> =
     Codes("network family", [(1, Family::MobileNetV1), (2, Family::MobileNetV2), (3, Family::MNasNet)]);
 const PADDINGS: Codes<Padding, 2> = Codes("padding", [(1, Padding::TensorFlow), (2, Padding::PyTorch)]);
-const MODELS: Codes<MemoryModel, 7> = Codes(
+const MODELS: Codes<MemoryModel, 8> = Codes(
     "memory model",
     [
         (1, MemoryModel::Paper),
@@ -22,6 +22,7 @@ const MODELS: Codes<MemoryModel, 7> = Codes(
         (5, MemoryModel::Device(Core::RiscV32)),
         (6, MemoryModel::Device(Core::RiscV64)),
         (7, MemoryModel::Device(Core::Xtensa)),
+        (8, MemoryModel::Device(Core::CortexM33)),
     ],
 );
 const ALLOCATORS: Codes<Allocator, 9> = Codes(

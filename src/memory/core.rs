@@ -11,9 +11,11 @@ pub enum Core {
     CortexM0,
     /// Armv7-M: Cortex-M3, without the DSP extension.
     CortexM3,
-    /// Cortex-M4, -M7 and -M33 with the DSP extension.
+    /// Cortex-M4 and -M7.
     #[default]
     CortexM4,
+    /// Cortex-M33 with the DSP extension.
+    CortexM33,
     /// RV32IMC, with or without atomics.
     RiscV32,
     /// RV64GC; pointers take 8 bytes.
@@ -31,15 +33,23 @@ struct Code {
 
 impl Core {
     /// All of them.
-    pub const ALL: [Core; 6] =
-        [Self::CortexM0, Self::CortexM3, Self::CortexM4, Self::RiscV32, Self::RiscV64, Self::Xtensa];
+    pub const ALL: [Core; 7] = [
+        Self::CortexM0,
+        Self::CortexM3,
+        Self::CortexM4,
+        Self::CortexM33,
+        Self::RiscV32,
+        Self::RiscV64,
+        Self::Xtensa,
+    ];
 
     /// Its name for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::CortexM0 => "Cortex-M0+",
             Self::CortexM3 => "Cortex-M3",
-            Self::CortexM4 => "Cortex-M4, -M7, -M33",
+            Self::CortexM4 => "Cortex-M4, -M7",
+            Self::CortexM33 => "Cortex-M33",
             Self::RiscV32 => "RV32IMC",
             Self::RiscV64 => "RV64GC",
             Self::Xtensa => "Xtensa LX7",
@@ -74,24 +84,26 @@ impl Core {
     /// Bytes of stack that a run takes at its deepest, its caller's frame and no interrupts included.
     pub const fn stack_bytes(self) -> usize {
         match self {
-            Self::CortexM0 | Self::CortexM3 | Self::CortexM4 | Self::RiscV32 => 1024,
+            Self::CortexM0 | Self::CortexM3 | Self::CortexM4 | Self::CortexM33 | Self::RiscV32 => 1024,
             // No board here runs them. Registers of 64 bits are saved in twice the space; a window of registers in
             // 32 bytes for each call.
             Self::RiscV64 | Self::Xtensa => 2048,
         }
     }
 
-    /// `tests/fits.rs` compares these with what GCC 12.2 and newlib-nano make of two networks. Those of the Cortex-M4 are
+    /// `tests/fits.rs` compares these with what GCC 12.2 and newlib-nano make of networks; calls take more the
+    /// larger the arena is. Those of the Cortex-M4 are
     /// what links of version 1 were counted with. No compiler for the Xtensa LX7 is at hand: assumed is the larger of what
     /// GCC makes for the older LX106 and for RV32IMC, and a tenth.
     const fn code(self) -> &'static Code {
         match self {
             Self::CortexM0 => &Code { routines: [4600, 890, 3810, 300, 180, 300], network: 60, call: 28 },
-            Self::CortexM3 => &Code { routines: [3240, 870, 3330, 280, 180, 220], network: 100, call: 26 },
+            Self::CortexM3 => &Code { routines: [3240, 870, 3330, 280, 180, 220], network: 100, call: 30 },
             Self::CortexM4 => &Code { routines: [3500, 880, 3180, 280, 180, 300], network: 240, call: 24 },
-            Self::RiscV32 => &Code { routines: [4350, 1080, 4230, 330, 220, 270], network: 60, call: 33 },
-            Self::RiscV64 => &Code { routines: [4880, 1220, 4900, 350, 230, 320], network: 60, call: 33 },
-            Self::Xtensa => &Code { routines: [4880, 1190, 4720, 370, 250, 300], network: 100, call: 37 },
+            Self::CortexM33 => &Code { routines: [3500, 880, 3180, 280, 180, 300], network: 300, call: 24 },
+            Self::RiscV32 => &Code { routines: [4350, 1080, 4230, 330, 220, 270], network: 60, call: 38 },
+            Self::RiscV64 => &Code { routines: [4880, 1220, 4900, 350, 230, 320], network: 60, call: 38 },
+            Self::Xtensa => &Code { routines: [4880, 1190, 4720, 370, 250, 300], network: 100, call: 42 },
         }
     }
 }

@@ -28,6 +28,7 @@ enum Stored {
     RiscV32,
     RiscV64,
     Xtensa,
+    CortexM33,
 }
 
 impl From<Stored> for MemoryModel {
@@ -40,6 +41,7 @@ impl From<Stored> for MemoryModel {
             Stored::RiscV32 => Core::RiscV32,
             Stored::RiscV64 => Core::RiscV64,
             Stored::Xtensa => Core::Xtensa,
+            Stored::CortexM33 => Core::CortexM33,
         })
     }
 }
@@ -55,6 +57,7 @@ impl From<MemoryModel> for Stored {
                 Core::RiscV32 => Self::RiscV32,
                 Core::RiscV64 => Self::RiscV64,
                 Core::Xtensa => Self::Xtensa,
+                Core::CortexM33 => Self::CortexM33,
             },
         }
     }
@@ -102,7 +105,7 @@ pub struct Footprint {
 }
 
 impl MemoryModel {
-    /// What the exported firmware takes on a Cortex-M4, -M7 or -M33: where no microcontroller is named, and in all links
+    /// What the exported firmware takes on a Cortex-M4 or -M7: where no microcontroller is named, and in all links
     /// of version 1.
     pub const DEVICE: Self = Self::Device(Core::CortexM4);
 

@@ -16,7 +16,7 @@ mod work;
 
 pub use action::Action;
 pub use area::Area;
-pub use design::{Allocator, Design, Target, Version};
+pub use design::{Allocator, Design, Taken, Target, Version};
 pub use finetune::{Finetune, Plan, Stage, Training};
 pub use network::{Kind, Network};
 pub use rows::{Output, Row, Widths};

@@ -11,7 +11,9 @@ use super::pool::{self, Answer, Member, Order, Set};
 use super::wire;
 use crate::calibrate::Calibration;
 use crate::data::{Archive, Source, Sources};
-use crate::flow::{Artefact, Command, Event, Item, Listing, NetworkSummary, Package, RunId, Tally, Task};
+use crate::flow::{
+    Artefact, Command, Event, Item, Listing, NetworkSummary, Package, PackageName, RunId, Tally, Task,
+};
 use crate::import::{ImportOptions, import};
 use crate::link::Link;
 use crate::memory::Bytes;
@@ -217,8 +219,8 @@ impl Runner {
             Command::OpenImages { paths } => self.open_images(picked, &paths),
             Command::Measure { policy, limit } => self.measure(policy, limit).await,
             Command::MeasureFloat { limit } => self.measure_float(limit).await,
-            Command::Package { artefact, link, device } => {
-                self.package(artefact, &link, device.as_deref()).await
+            Command::Package { artefact, name, link, device } => {
+                self.package(artefact, name.as_ref(), &link, device.as_deref()).await
             }
             Command::Search(request) => self.search(request).await,
             Command::FindSearch => {
@@ -390,7 +392,13 @@ impl Runner {
         self.report(&Event::Stored { task, problem });
     }
 
-    async fn package(&mut self, artefact: Artefact, link: &str, device: Option<&str>) -> Result<(), End> {
+    async fn package(
+        &mut self,
+        artefact: Artefact,
+        name: Option<&PackageName>,
+        link: &str,
+        device: Option<&str>,
+    ) -> Result<(), End> {
         let link: Link = link.parse()?;
         self.recall().await?;
         let unmeasured =
@@ -403,6 +411,7 @@ impl Runner {
         let images = self.images.as_ref().ok_or_else(no_images)?;
         let prepared = self.prepared.as_ref().ok_or_else(no_images)?;
         let package = Package {
+            name,
             link: &link,
             device,
             weights_sha256: &summary.sha256,

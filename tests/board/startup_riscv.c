@@ -3,7 +3,7 @@
  */
 #include "board.h"
 
-#include <string.h>
+#include "memory.c"
 
 /* Set by mps2.ld; only the addresses mean something. */
 extern uint32_t _data_load, _data_start, _data_end, _bss_start, _bss_end;
@@ -42,25 +42,6 @@ __attribute__((used)) static void start(void)
 __attribute__((section(".vectors"), naked, used)) void reset_handler(void)
 {
     __asm volatile("la sp, _stack_top\n\tj start");
-}
-
-void *memcpy(void *to, const void *from, size_t n)
-{
-    uint8_t *t = to;
-    const uint8_t *f = from;
-    while (n-- > 0) {
-        *t++ = *f++;
-    }
-    return to;
-}
-
-void *memset(void *to, int value, size_t n)
-{
-    uint8_t *t = to;
-    while (n-- > 0) {
-        *t++ = (uint8_t)value;
-    }
-    return to;
 }
 
 size_t strlen(const char *text)

@@ -23,6 +23,8 @@ pub enum Target {
     /// arm-none-eabi-gcc for Armv6-M. QEMU has no Cortex-M0+ with enough memory; its mps2-an385 runs the code on a
     /// Cortex-M3, with unaligned accesses trapped as a Cortex-M0+ does.
     CortexM0Plus,
+    /// arm-none-eabi-gcc, QEMU's mps2-an385.
+    CortexM3,
     /// arm-none-eabi-gcc, QEMU's mps2-an386.
     CortexM4,
     /// arm-none-eabi-gcc, QEMU's mps2-an500.
@@ -31,9 +33,11 @@ pub enum Target {
     CortexM33,
     /// riscv64-unknown-elf-gcc for RV32IMAC, QEMU's virt.
     RiscV32,
+    /// riscv64-unknown-elf-gcc for RV64GC; only linked.
+    RiscV64,
 }
 
-/// All targets.
+/// Targets on which all tests of computing run: every compiler, every kind of kernel.
 pub const TARGETS: [Target; 9] = [
     Target::Gcc,
     Target::Clang,
@@ -88,8 +92,10 @@ impl Target {
         match self {
             Self::Gcc | Self::GccSanitized => "gcc",
             Self::Clang | Self::ClangSanitized => "clang",
-            Self::CortexM0Plus | Self::CortexM4 | Self::CortexM7 | Self::CortexM33 => "arm-none-eabi-gcc",
-            Self::RiscV32 => "riscv64-unknown-elf-gcc",
+            Self::CortexM0Plus | Self::CortexM3 | Self::CortexM4 | Self::CortexM7 | Self::CortexM33 => {
+                "arm-none-eabi-gcc"
+            }
+            Self::RiscV32 | Self::RiscV64 => "riscv64-unknown-elf-gcc",
         }
     }
 
@@ -99,6 +105,7 @@ impl Target {
             Self::Gcc | Self::Clang => vec!["-O2"],
             Self::GccSanitized | Self::ClangSanitized => [&["-O1"], &SANITIZE[..]].concat(),
             Self::CortexM0Plus => vec!["-O2", "-mcpu=cortex-m0plus", "-mthumb", "-mfloat-abi=soft"],
+            Self::CortexM3 => vec!["-O2", "-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft"],
             Self::CortexM4 => {
                 vec!["-O2", "-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
             }
@@ -112,16 +119,27 @@ impl Target {
                     ["-O2", "-march=rv32imac", "-mabi=ilp32", "-misa-spec=2.2", "-msmall-data-limit=0"];
                 [&core[..], &["-ffreestanding", "-isystem", FREESTANDING]].concat()
             }
+            Self::RiscV64 => {
+                let core = ["-O2", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany", "-msmall-data-limit=0"];
+                [&core[..], &["-ffreestanding", "-isystem", FREESTANDING]].concat()
+            }
         }
     }
 
-    /// The board that it runs on; `None` for the host.
+    /// Whether it is a RISC-V, whose compiler comes without a C library.
+    pub fn is_risc_v(self) -> bool {
+        matches!(self, Self::RiscV32 | Self::RiscV64)
+    }
+
+    /// The board that it runs on; `None` for the host and what is only linked.
     fn board(self) -> Option<Board> {
         let cortex =
             |machine| Board { emulator: "qemu-system-arm", machine, startup: "startup.c", link: ARM };
         Some(match self {
-            Self::Gcc | Self::Clang | Self::GccSanitized | Self::ClangSanitized => return None,
-            Self::CortexM0Plus => cortex("mps2-an385"),
+            Self::Gcc | Self::Clang | Self::GccSanitized | Self::ClangSanitized | Self::RiscV64 => {
+                return None;
+            }
+            Self::CortexM0Plus | Self::CortexM3 => cortex("mps2-an385"),
             Self::CortexM4 => cortex("mps2-an386"),
             Self::CortexM7 => cortex("mps2-an500"),
             Self::CortexM33 => Board {
@@ -237,6 +255,14 @@ pub fn folder() -> PathBuf {
 pub fn runtime() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("runtime")
 }
+
+/// Flags for ARM and Thumb state of the ARM1176 and of a core of the A profile, and the core's name in QEMU.
+pub const ARM_STATE: [(&[&str], &str); 4] = [
+    (&["-marm", "-mcpu=arm1176jzf-s"], "arm1176"),
+    (&["-mthumb", "-mcpu=arm1176jzf-s"], "arm1176"),
+    (&["-marm", "-mcpu=cortex-a7"], "cortex-a7"),
+    (&["-mthumb", "-mcpu=cortex-a7"], "cortex-a7"),
+];
 
 /// C sources of the runtime in alphabetical order.
 pub fn runtime_sources() -> Vec<PathBuf> {

@@ -1,5 +1,7 @@
 //! Packages as programs on the host and on the boards.
 
+#![allow(dead_code, reason = "tests each take what they need")]
+
 use crate::subject::Subject;
 use crate::toolchain::{Program, Target};
 use crate::unpacked::Unpacked;
@@ -91,8 +93,8 @@ pub fn compile(
     output
 }
 
-/// Runs a compiled package on the subject's images: all logits must be equal.
-pub fn run_images(subject: &Subject, target: Target, program: &Path, images: &Path) {
+/// Runs a compiled package on the subject's images: all logits must be equal. Returns the bytes of stack on a board.
+pub fn run_images(subject: &Subject, target: Target, program: &Path, images: &Path) -> Option<usize> {
     let output = target.run(program, &[images.to_str().expect("a path in UTF-8")]);
     let text = String::from_utf8_lossy(&output.stdout);
     println!("{target:?} {}: {}", subject.name, text.trim_end());
@@ -105,10 +107,9 @@ pub fn run_images(subject: &Subject, target: Target, program: &Path, images: &Pa
         String::from_utf8_lossy(&output.stderr)
     );
     let stack = text.trim_end().strip_suffix(" bytes of stack").and_then(|text| text.rsplit(' ').next());
-    if let Some(stack) = stack {
-        let bytes: usize = stack.parse().expect("a number");
-        assert!(bytes < STACK, "{target:?} {}: {bytes} bytes of stack", subject.name);
-    }
+    let bytes = stack.map(|stack| stack.parse().expect("a number"));
+    assert!(bytes < Some(STACK), "{target:?} {}: {bytes:?} bytes of stack", subject.name);
+    bytes
 }
 
 /// What the self-test of a compiled package says.

@@ -32,19 +32,19 @@ impl Unpacked {
         Self(folder.join(NAME))
     }
 
-    /// The folder of headers, and of weights.bin for the assembler.
+    /// The folder of headers, and of the binaries for the assembler.
     pub fn includes(&self) -> [PathBuf; 1] {
         [self.0.join("src")]
     }
 
     /// Sources of the runtime.
     pub fn runtime(&self) -> Vec<PathBuf> {
-        self.sources(|name| name.starts_with("bs_"))
+        self.sources("src/runtime")
     }
 
     /// Sources of this network.
     pub fn own(&self) -> Vec<PathBuf> {
-        self.sources(|name| !name.starts_with("bs_"))
+        self.sources("src")
     }
 
     /// A file of the package.
@@ -52,13 +52,10 @@ impl Unpacked {
         self.0.join(path)
     }
 
-    fn sources(&self, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.file("src")).expect("a folder of sources");
+    fn sources(&self, folder: &str) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.file(folder)).expect("a folder of sources");
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-        paths.retain(|path| {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            (name.ends_with(".c") || name.ends_with(".S")) && wanted(&name)
-        });
+        paths.retain(|path| path.extension().is_some_and(|ending| ending == "c" || ending == "S"));
         paths.sort();
         paths
     }

@@ -7,7 +7,7 @@
 
 static const char *const labels[{{ upper }}_CLASSES] = {
 {% for label in labels %}
-    {{ label }},
+    {{ label|literal }},
 {% endfor %}
 };
 

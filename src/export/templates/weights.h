@@ -6,7 +6,7 @@
 #ifndef {{ upper }}_WEIGHTS_H
 #define {{ upper }}_WEIGHTS_H
 
-/* How the section gets into the firmware: 0 for weights.S, which takes in weights.bin as it is; 1 for the table of
+/* How the section gets into the firmware: 0 for weights.S, which takes in {{ name }}_weights.bin as it is; 1 for the table of
    weights.c, for toolchains without GNU assembler. The other file then compiles to nothing. The same holds for the
    images of the self-test, golden.S and golden.c. */
 #ifndef {{ upper }}_WEIGHTS_IN_C

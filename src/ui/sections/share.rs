@@ -2,11 +2,11 @@
 
 use super::{Controls, Section, failure};
 use crate::{
-    flow::{Artefact, Command},
+    flow::{Artefact, Command, ExportError, PackageName, default_name},
     memory::Bytes,
     ui::{
         browser,
-        components::{Button, Progress},
+        components::{Button, Progress, TextField},
         state::{Area, State},
     },
 };
@@ -40,11 +40,24 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
     let why_not = state
         .why_not_package()
         .or(state.work.running(Area::Share).map(|_| "The package is being built.".into()));
+    let named = use_state(|| None::<PackageName>);
+    let default = default_name(&state.design.network.spec);
+    let take_name = {
+        let (named, default) = (named.clone(), default.clone());
+        move |text: String| {
+            let text = text.trim();
+            let chosen = if text.is_empty() || text == default { None } else { Some(text.parse()) };
+            named.set(chosen.transpose().map_err(|error: ExportError| error.to_string())?);
+            Ok(())
+        }
+    };
+    let shown_name = named.as_ref().map_or(default, PackageName::to_string);
     let ask_for = |artefact: Artefact| {
-        let (ask, link) = (controls.ask.clone(), address.to_string());
+        let (ask, link, name) = (controls.ask.clone(), address.to_string(), (*named).clone());
         let device = state.design.target.device.map(|mcu| mcu.name.to_owned());
         move |_| {
-            ask.emit((Command::Package { artefact, link: link.clone(), device: device.clone() }, Vec::new()))
+            let (name, link, device) = (name.clone(), link.clone(), device.clone());
+            ask.emit((Command::Package { artefact, name, link, device }, Vec::new()))
         }
     };
     let parts = PARTS.map(|(artefact, title, what)| {
@@ -54,6 +67,11 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
     });
     html! {
         <Section id="share" number={8} title="Download and share">
+            <div class="fields">
+                <TextField id="package-name" label="Name" value={shown_name} take={take_name} />
+            </div>
+            <p class="hint">{ "Functions, files and targets of the package begin with its name, so that several networks can go \
+                into one firmware." }</p>
             <div class="toolbar">
                 <Button class="primary" onclick={ask_for(Artefact::Package)} why_not={why_not.clone()}
                     title="Weights, C code, golden vectors and a self-test as one zip">{ "Download package" }</Button>

@@ -3,7 +3,7 @@ mod search;
 
 use super::*;
 use crate::flow::{ClassSummary, ImagesSummary, Measurement, NetworkSummary};
-use crate::memory::{Budget, Mcu, Reserve};
+use crate::memory::{Budget, Core, Mcu, MemoryModel, Reserve};
 use crate::quant::{Bits, Slot};
 
 fn state(actions: impl IntoIterator<Item = Action>) -> State {
@@ -289,6 +289,31 @@ fn the_rule_follows_the_device_and_hands_stay() {
     let wide =
         [Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)), Action::SelectTarget(Target::default())];
     assert!(!state(wide).design.fits());
+}
+
+#[test]
+fn the_reserve_comes_off_the_budgets_and_is_shown() {
+    let on = |slug: &str| Target::default().on(Mcu::by_slug(slug).expect("in the catalogue"));
+    let target = on("nrf52840").with_reserve(Reserve { flash: 64 << 10, ram: 32 << 10 });
+    assert_eq!(target.budget, Budget { flash: 960 << 10, ram: (256 - 32 - 1) << 10 });
+    assert_eq!(target.taken(), Taken { flash: 64 << 10, stack: 1 << 10, ram: 32 << 10 });
+    assert_eq!(target.elsewhere(), None);
+
+    // It goes with the user from one microcontroller to the next, and comes off no budgets of one's own.
+    let other = target.on(Mcu::by_slug("stm32h743zi").expect("in the catalogue"));
+    assert_eq!(other.budget, Budget { flash: 1984 << 10, ram: 512 << 10 });
+    assert_eq!(other.taken(), Taken { flash: 64 << 10, ..Taken::default() });
+    let elsewhere = "Stack (1 KiB) in DTCM. Reserve (32 KiB) in SRAM1 to SRAM3.";
+    assert_eq!(other.elsewhere().as_deref(), Some(elsewhere));
+    assert_eq!(Target { device: None, ..target }.taken(), Taken::default());
+
+    // Code is counted for the core, in whatever order core and memory model were chosen.
+    assert_eq!(on("rp2040").model, MemoryModel::Device(Core::CortexM0));
+    let paper = on("rp2040").counted(false).on(Mcu::by_slug("k210").expect("in the catalogue"));
+    assert_eq!(
+        (paper.model, paper.counted(true).model),
+        (MemoryModel::Paper, MemoryModel::Device(Core::RiscV64))
+    );
 }
 
 #[test]
