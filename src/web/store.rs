@@ -7,13 +7,13 @@ use super::address::app_name;
 use super::wire::describe;
 use crate::memory::Bytes;
 use gloo::timers::future::TimeoutFuture;
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Function, Promise, Reflect, Uint8Array};
 use std::cell::Cell;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     Blob, DedicatedWorkerGlobalScope, FileSystemDirectoryHandle, FileSystemFileHandle,
-    FileSystemGetDirectoryOptions, FileSystemGetFileOptions, FileSystemSyncAccessHandle, StorageEstimate,
+    FileSystemGetFileOptions, FileSystemSyncAccessHandle,
 };
 
 /// A place for one value.
@@ -57,10 +57,13 @@ pub async fn problem(scope: &DedicatedWorkerGlobalScope) -> Option<String> {
 async fn folder(scope: &DedicatedWorkerGlobalScope) -> Result<FileSystemDirectoryHandle, JsValue> {
     let root = JsFuture::from(scope.navigator().storage().get_directory()).await?;
     let root: FileSystemDirectoryHandle = root.dyn_into()?;
-    let options = FileSystemGetDirectoryOptions::new();
+    let name = js_sys::encode_uri_component(&app_name(&scope.name()));
+    // The options of a folder are those of a file.
+    let options = FileSystemGetFileOptions::new();
     options.set_create(true);
-    let name = String::from(js_sys::encode_uri_component(&app_name(&scope.name())));
-    JsFuture::from(root.get_directory_handle_with_options(&name, &options)).await?.dyn_into()
+    let open: Function = Reflect::get(&root, &"getDirectoryHandle".into())?.dyn_into()?;
+    let folder: Promise = open.call2(&root, &name, &options)?.dyn_into()?;
+    JsFuture::from(folder).await?.dyn_into()
 }
 
 impl Store {
@@ -149,8 +152,8 @@ impl Store {
     async fn no_room(&self, bytes: usize) -> String {
         let estimate = async {
             let estimate = JsFuture::from(self.scope.navigator().storage().estimate().ok()?).await.ok()?;
-            let estimate: StorageEstimate = estimate.unchecked_into();
-            Some((estimate.get_usage()?, estimate.get_quota()?))
+            let bytes = |key: &str| Reflect::get(&estimate, &key.into()).ok()?.as_f64();
+            Some((bytes("usage")?, bytes("quota")?))
         };
         let of = match estimate.await {
             Some((usage, quota)) => {
