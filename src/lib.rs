@@ -37,6 +37,7 @@ pub mod net;
 mod parallel;
 mod printable;
 pub mod quant;
+pub mod random;
 pub mod score;
 pub mod sealed;
 pub mod search;

@@ -3,19 +3,19 @@
 use crate::{
     net::{Family, Graph, Spec, Width},
     quant::{Bits, Policy, Slot},
+    random::SplitMix64,
 };
 
-/// SplitMix64: the same sequence for the same seed, everywhere.
+/// The same sequence for the same seed, everywhere.
 pub struct Random(pub u64);
 
 impl Random {
     /// A number below `n`, which is small.
     pub fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % n as u64) as usize
+        let mut generator = SplitMix64(self.0);
+        let drawn = generator.next();
+        self.0 = generator.0;
+        (drawn % n as u64) as usize
     }
 
     /// A policy with every width equally likely.

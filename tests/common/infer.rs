@@ -6,17 +6,17 @@ use bitsmith::net::{Activation, Graph, Layer, LayerId, Normalization, Op, Pads, 
 use bitsmith::quant::{
     AddRequantizer, Bits, Kernel, Policy, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer, Slot,
 };
+use bitsmith::random::SplitMix64;
 
-/// SplitMix64: small, seedable, the same everywhere.
+/// The same sequence for the same seed, everywhere.
 pub struct Random(pub u64);
 
 impl Random {
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        let mut generator = SplitMix64(self.0);
+        let drawn = generator.next();
+        self.0 = generator.0;
+        drawn
     }
 
     /// A number in `low..=high`.

@@ -4,6 +4,7 @@
 
 use crate::reference;
 use bitsmith::net::{self, Family, Op, Padding, Spec, Width, Window};
+use bitsmith::random::SplitMix64;
 
 /// Which function of the runtime; the values are those of driver.c.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,16 +189,15 @@ pub struct Requantizer {
     pub shift: u8,
 }
 
-/// SplitMix64, so that the cases are the same on every machine.
+/// The cases are the same on every machine.
 pub struct Rng(pub u64);
 
 impl Rng {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        let mut generator = SplitMix64(self.0);
+        let drawn = generator.next();
+        self.0 = generator.0;
+        drawn
     }
 
     /// An integer from `low` to `high`, both included.
