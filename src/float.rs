@@ -8,7 +8,7 @@
 mod dense;
 mod depthwise;
 
-use crate::net::{Activation, Affine, Graph, Layer, LayerId, Model, Normalization, Op};
+use crate::net::{Activation, Affine, Graph, Layer, LayerId, Model, Normalization, Op, argmax};
 use dense::Dense;
 use depthwise::Depthwise;
 
@@ -121,8 +121,7 @@ impl FloatNetwork {
     /// # Errors
     /// If the image has another size.
     pub fn predict(&self, image: &[u8]) -> Result<usize, FloatError> {
-        let logits = self.run(image)?;
-        Ok((1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best }))
+        Ok(argmax(&self.run(image)?))
     }
 
     /// As [`FloatNetwork::run`], and shows every layer on the way.

@@ -11,16 +11,15 @@
 mod check;
 mod engine;
 mod kernel;
-mod predict;
 mod reach;
 pub mod reference;
 mod requantize;
 mod step;
 
+pub use crate::net::{argmax, top};
 pub use check::{InferError, check_network};
 pub use engine::{Engine, Workspace};
 pub use kernel::{PreparedKernel, Scratch};
-pub use predict::{argmax, top};
 pub use reach::Reach;
 pub use requantize::{RowRequantizer, requantize_row};
 pub use step::{EngineLayer, EngineStep};

@@ -14,11 +14,13 @@
 
 mod graph;
 mod model;
+mod predict;
 mod shape;
 mod spec;
 pub mod zoo;
 
 pub use graph::{Activation, Graph, Layer, LayerId, Op, Tensor, TensorId, Window};
 pub use model::{Affine, BatchNorm, LayerWeights, Model, Normalization};
+pub use predict::{argmax, top};
 pub use shape::{Pads, Shape};
 pub use spec::{Family, Padding, Spec, SpecError, Width};

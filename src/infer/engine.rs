@@ -2,8 +2,8 @@
 
 use super::check::{Checks, InferError, check_image, check_network};
 use super::kernel::{PreparedKernel, Scratch, grown};
-use super::predict::argmax;
 use super::step::{EngineLayer, EngineStep};
+use crate::net::argmax;
 use crate::net::{Graph, Layer, LayerId, Shape, TensorId};
 use crate::quant::{QuantizedLayer, QuantizedNetwork, Quantizer};
 use std::sync::Arc;
