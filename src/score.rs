@@ -12,7 +12,6 @@
 mod evaluator;
 mod images;
 mod prefixes;
-mod snapshot;
 
 pub use evaluator::{Evaluator, Step};
 pub use images::score_network;

@@ -3,21 +3,22 @@
 use crate::{
     memory::layout,
     net::{Graph, TensorId},
-    quant::{Bits, Policy},
+    quant::{self, Bits, Policy},
 };
 
 /// Packs rows of `row` codes. The spare bits at the end of a row are zero.
 pub fn pack(codes: &[u8], row: usize, bits: Bits) -> Vec<u8> {
-    let byte = |codes: &[u8]| codes.iter().rev().fold(0, |byte, code| shifted(byte, bits) | code);
-    codes.chunks(row).flat_map(|row| row.chunks(bits.per_byte()).map(byte)).collect()
+    let mut bytes = Vec::with_capacity(codes.len().div_ceil(bits.per_byte()));
+    codes.chunks(row).for_each(|row| quant::pack(row, bits, &mut bytes));
+    bytes
 }
 
 /// Unpacks rows of `row` codes; the inverse of [`pack`].
 pub fn unpack(bytes: &[u8], row: usize, bits: Bits) -> Vec<u8> {
-    let code = |bytes: &[u8], i: usize| {
-        bytes[i / bits.per_byte()] >> (i % bits.per_byte() * bits.count()) & bits.max_code()
-    };
-    bytes.chunks_exact(bits.bytes(row)).flat_map(|bytes| (0..row).map(|i| code(bytes, i))).collect()
+    let packed = bytes.chunks_exact(bits.bytes(row));
+    let mut codes = vec![0; packed.len() * row];
+    packed.zip(codes.chunks_exact_mut(row)).for_each(|(bytes, row)| quant::unpack(bytes, bits, row));
+    codes
 }
 
 /// An activation tensor as it lies in the arena, given its codes `[h, w, c]`.
@@ -25,11 +26,6 @@ pub fn activation(graph: &Graph, policy: &Policy, tensor: TensorId, codes: &[u8]
     let packed = pack(codes, graph.tensors[tensor].shape.channels, policy.activation(tensor));
     debug_assert_eq!(packed.len(), layout::tensor_bytes(graph, policy, tensor));
     packed
-}
-
-/// Makes room for the next code; 8 bits leave nothing of the one before.
-fn shifted(byte: u8, bits: Bits) -> u8 {
-    byte.checked_shl(bits.count() as u32).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Images that are scored: a few at a time, each from a stored beginning to its logits.
 
-use super::snapshot::{pack, unpack};
 use crate::calibrate::Walk;
 use crate::infer::{Engine, InferError, Workspace, argmax};
 use crate::net::{Graph, LayerId, TensorId};
 use crate::parallel;
-use crate::quant::{Policy, QuantizedNetwork};
+use crate::quant::{Policy, QuantizedNetwork, pack, unpack};
 use crate::search::Score;
 use std::collections::HashMap;
 use std::sync::Arc;

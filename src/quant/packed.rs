@@ -1,8 +1,8 @@
-//! Codes in as little memory as their width allows.
+//! Codes of 2, 4 or 8 bits in bytes: the lowest bits first.
 
-use crate::quant::Bits;
+use super::Bits;
 
-/// Appends codes to `out`, as many to a byte as fit.
+/// Appends codes to `out`, as many to a byte as fit; the spare bits of the last byte are zero.
 pub fn pack(codes: &[u8], bits: Bits, out: &mut Vec<u8>) {
     match bits {
         Bits::B8 => out.extend_from_slice(codes),
