@@ -6,11 +6,11 @@
 //! workers find out about a layer together, they tell each other without a detour over the one that started them.
 
 mod address;
+mod channel;
 mod evaluator;
 mod files;
 mod inbox;
 mod keep;
-mod link;
 mod lock;
 mod peers;
 mod pool;

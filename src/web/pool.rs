@@ -1,6 +1,6 @@
 //! The pool of evaluation workers: one per core, each with its own share of the images.
 
-use super::link::Link;
+use super::channel::Channel;
 use super::runner::End;
 use super::{peers, wire};
 use crate::calibrate::Calibration;
@@ -114,7 +114,7 @@ type Reply = oneshot::Sender<(Answer, Array)>;
 
 /// One worker of the pool.
 pub struct Member {
-    link: Link,
+    channel: Channel,
     waiting: Rc<RefCell<VecDeque<Reply>>>,
     /// Whether a worker of the pool died: others may wait for it for ever.
     died: Rc<Cell<bool>>,
@@ -166,7 +166,7 @@ impl Member {
                 waiting.borrow_mut().clear();
             }
         };
-        Ok(Self { link: Link::new(worker, on_message, on_death), waiting, died: died.clone() })
+        Ok(Self { channel: Channel::new(worker, on_message, on_death), waiting, died: died.clone() })
     }
 
     /// Sends an order and waits for its answer.
@@ -193,7 +193,7 @@ impl Member {
     fn send(&self, order: &Order, bulk: &Array) -> oneshot::Receiver<(Answer, Array)> {
         let (reply, answer) = oneshot::channel();
         self.waiting.borrow_mut().push_back(reply);
-        self.link.send(order, bulk);
+        self.channel.send(order, bulk);
         answer
     }
 }

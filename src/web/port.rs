@@ -1,6 +1,6 @@
 //! The page's end of the line to its worker.
 
-use super::link::Link;
+use super::channel::Channel;
 use super::wire;
 use crate::flow::{Command, Event, RunId};
 use js_sys::{Array, ArrayBuffer};
@@ -9,7 +9,7 @@ use web_sys::{File, HtmlMetaElement, Url, Worker};
 use yew::Callback;
 
 /// A worker that listens. Dropping the port ends it.
-pub struct Port(Link);
+pub struct Port(Channel);
 
 impl Port {
     /// Starts the worker; `on_event` gets all it reports, each with the number of the command it is about, 0 for none, and
@@ -35,7 +35,7 @@ impl Port {
             on_event.emit((run, event, bulk.get(0).dyn_into().ok()));
         };
         let on_death = move |cause: &str| on_death.emit(cause.to_owned());
-        Ok(Self(Link::new(worker, on_message, on_death)))
+        Ok(Self(Channel::new(worker, on_message, on_death)))
     }
 
     /// Sends a command under a number, with the files it speaks of.

@@ -1,6 +1,6 @@
 //! The flow's end of the line to the worker that trains.
 
-use super::link::Link;
+use super::channel::Channel;
 use super::training::{TrainNews, TrainOrder};
 use super::wire;
 use futures::StreamExt;
@@ -17,7 +17,7 @@ type News = Result<(TrainNews, Array), String>;
 
 /// A worker that trains. Dropping the port ends it.
 pub struct TrainerPort {
-    link: Link,
+    channel: Channel,
     news: UnboundedReceiver<News>,
 }
 
@@ -43,12 +43,12 @@ impl TrainerPort {
             );
             let _ = sender.unbounded_send(Err(sentence));
         };
-        Ok(Self { link: Link::new(worker, on_message, on_death), news })
+        Ok(Self { channel: Channel::new(worker, on_message, on_death), news })
     }
 
     /// Sends an order.
     pub fn tell(&self, order: &TrainOrder, bulk: &Array) {
-        self.link.send(order, bulk);
+        self.channel.send(order, bulk);
     }
 
     /// The next news with their bulk; `None` if there are none for a moment.

@@ -1,4 +1,4 @@
-//! A worker and the line to it, for whoever started it.
+//! A worker and the channel to it, for whoever started it.
 
 use super::wire;
 use js_sys::{Array, Object};
@@ -7,8 +7,8 @@ use std::{cell::RefCell, rc::Rc};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{ErrorEvent, Event, MessageEvent, Worker};
 
-/// A worker that was started here. Dropping the link ends it.
-pub struct Link {
+/// A worker that was started here. Dropping the channel ends it.
+pub struct Channel {
     outbox: Rc<Outbox>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(Event)>,
@@ -21,7 +21,7 @@ struct Outbox {
     waiting: RefCell<Option<Vec<(Object, Array)>>>,
 }
 
-impl Link {
+impl Channel {
     /// `on_message` gets all that the worker says, with its bulk, or `None` for what cannot be read; a worker says
     /// something as soon as it listens. `on_death` gets the reason.
     pub fn new<T: DeserializeOwned>(
