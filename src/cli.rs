@@ -2,12 +2,15 @@
 
 mod arguments;
 mod calibration;
+mod devices;
 mod eval;
+mod failure;
 #[cfg(feature = "train")]
 mod finetune;
 mod inspect;
 mod link;
 mod policy;
+mod progress;
 mod search;
 mod session;
 #[cfg(feature = "train")]
@@ -17,16 +20,22 @@ mod training;
 
 use crate::printable::printable_lines;
 use arguments::{Arguments, Command};
-use clap::Parser;
+use clap::FromArgMatches;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-/// Something the user asked for is wrong or impossible.
+/// Something the user asked for is impossible.
 const FAILED: u8 = 1;
+/// An argument is wrong; the parser's own code for that.
+const WRONG_ARGUMENTS: u8 = 2;
 
 /// Runs the program with the arguments it was started with.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::from_arg_matches(&arguments::command().get_matches());
+    let arguments = arguments.unwrap_or_else(|error| error.exit());
+    if arguments.quiet {
+        progress::be_quiet();
+    }
     let result = match &arguments.command {
         Command::Inspect(inspect) => inspect::run(inspect),
         Command::Policy(policy) => policy::run(policy),
@@ -38,11 +47,17 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "train")]
         Command::Train(arguments) => train::run(arguments),
         Command::Link(link) => link::run(link),
+        Command::Devices => Ok(devices::run()),
+        Command::Completions(arguments) => Ok(completions(arguments.shell)),
     };
     let report = match result {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("{}", printable_lines(&format!("error: {error:#}")));
+            eprintln!("{}", printable_lines(&format!("error: {}", failure::describe(&error))));
+            if failure::is_wrong_argument(&error) {
+                eprintln!("\nFor more information, try '--help'.");
+                return ExitCode::from(WRONG_ARGUMENTS);
+            }
             return ExitCode::from(FAILED);
         }
     };
@@ -56,6 +71,15 @@ pub fn main() -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// The script that completes words in a shell.
+fn completions(shell: clap_complete::Shell) -> Report {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut arguments::command(), "bitsmith", &mut script);
+    let text = String::from_utf8_lossy(&script).into_owned();
+    let json = serde_json::json!({ "shell": shell.to_string(), "script": text });
+    Report { text, json }
 }
 
 /// What a command found out, for people and for programs.

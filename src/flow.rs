@@ -3,8 +3,8 @@
 //! The page sends [`Command`]s to its worker and draws the [`Event`]s that come back; the command line calls the
 //! same steps directly. Files and packages travel beside the messages, never inside them.
 
+mod fingerprint;
 mod images;
-mod link;
 mod messages;
 mod package;
 mod provenance;

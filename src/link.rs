@@ -5,27 +5,29 @@
 //!
 //! ```
 //! use bitsmith::{
-//!     link::{Allocator, Link},
+//!     link::Link,
 //!     memory::{Budget, MemoryModel},
 //!     net::Spec,
 //!     quant::{Bits, Policy},
+//!     search::Allocator,
 //! };
 //!
 //! let spec: Spec = "mobilenet-v1-0.25-128".parse()?;
 //! let policy = Policy::uniform(&spec.build(), Bits::B4, Bits::B8);
-//! let (memory, allocator) = (MemoryModel::DEVICE, Allocator::Uniform);
-//! let link = Link { spec, policy, budget: Budget::PAPER, memory, allocator, seed: 0 };
+//! let link = Link::new(spec, policy, Budget::PAPER, MemoryModel::DEVICE);
+//! let link = Link { origin: Allocator::Uniform.into(), device: Some("stm32f767zi".into()), ..link };
 //!
 //! let text = link.encode();
-//! assert!(text.starts_with('1') && text.len() < 160);
+//! assert!(text.starts_with('2') && text.len() < 160);
 //! assert_eq!(text.parse::<Link>()?, link);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Format 1
+//! # Formats
 //!
-//! The character `1`, then bytes in base64 with the URL-safe alphabet of RFC 4648, without padding characters.
-//! Numbers are unsigned LEB128: seven bits a byte, lowest first, the high bit set in all bytes but the last.
+//! A character for the format, then bytes in base64 with the URL-safe alphabet of RFC 4648, without padding characters.
+//! Numbers are unsigned LEB128 in their shortest form: seven bits a byte, lowest first, the high bit set in all bytes but
+//! the last. Format 2 is written, both are read.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -37,73 +39,98 @@
 //! | number | padding: 1 TensorFlow, 2 PyTorch |
 //! | number | budget of FLASH in bytes |
 //! | number | budget of RAM in bytes |
-//! | number | memory model: 1 paper, 2 device with a Cortex-M4 or -M7; since 0.2.0 3 Cortex-M0+, 4 Cortex-M3, 5 RV32IMC, 6 RV64GC, 7 Xtensa LX7, 8 Cortex-M33 |
-//! | number | allocator: 1 by hand, 2 uniform, 3 rule, 4 last layers first, 5 random, 6 greedy, 7 exact, 8 evolution, 9 agent |
+//! | number | memory model: 1 paper, 2 device with a Cortex-M4 or -M7; in format 2 also 3 Cortex-M0+, 4 Cortex-M3, 5 RV32IMC, 6 RV64GC, 7 Xtensa LX7, 8 Cortex-M33 |
+//! | number | origin of the policy: 1 by hand, 2 uniform, 3 rule, 4 last layers first, 5 random, 6 greedy, 7 exact, 8 evolution, 9 agent; in format 2 also 10 a file |
 //! | number | seed |
 //! | number | count of tensors |
-//! | 2 bits a tensor | widths in the order of [`Slot::all`](crate::quant::Slot::all): 0 for 2 bits, 1 for 4, 2 for 8; lowest bits first, filled up with zeros |
-//! | 4 bytes | CRC-32 (IEEE 802.3) of the character `1` and all bytes before, lowest byte first |
+//! | 2 bits a tensor | bits in the order of [`Slot::all`](crate::quant::Slot::all): 0 for 2 bits, 1 for 4, 2 for 8; lowest bits first, filled up with zeros |
+//! | fields | in format 2 only; below |
+//! | 4 bytes | CRC-32 (IEEE 802.3) of the format's character and all bytes before, lowest byte first |
 //!
-//! Links are kept for ever: a number never gets another meaning, and another format begins with another character.
+//! A field is its tag (a number), its length in bytes (a number), and its content. Each is there once or not at all, tags
+//! ascend. A reader passes over a field of an even tag that it does not know, and refuses a link with an odd one.
+//!
+//! | tag | content |
+//! |---|---|
+//! | 2 | the microcontroller: its [slug](crate::memory::Mcu::slug) in ASCII, 1 to 32 small letters, digits and hyphens |
+//! | 4 | two numbers: bytes of FLASH and of RAM that the microcontroller keeps beside the budgets for start-up code and drivers |
+//! | 6 | the first 8 bytes of the SHA-256 of the weights file |
+//! | 8 | the first 8 bytes of the SHA-256 that stands for the images |
+//!
+//! Links are kept for ever: a number never gets another meaning, and another format begins with another character. A link
+//! of format 1 names no device, and none is guessed from its budgets, which several devices may share.
 
 mod body;
 mod envelope;
 mod error;
+mod hash;
 mod words;
 
 pub use error::LinkError;
+pub use hash::HashPrefix;
 
 use crate::{
-    memory::{Budget, MemoryModel},
+    memory::{Budget, Mcu, MemoryModel, Reserve},
     net::Spec,
     quant::Policy,
+    search::Origin,
 };
+use envelope::Format;
 use std::str::FromStr;
-
-/// What has chosen the widths of a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Allocator {
-    /// The user, tensor by tensor.
-    ByHand,
-    /// All weights at one width, all activations at another.
-    Uniform,
-    /// The rule that cuts the largest tensors until the budgets hold.
-    Rule,
-    /// Cuts of the last layers first.
-    NotchDown,
-    /// The best of random policies.
-    Random,
-    /// The least measured sensitivity for each byte.
-    Greedy,
-    /// The least sum of measured sensitivities.
-    Exact,
-    /// Evolution.
-    Evolution,
-    /// The reinforcement-learning agent.
-    Agent,
-}
 
 /// A policy and what it was made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The network.
     pub spec: Spec,
-    /// The widths of its tensors; of `spec.build()`.
+    /// The bits of its tensors; of `spec.build()`.
     pub policy: Policy,
+    /// [Slug](Mcu::slug) of the microcontroller; `None` if the budgets are somebody's own, or not known to be a
+    /// device's.
+    pub device: Option<String>,
     /// What it may take.
     pub budget: Budget,
-    /// How that is counted.
+    /// What the microcontroller keeps beside the budget for start-up code and drivers; `None` without a microcontroller.
+    pub reserve: Option<Reserve>,
+    /// How memory is counted.
     pub memory: MemoryModel,
-    /// What has chosen the widths.
-    pub allocator: Allocator,
+    /// What has chosen the bits.
+    pub origin: Origin,
     /// Seed of the run that has chosen them.
     pub seed: u64,
+    /// The weights it was made for.
+    pub weights: Option<HashPrefix>,
+    /// The images it was made with.
+    pub images: Option<HashPrefix>,
 }
 
 impl Link {
-    /// The text after `#`: at most 100 characters for the networks of the zoo, all of them letters, digits, `-` and `_`.
+    /// A policy that was given by hand, for a budget.
+    pub fn new(spec: Spec, policy: Policy, budget: Budget, memory: MemoryModel) -> Self {
+        let (device, reserve, weights, images) = (None, None, None, None);
+        Self {
+            spec,
+            policy,
+            device,
+            budget,
+            reserve,
+            memory,
+            origin: Origin::ByHand,
+            seed: 0,
+            weights,
+            images,
+        }
+    }
+
+    /// The microcontroller it was made for, if it names one that this version knows.
+    pub fn mcu(&self) -> Option<&'static Mcu> {
+        Mcu::by_slug(self.device.as_deref()?)
+    }
+
+    /// The text after `#`, in format 2: at most 150 characters for the networks of the zoo, all of them letters, digits,
+    /// `-` and `_`.
     pub fn encode(&self) -> String {
-        envelope::seal(&body::write(self))
+        envelope::seal(Format::Two, &body::write(self))
     }
 }
 
@@ -114,6 +141,7 @@ impl FromStr for Link {
     fn from_str(text: &str) -> Result<Self, LinkError> {
         let text = text.trim();
         let fragment = text.rsplit_once('#').map_or(text, |(_, fragment)| fragment);
-        body::read(&envelope::open(fragment)?)
+        let (format, body) = envelope::open(fragment)?;
+        body::read(format, &body)
     }
 }

@@ -1,10 +1,11 @@
 //! Links are read for ever, and whatever happens to one is said in a sentence.
 
 use bitsmith::{
-    link::{Allocator, Link, LinkError},
-    memory::{Budget, MemoryModel},
+    link::{HashPrefix, Link, LinkError},
+    memory::{Budget, Core, MemoryModel, Reserve, catalogue::MCUS},
     net::{Family, Padding, Spec, Width},
     quant::{Bits, Policy, Slot},
+    search::{Allocator, Origin},
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -22,10 +23,17 @@ fn golden() -> Vec<BTreeMap<&'static str, &'static str>> {
 
 /// The block that the golden file would have for a link, without its text.
 fn contents(link: &Link) -> BTreeMap<&'static str, String> {
-    let Link { spec, policy, budget, memory, allocator, seed } = link;
+    let Link { spec, policy, device, budget, reserve, memory, origin, seed, weights, images } = link;
     let graph = spec.build();
     let join = |bits: Vec<usize>| bits.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
-    BTreeMap::from([
+    let optional = [
+        ("device", device.clone()),
+        ("reserve", reserve.map(|reserve| format!("{} {}", reserve.flash, reserve.ram))),
+        ("weights_sha256", weights.map(|hash| hash.to_string())),
+        ("images_sha256", images.map(|hash| hash.to_string())),
+    ];
+    let optional = optional.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    let always = [
         ("network", spec.to_string()),
         ("classes", spec.classes.to_string()),
         ("padding", format!("{:?}", spec.padding)),
@@ -33,46 +41,67 @@ fn contents(link: &Link) -> BTreeMap<&'static str, String> {
         ("ram", budget.ram.to_string()),
         // The device's model counts the code of a Cortex-M4 unless the link says otherwise.
         ("memory", if *memory == MemoryModel::DEVICE { "Device".into() } else { format!("{memory:?}") }),
-        ("allocator", format!("{allocator:?}")),
+        ("origin", format!("{origin:?}")),
         ("seed", seed.to_string()),
         ("weights", join(policy.weight_bits(&graph))),
         ("activations", join(policy.activation_bits(&graph))),
-    ])
+    ];
+    always.into_iter().chain(optional).collect()
 }
 
 #[test]
 fn golden_links_say_what_they_have_always_said() {
     let golden = golden();
-    assert!(golden.len() >= 8);
+    let of_format = |format| golden.iter().filter(|block| block["link"].starts_with(format)).count();
+    assert!(of_format('1') >= 9 && of_format('2') >= 6);
     for mut block in golden {
         let text = block.remove("link").expect("every block has a link");
         let link: Link = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
         let expected: BTreeMap<_, _> = block.iter().map(|(&key, value)| (key, value.to_string())).collect();
         assert_eq!(contents(&link), expected, "{text}");
-        assert_eq!(link.encode(), text);
+        let written = link.encode();
+        assert_eq!(written.parse(), Ok(link.clone()), "{text}");
+        assert!(text.starts_with('1') || written == text, "{text} and {written}");
         for around in [format!(" {text}\n"), format!("#{text}"), format!("https://example.org/?a=1#{text}")] {
             assert_eq!(around.parse(), Ok(link.clone()), "{around}");
         }
     }
 }
 
+/// A link with all that one can hold, each number as large as it can be for a network of the zoo and a microcontroller.
+fn full(spec: Spec) -> Link {
+    let policy = Policy::uniform(&spec.build(), Bits::B8, Bits::B8);
+    let slugs = MCUS.iter().map(|mcu| mcu.slug);
+    let hash = HashPrefix::of(&"f".repeat(64));
+    let (flash, ram) = (64 << 20, 16 << 20);
+    Link {
+        device: slugs.max_by_key(|slug| slug.len()).map(str::to_owned),
+        reserve: Some(Reserve { flash, ram }),
+        origin: Allocator::Agent.into(),
+        seed: u32::MAX.into(),
+        weights: hash,
+        images: hash,
+        ..Link::new(spec, policy, Budget { flash, ram }, MemoryModel::DEVICE)
+    }
+}
+
 #[test]
 fn every_network_of_the_zoo_has_a_short_link() {
-    let mut longest = 0;
+    let mut longest = BTreeMap::new();
     for family in Family::ALL {
         let widths = family.named_widths().iter();
         for (&width, side) in widths.flat_map(|width| Spec::SIDES.step_by(32).map(move |side| (width, side)))
         {
             let spec = Spec::new(family, Width(width), side).and_then(|spec| spec.with_classes(10_000));
-            let spec = spec.expect("in range");
-            let policy = Policy::uniform(&spec.build(), Bits::B8, Bits::B8);
-            let budget = Budget { flash: u32::MAX as usize, ram: u32::MAX as usize };
-            let (memory, allocator) = (MemoryModel::DEVICE, Allocator::Rule);
-            let link = Link { spec, policy, budget, memory, allocator, seed: u64::MAX };
-            longest = longest.max(link.encode().len());
+            let length = full(spec.expect("in range")).encode().len();
+            longest.entry(family).and_modify(|longest| *longest = length.max(*longest)).or_insert(length);
         }
     }
-    assert!(longest <= 100, "{longest}");
+    let [v1, v2, mnasnet] = Family::ALL.map(|family| longest[&family]);
+    let stated = format!("at most {v1} characters for MobileNetV1 and {} for the others", v2.max(mnasnet));
+    let readme = include_str!("../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(&stated), "README.md does not say: {stated}");
+    assert!(v1 <= 140, "{v1}");
 }
 
 #[test]
@@ -89,7 +118,8 @@ fn what_is_no_link_is_told_apart() {
         ("section-2", LinkError::Foreign('s')),
         ("0abc", LinkError::Foreign('0')),
         ("é", LinkError::Foreign('é')),
-        ("2abc", LinkError::Newer('2')),
+        ("3abc", LinkError::Newer('3')),
+        ("2", LinkError::Truncated { expected: 8, found: 1 }),
         ("1ab%20", LinkError::Character { position: 4, found: '%' }),
         ("1ab cd", LinkError::Character { position: 4, found: ' ' }),
         ("1", LinkError::Truncated { expected: 8, found: 1 }),
@@ -112,10 +142,18 @@ fn specs() -> impl Strategy<Value = Spec> {
     )
 }
 
+const ORIGINS: [Origin; 4] =
+    [Origin::ByHand, Origin::File, Origin::Allocator(Allocator::Rule), Origin::Allocator(Allocator::Agent)];
+
 fn links() -> impl Strategy<Value = Link> {
     let widths = prop::collection::vec(0..3usize, 115);
-    (specs(), widths, any::<(u32, u32)>(), any::<bool>(), 0..3usize, any::<u64>()).prop_map(
-        |(spec, widths, (flash, ram), device, allocator, seed)| {
+    let sizes = || any::<(u32, u32)>();
+    let hash =
+        || prop::option::of("[0-9a-f]{16}".prop_map(|digits| HashPrefix::of(&digits).expect("a hash")));
+    let target = (sizes(), 0..3usize, prop::option::of("[a-z0-9-]{1,32}"), prop::option::of(sizes()));
+    let source = (0..ORIGINS.len(), any::<u64>(), hash(), hash());
+    (specs(), widths, target, source).prop_map(
+        |(spec, widths, ((flash, ram), model, device, reserve), (origin, seed, weights, images))| {
             let graph = spec.build();
             let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
             for (slot, width) in Slot::all(&graph).into_iter().zip(widths.into_iter().cycle()) {
@@ -124,10 +162,14 @@ fn links() -> impl Strategy<Value = Link> {
             Link {
                 spec,
                 policy,
+                device,
                 budget: Budget { flash: flash as usize, ram: ram as usize },
-                memory: if device { MemoryModel::DEVICE } else { MemoryModel::Paper },
-                allocator: [Allocator::ByHand, Allocator::Uniform, Allocator::Rule][allocator],
+                reserve: reserve.map(|(flash, ram)| Reserve { flash: flash as usize, ram: ram as usize }),
+                memory: [MemoryModel::Paper, MemoryModel::DEVICE, MemoryModel::Device(Core::Xtensa)][model],
+                origin: ORIGINS[origin],
                 seed,
+                weights,
+                images,
             }
         },
     )
@@ -149,7 +191,7 @@ proptest! {
     #[test]
     fn links_round_trip(link in links()) {
         let text = link.encode();
-        prop_assert!(text.len() < 160 && text.chars().skip(1).all(|c| ALPHABET.contains(c)));
+        prop_assert!(text.len() < 220 && text.chars().skip(1).all(|c| ALPHABET.contains(c)));
         prop_assert_eq!(text.parse(), Ok(link));
     }
 
@@ -181,7 +223,7 @@ proptest! {
     }
 
     #[test]
-    fn any_other_text_is_refused(text in any::<String>(), coded in "1[A-Za-z0-9_-]{0,120}") {
+    fn any_other_text_is_refused(text in any::<String>(), coded in "[12][A-Za-z0-9_-]{0,120}") {
         complaint(&text)?;
         complaint(&coded)?;
     }

@@ -2,7 +2,9 @@
 
 mod values;
 
-pub use values::{AllocatorName, BitsArgument, MemoryName, PaddingName};
+#[cfg(feature = "train")]
+pub use values::bits;
+pub use values::{BitsArgument, MemoryName, PaddingName, at_least};
 
 use super::calibration::CalibrationArguments;
 use crate::data::Charset;
@@ -11,12 +13,29 @@ use crate::link::Link;
 use crate::memory::{Bytes, Mcu, Reserve};
 use crate::net::Spec;
 use crate::search::Allocator;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::{Path, PathBuf};
+
+/// Headings of the arguments of `search`.
+const BUDGETS: &str = "Device and budgets";
+const SEARCH: &str = "Search";
+const INTERNALS: &str = "Internals of the search";
+const FILES: &str = "Files";
 
 /// Fits convolutional networks into microcontrollers: a width of 2, 4 or 8 bits for every tensor.
 #[derive(Parser)]
-#[command(name = "bitsmith", version, after_help = "Exit codes: 0 done, 1 failed, 2 wrong arguments.")]
+#[command(
+    name = "bitsmith",
+    version,
+    after_help = "\
+Examples:
+  bitsmith devices
+  bitsmith policy mobilenet-v1-0.75-224 --device stm32h743zi
+  bitsmith search --weights net.safetensors --images photos.zip --device stm32f746ng --checkpoint run
+  bitsmith export --weights net.safetensors --images photos.zip --bits 4/8 --device stm32f746ng -o net.zip
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments."
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -24,29 +43,80 @@ pub struct Arguments {
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Show no progress.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The whole command line, with all values in its help that are used where nothing is given.
+pub fn command() -> clap::Command {
+    let command = Arguments::command();
+    #[cfg(feature = "train")]
+    let command = {
+        use super::training::with_defaults;
+        use crate::train::Recipe;
+        command
+            .mut_subcommand("finetune", |command| with_defaults(command, &Recipe::finetune()))
+            .mut_subcommand("train", |command| with_defaults(command, &Recipe::from_scratch()))
+    };
+    command
 }
 
 /// What to do.
 #[derive(Subcommand)]
 pub enum Command {
     /// Show a network's layers, sizes and multiply-accumulates.
+    #[command(after_help = "\
+Examples:
+  bitsmith inspect mobilenet-v2-0.35-128 --classes 10
+  bitsmith inspect mnasnet-0.5-128 --json")]
     Inspect(Inspect),
-    /// Choose a policy that fits a budget of FLASH and RAM.
+    /// Choose a policy that fits a budget of FLASH and RAM, without weights or images.
+    #[command(after_help = "\
+Examples:
+  bitsmith policy mobilenet-v1-0.75-224 --device stm32h743zi
+  bitsmith policy mnasnet-0.5-128 --flash 512KiB --ram 128KiB --allocator uniform")]
     Policy(Policy),
     /// Search for the most accurate policy under a budget of FLASH and RAM.
+    #[command(after_help = "\
+Examples:
+  bitsmith search --weights net.safetensors --images photos.zip --device stm32f746ng
+  bitsmith search --weights net.safetensors --images photos.zip --mean-bits 3,4 --ram 64KiB --allocator rule,agent")]
     Search(Box<Search>),
     /// Measure the accuracy of a policy in integers.
+    #[command(after_help = "\
+Examples:
+  bitsmith eval --weights net.safetensors --images photos.zip --bits 8/8,4/8,4/4
+  bitsmith eval --weights net.safetensors --images photos --limit 500 --json")]
     Eval(Eval),
     /// Measure a policy and write its firmware package.
+    #[command(after_help = "\
+Examples:
+  bitsmith export --weights net.safetensors --images photos.zip --bits 4/8 --device stm32f746ng -o net.zip
+  bitsmith export --weights net.safetensors --images photos.zip --flash 1MiB --ram 256KiB --onnx net.onnx")]
     Export(Box<Export>),
     /// Train a quantized network from its float weights.
+    #[command(after_help = "\
+Examples:
+  bitsmith finetune --weights net.safetensors --images photos.zip --bits 4/4 --epochs 4 -o net-4-4.safetensors")]
     #[cfg(feature = "train")]
     Finetune(Box<super::finetune::Finetune>),
     /// Train a float network from random weights.
+    #[command(after_help = "\
+Examples:
+  bitsmith train mobilenet-v1-0.25-32 --classes 10 --images photos.zip --epochs 30 -o net.safetensors")]
     #[cfg(feature = "train")]
     Train(Box<super::train::Train>),
     /// Say what a link holds.
     Link(LinkText),
+    /// List the microcontrollers of the catalogue.
+    Devices,
+    /// Print the script that completes words in a shell.
+    #[command(after_help = "\
+Examples:
+  bitsmith completions bash
+  bitsmith completions zsh")]
+    Completions(Completions),
 }
 
 /// Arguments of `inspect`.
@@ -58,12 +128,13 @@ pub struct Inspect {
 
 /// A network of the zoo.
 #[derive(Args)]
+#[command(next_help_heading = "Network")]
 pub struct Network {
     /// The network, e.g. mobilenet-v1-0.75-224, mobilenet-v2-0.35-128, mnasnet-0.5-128.
     #[arg(value_name = "NET")]
     name: Spec,
     /// Number of classes.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = values::classes)]
     classes: u64,
     /// Where the zeros go at stride 2 [default: tensorflow, for mnasnet pytorch].
     #[arg(long)]
@@ -86,16 +157,17 @@ pub struct Policy {
     #[command(flatten)]
     pub budget: BudgetArguments,
     /// How the policy is chosen.
-    #[arg(long, default_value = "rule")]
-    pub allocator: AllocatorName,
+    #[arg(long, value_name = "NAME", default_value = "rule", value_parser = values::without_measuring())]
+    pub allocator: Allocator,
 }
 
 /// A microcontroller, and what of it is not for the network.
 #[derive(Args)]
+#[command(next_help_heading = BUDGETS)]
 pub struct DeviceArguments {
     /// A microcontroller of the catalogue, e.g. stm32h743zi, instead of --flash and --ram.
-    #[arg(long, value_name = "NAME")]
-    device: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = values::device)]
+    pub device: Option<&'static Mcu>,
     /// Bytes of FLASH that start-up code, C library and drivers of the device take.
     #[arg(long, value_name = "BYTES", default_value_t = Bytes(Reserve::default().flash), requires = "device", conflicts_with_all = ["flash", "ram"])]
     reserve_flash: Bytes,
@@ -105,14 +177,19 @@ pub struct DeviceArguments {
 }
 
 impl DeviceArguments {
-    /// The microcontroller, if one is given.
-    pub fn device(&self) -> anyhow::Result<Option<&'static Mcu>> {
-        self.device.as_deref().map(super::policy::device_named).transpose()
-    }
-
     /// What of it is not for the network.
     pub fn reserve(&self) -> Reserve {
         Reserve { flash: self.reserve_flash.0, ram: self.reserve_ram.0 }
+    }
+
+    /// The microcontroller's name in links.
+    pub fn slug(&self) -> Option<String> {
+        self.device.map(|mcu| mcu.slug.to_owned())
+    }
+
+    /// The reserve of the microcontroller, if one is given.
+    pub fn reserve_of_device(&self) -> Option<Reserve> {
+        self.device.map(|_| self.reserve())
     }
 
     /// Whether a microcontroller is given.
@@ -123,6 +200,7 @@ impl DeviceArguments {
 
 /// A budget and how it is counted.
 #[derive(Args)]
+#[command(next_help_heading = BUDGETS)]
 pub struct BudgetArguments {
     #[command(flatten)]
     pub on: DeviceArguments,
@@ -146,11 +224,12 @@ impl BudgetArguments {
 
 /// A trained network, and images to calibrate and measure it with.
 #[derive(Args)]
+#[command(next_help_heading = "Network and images")]
 pub struct Inputs {
     /// Weights in safetensors format.
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
-    /// The network in the file, where its tensors do not tell; its side is the images' side.
+    /// The network in the file, where its tensors do not tell; its side is the images' side [default: as the file says].
     #[arg(long, value_name = "NET")]
     pub network: Option<Spec>,
     #[command(flatten)]
@@ -180,80 +259,80 @@ pub struct Search {
     #[command(flatten)]
     pub on: DeviceArguments,
     /// Bytes of FLASH, e.g. 512KiB; several with commas between them are searched one after the other.
-    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with_all = ["mean_bits", "device"])]
+    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with_all = ["mean_bits", "device"], help_heading = BUDGETS)]
     pub flash: Vec<Bytes>,
     /// Instead of --flash: so much FLASH that weights can have this many bits on average, from 2 to 8, e.g. 3,4,6.
-    #[arg(long, value_name = "BITS", value_delimiter = ',', conflicts_with = "device")]
+    #[arg(long, value_name = "BITS", value_delimiter = ',', conflicts_with = "device", value_parser = values::mean_bits, help_heading = BUDGETS)]
     pub mean_bits: Vec<f64>,
     /// Bytes of RAM, e.g. 64KiB; with several, every FLASH is searched with each.
-    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with = "device")]
+    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with = "device", help_heading = BUDGETS)]
     pub ram: Vec<Bytes>,
     /// What counts: all that the shipped firmware takes, or what the papers count.
-    #[arg(long, default_value = "device")]
+    #[arg(long, default_value = "device", help_heading = BUDGETS)]
     pub memory: MemoryName,
     /// Allocators, one after the other, with commas between them.
-    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "agent")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "agent", help_heading = SEARCH)]
     pub allocator: Vec<Allocator>,
     /// Policies that each allocator may score, probes of sensitivity included; the run-off is not.
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = values::at_least(1), help_heading = SEARCH)]
     pub episodes: usize,
     /// Seed of all random numbers; several are searched one after the other.
-    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "234")]
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "234", help_heading = SEARCH)]
     pub seed: Vec<u64>,
     /// Give a tensor its width: LAYER.weights=BITS or LAYER.output=BITS. Can be given several times.
-    #[arg(long, value_name = "TENSOR=BITS")]
+    #[arg(long, value_name = "TENSOR=BITS", help_heading = SEARCH)]
     pub pin: Vec<String>,
     /// Let the agent start from nothing instead of from the policies of the simpler allocators.
-    #[arg(long)]
+    #[arg(long, help_heading = SEARCH)]
     pub no_warm_start: bool,
     /// Leave unused what a policy leaves of the budget.
-    #[arg(long)]
+    #[arg(long, help_heading = SEARCH)]
     pub no_fill: bool,
     /// Do not score each allocator's finalists once more, on up to four times as many training images.
-    #[arg(long)]
+    #[arg(long, help_heading = SEARCH)]
     pub no_run_off: bool,
     /// Weights below 8 bits become values of a codebook for each layer (k-means), which counts as well: a baseline
     /// that no kernel computes with.
-    #[arg(long)]
+    #[arg(long, help_heading = SEARCH)]
     pub codebooks: bool,
     /// How often, from 0 to 1, the agent's episodes repeat the best policy so far but for a few decisions.
-    #[arg(long, value_name = "PART", default_value_t = crate::search::AgentSettings::default().restart)]
+    #[arg(long, value_name = "PART", default_value_t = crate::search::AgentSettings::default().restart, value_parser = values::part, help_heading = INTERNALS)]
     pub restart: f64,
     /// Decisions that such an episode takes again, on average.
-    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().redecided)]
+    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().redecided, value_parser = values::not_negative, help_heading = INTERNALS)]
     pub redecided: f64,
     /// Episodes that the agent draws for each that is scored; 1 scores all.
-    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().proposals)]
+    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().proposals, value_parser = values::at_least(1), help_heading = INTERNALS)]
     pub proposals: usize,
     /// Updates of the agent's networks for each decision of an episode.
-    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().updates)]
+    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().updates, value_parser = values::not_negative, help_heading = INTERNALS)]
     pub updates: f64,
     /// Neurons of each hidden layer of the agent's networks.
-    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().hidden)]
+    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().hidden, value_parser = values::hidden(), help_heading = INTERNALS)]
     pub hidden: usize,
     /// Train each policy for so many steps before it is scored, from the float weights and always with the same images.
     #[cfg(feature = "train")]
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "codebooks")]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "codebooks", help_heading = SEARCH)]
     pub tune_steps: u32,
-    /// Score with at most this many reward images.
-    #[arg(long, value_name = "N")]
+    /// Score with at most this many reward images [default: all].
+    #[arg(long, value_name = "N", value_parser = values::at_least(1), help_heading = SEARCH)]
     pub limit: Option<usize>,
     /// Memory for what policies have in common.
-    #[arg(long, value_name = "BYTES", default_value = "256MiB")]
+    #[arg(long, value_name = "BYTES", default_value = "256MiB", help_heading = INTERNALS)]
     pub cache: Bytes,
     /// Leave out the last measurement on the test images.
-    #[arg(long)]
+    #[arg(long, help_heading = SEARCH)]
     pub no_test: bool,
     /// Write every episode to this file as comma-separated values; with several runs, see --log.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = FILES)]
     pub csv: Option<PathBuf>,
     /// Write every episode to this file as JSON. With several budgets or seeds, each run has a file of its own, with
     /// FLASH, RAM and seed before the ending.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = FILES)]
     pub log: Option<PathBuf>,
     /// Folder where the state of a run is kept, so that it goes on when it was interrupted, and the scores of all
     /// policies, which later runs with the same weights and images use.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", help_heading = FILES)]
     pub checkpoint: Option<PathBuf>,
 }
 
@@ -279,8 +358,8 @@ pub struct Eval {
     /// list as HAQ's. Several with commas, e.g. 8/8,4/8,best.json.
     #[arg(long, value_name = "W/A|FILE", value_delimiter = ',', default_value = "8/8")]
     pub bits: Vec<BitsArgument>,
-    /// Measure at most this many images.
-    #[arg(long, value_name = "N")]
+    /// Measure at most this many images [default: all].
+    #[arg(long, value_name = "N", value_parser = values::at_least(1))]
     pub limit: Option<usize>,
     /// Leave out the float network's accuracy.
     #[arg(long)]
@@ -304,10 +383,11 @@ pub struct Export {
 
 /// What to write, and where: any number of these, one at least.
 #[derive(Args)]
+#[command(next_help_heading = "Files to write")]
 #[group(required = true, multiple = true)]
 pub struct Outputs {
     /// Write the firmware package, which has all of the others in it.
-    #[arg(long, value_name = "ZIP")]
+    #[arg(short, long, value_name = "ZIP")]
     pub out: Option<PathBuf>,
     /// Write the network as one file, model.bin.
     #[arg(long, value_name = "FILE")]
@@ -353,4 +433,76 @@ pub struct LinkText {
     /// A link, or the part after its #.
     #[arg(value_name = "LINK")]
     pub link: Link,
+}
+
+/// Arguments of `completions`.
+#[derive(Args)]
+pub struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::error::ErrorKind;
+
+    fn commands() -> Vec<clap::Command> {
+        let mut command = command();
+        command.build();
+        command.get_subcommands().cloned().chain([command.clone()]).collect()
+    }
+
+    #[test]
+    fn words_are_unambiguous() {
+        command().debug_assert();
+    }
+
+    /// Whoever reads the help knows what happens where nothing is given. Files are not read or written by default.
+    #[test]
+    fn every_default_is_in_the_help() {
+        let mut silent = Vec::new();
+        for command in commands() {
+            let name = command.get_name().to_owned();
+            for argument in
+                command.get_arguments().filter(|a| a.get_action().takes_values() && !a.is_required_set())
+            {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                let values = argument.get_value_names().unwrap_or_default();
+                let names_a_thing = ["FILE", "FOLDER", "ZIP", "LINK", "TENSOR=BITS"];
+                let chosen = ["device", "flash", "ram", "mean_bits"].contains(&argument.get_id().as_str());
+                if argument.get_default_values().is_empty()
+                    && !help.contains("[default: ")
+                    && !chosen
+                    && !values.iter().any(|value| names_a_thing.contains(&value.as_str()))
+                {
+                    silent.push(format!("{name} --{}: {help}", argument.get_id()));
+                }
+            }
+        }
+        assert!(silent.is_empty(), "{}", silent.join("\n"));
+    }
+
+    /// Commands that do something with files or networks show how, in words that the parser takes.
+    #[test]
+    fn examples_can_be_typed() {
+        let mut examples = 0;
+        for command in commands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines: Vec<_> = help.lines().filter(|line| line.starts_with("  bitsmith ")).collect();
+            let needs_none = ["link", "devices", "help"].contains(&command.get_name());
+            assert!(needs_none || !lines.is_empty(), "{} has no example", command.get_name());
+            for line in lines {
+                examples += 1;
+                let words = line.split_whitespace();
+                if let Err(error) = super::command().try_get_matches_from(words)
+                    && error.kind() != ErrorKind::DisplayHelp
+                {
+                    panic!("{line}: {error}");
+                }
+            }
+        }
+        assert!(examples > 10, "{examples}");
+    }
 }

@@ -1,14 +1,16 @@
 //! How the command line calibrates and quantizes.
 
+use super::arguments::at_least;
 use crate::calibrate::Settings;
 use crate::quant::{Granularity, RangeMethod, WeightRange};
 use clap::{Args, ValueEnum};
 
 /// Calibration images, and what is made of them.
 #[derive(Args)]
+#[command(next_help_heading = "Quantization")]
 pub struct CalibrationArguments {
     /// Calibrate with at most this many images.
-    #[arg(id = "calibration", long, value_name = "N", default_value_t = crate::flow::CALIBRATION)]
+    #[arg(id = "calibration", long, value_name = "N", default_value_t = crate::flow::CALIBRATION, value_parser = at_least(1))]
     pub images: usize,
     /// Where activations are clipped: robust, mse, minmax, or percentile=P, which keeps P percent of the values.
     #[arg(long, value_name = "METHOD", default_value = "robust", value_parser = range_method)]

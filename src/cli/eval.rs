@@ -2,13 +2,16 @@
 
 use super::Report;
 use super::arguments::{BitsArgument, Eval, Export};
+use super::failure::ensure_argument;
 use super::policy;
 use super::session::{self, Session};
 use crate::export;
 use crate::flow::{Package, Tally};
-use crate::link::{Allocator, Link};
+use crate::link::Link;
+use crate::memory::{Budget, MemoryModel, Reserve};
 use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
+use crate::search::{Allocator, Origin};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -129,32 +132,27 @@ fn report(measured: &Measured) -> Report {
 
 /// Measures a policy and writes its package, or parts of it.
 pub fn export(arguments: &Export) -> anyhow::Result<Report> {
-    let budget = match &arguments.eval.link {
-        Some(link) if !arguments.budget.is_given() => Some((link.budget, link.memory)),
-        _ => None,
-    };
-    let (budget, memory) = match budget {
-        Some(given) => given,
-        None => policy::budget(&arguments.budget)?,
-    };
-    ensure!(
-        arguments.eval.bits.len() == 1,
-        "a package of {} policies: expected one; give --bits one pair of widths or one file",
-        arguments.eval.bits.len()
-    );
+    let (device, budget, reserve, memory) = target(arguments)?;
+    let policies = arguments.eval.bits.len();
+    ensure_argument(policies == 1, || {
+        format!(
+            "a package of {policies} policies: expected one; give --bits one pair of bits, e.g. 4/8, or one file"
+        )
+    })?;
     let measured = measure(&arguments.eval)?;
     let Measured { session, calibration, targets, float, policies } = &measured;
     let Integers { network, tally: integers, .. } = policies.first().context("--bits names no policy")?;
-    let (allocator, seed) = match &arguments.eval.link {
-        Some(link) => (link.allocator, link.seed),
-        None if matches!(arguments.eval.bits[..], [BitsArgument::File(_)]) => (Allocator::ByHand, 0),
-        None => (Allocator::Uniform, 0),
+    let (origin, seed) = match &arguments.eval.link {
+        Some(link) => (link.origin, link.seed),
+        None if matches!(arguments.eval.bits[..], [BitsArgument::File(_)]) => (Origin::File, 0),
+        None => (Allocator::Uniform.into(), 0),
     };
-    let link = Link { spec: network.spec, policy: network.policy.clone(), budget, memory, allocator, seed };
+    let (weights, images) = session.hashes();
+    let plain = Link::new(network.spec, network.policy.clone(), budget, memory);
+    let link = Link { device, reserve, origin, seed, weights, images, ..plain };
     let package = Package {
         name: arguments.name.as_ref(),
         link: &link,
-        device: arguments.budget.on.device()?.map(|mcu| mcu.name),
         weights_sha256: &session.sha256,
         images: session.images_source(),
         integers: *integers,
@@ -164,6 +162,18 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
         targets,
     };
     let mut report = report(&measured);
+    let usage = memory.usage(&network.graph, &network.policy);
+    let fits = budget.fits(usage);
+    let place = link.device.as_deref().unwrap_or("the budgets");
+    let _ = writeln!(
+        report.text,
+        "FLASH {} of {} bytes, RAM {} of {} bytes: {} {place}",
+        usage.flash,
+        budget.flash,
+        usage.ram,
+        budget.ram,
+        if fits { "fits" } else { "does not fit" }
+    );
     let mut written = Vec::new();
     for (artefact, path) in arguments.outputs.wanted() {
         let bytes = package.artefact(network, artefact)?;
@@ -174,6 +184,28 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
     if let Some(fields) = report.json.as_object_mut() {
         fields.insert("written".into(), json!(written));
         fields.insert("link".into(), json!(link.encode()));
+        fields.insert("device".into(), policy::device_json(&link));
+        fields.insert("fits".into(), json!(fits));
+        for (key, bytes) in [
+            ("flash_bytes", usage.flash),
+            ("flash_budget", budget.flash),
+            ("ram_bytes", usage.ram),
+            ("ram_budget", budget.ram),
+        ] {
+            fields.insert(key.into(), json!(bytes));
+        }
     }
     Ok(report)
+}
+
+/// What the network shall run on, by the arguments or else by the link: device, budget, reserve, memory model.
+fn target(arguments: &Export) -> anyhow::Result<(Option<String>, Budget, Option<Reserve>, MemoryModel)> {
+    let given = &arguments.budget;
+    match &arguments.eval.link {
+        Some(link) if !given.is_given() => Ok((link.device.clone(), link.budget, link.reserve, link.memory)),
+        _ => {
+            let (budget, memory) = policy::budget(given)?;
+            Ok((given.on.slug(), budget, given.on.reserve_of_device(), memory))
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! `bitsmith finetune`: training of a quantized network, or of a float network, from its weights.
 
 use super::Report;
-use super::arguments::{BitsArgument, Inputs};
+use super::arguments::{BitsArgument, Inputs, bits};
 use super::eval::policy_of;
 use super::session::Session;
 use super::training::{RecipeArguments, train};
@@ -25,9 +25,9 @@ pub struct Finetune {
     /// HAQ's.
     #[arg(long, value_name = "W/A|FILE", default_value = "8/8")]
     pub bits: BitsArgument,
-    /// Width of the weights of first layer, depthwise layers and classifier, where not that of the others.
-    #[arg(long, value_name = "W", conflicts_with_all = ["link", "float"])]
-    pub other_weights: Option<u32>,
+    /// Bits of the weights of first layer, depthwise layers and classifier [default: as --bits or --link say].
+    #[arg(long, value_name = "BITS", value_parser = bits, conflicts_with_all = ["link", "float"])]
+    pub other_weights: Option<Bits>,
     /// Train in real numbers.
     #[arg(long)]
     pub float: bool,
@@ -65,8 +65,8 @@ fn start(arguments: &Finetune, session: &mut Session) -> anyhow::Result<Trained>
         }
         None => {
             let mut policy = policy_of(&arguments.bits, &session.model)?;
-            if let Some(width) = arguments.other_weights {
-                others(graph, Bits::try_from(width)?, &mut policy);
+            if let Some(bits) = arguments.other_weights {
+                others(graph, bits, &mut policy);
             }
             policy
         }

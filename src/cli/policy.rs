@@ -1,15 +1,14 @@
 //! `bitsmith policy`.
 
 use super::Report;
-use super::arguments::{AllocatorName, BudgetArguments, MemoryName, Policy as Arguments};
+use super::arguments::{BudgetArguments, MemoryName, Policy as Arguments};
+use super::failure::{ensure_argument, wrong};
 use crate::export;
-use crate::link::{self, Link};
-use crate::memory::catalogue::{MCUS, Mcu};
-use crate::memory::{Budget, Bytes, MemoryModel, Reserve};
+use crate::link::Link;
+use crate::memory::{Budget, Bytes, Mcu, MemoryModel, Reserve};
 use crate::net::Graph;
 use crate::quant::Slot;
-use crate::search::Problem;
-use anyhow::{anyhow, ensure};
+use crate::search::{Allocator, Problem};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -19,13 +18,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let graph = spec.build();
     let (budget, memory) = budget(&arguments.budget)?;
     let problem = Problem::new(&graph, budget, memory, &[])?;
-    let (policy, allocator) = match arguments.allocator {
-        AllocatorName::Rule => (problem.rule(), link::Allocator::Rule),
-        AllocatorName::Uniform => (problem.uniform(), link::Allocator::Uniform),
+    let policy = match arguments.allocator {
+        Allocator::Uniform => problem.uniform(),
+        Allocator::NotchDown => problem.notch_down(),
+        _ => problem.rule(),
     };
-    let link = Link { spec, policy, budget, memory, allocator, seed: 0 };
+    let origin = arguments.allocator.into();
+    let (device, reserve) = (arguments.budget.on.slug(), arguments.budget.on.reserve_of_device());
+    let link = Link { device, reserve, origin, ..Link::new(spec, policy, budget, memory) };
     let mut report = report(&graph, &link);
-    if let Some(device) = arguments.budget.on.device()? {
+    if let Some(device) = arguments.budget.on.device {
         add_device(&mut report, device, arguments.budget.on.reserve());
     }
     Ok(report)
@@ -50,6 +52,7 @@ fn add_device(report: &mut Report, device: &Mcu, reserve: Reserve) {
     );
     if let Some(fields) = report.json.as_object_mut() {
         let of = json!({
+            "slug": device.slug,
             "name": device.name,
             "core": device.core().name(),
             "reserve_flash": reserve.flash,
@@ -65,12 +68,12 @@ fn add_device(report: &mut Report, device: &Mcu, reserve: Reserve) {
 
 /// The budget that the arguments mean.
 pub fn budget(arguments: &BudgetArguments) -> anyhow::Result<(Budget, MemoryModel)> {
-    if let Some(device) = arguments.on.device()? {
+    if let Some(device) = arguments.on.device {
         return device_budget(device, arguments.on.reserve(), arguments.memory);
     }
     match (arguments.flash, arguments.ram) {
         (Some(Bytes(flash)), Some(Bytes(ram))) => Ok((Budget { flash, ram }, arguments.memory.on(None))),
-        _ => Err(anyhow!("no budget: give --flash and --ram, or --device")),
+        _ => Err(wrong("no budget: give --flash and --ram, or --device")),
     }
 }
 
@@ -80,25 +83,17 @@ pub fn device_budget(
     reserve: Reserve,
     memory: MemoryName,
 ) -> anyhow::Result<(Budget, MemoryModel)> {
-    let budget = device.budget(reserve);
-    let budget =
-        budget.ok_or_else(|| anyhow!("{} has no FLASH of its own: give --flash and --ram", device.name))?;
-    ensure!(
-        budget.flash > 0 && budget.ram > 0,
-        "a reserve of {} of FLASH and {} of RAM leaves nothing of the {}: give less to --reserve-flash or --reserve-ram",
-        Bytes(reserve.flash),
-        Bytes(reserve.ram),
-        device.name
-    );
+    let budget = device.budget(reserve).unwrap_or(Budget { flash: 0, ram: 0 });
+    ensure_argument(budget.flash > 0 && budget.ram > 0, || {
+        format!(
+            "a reserve of {} of FLASH and {} of RAM leaves nothing of the {}: give less to --reserve-flash or \
+             --reserve-ram",
+            Bytes(reserve.flash),
+            Bytes(reserve.ram),
+            device.name
+        )
+    })?;
     Ok((budget, memory.on(Some(device.core()))))
-}
-
-/// A microcontroller of the catalogue.
-pub fn device_named(name: &str) -> anyhow::Result<&'static Mcu> {
-    Mcu::by_slug(name).ok_or_else(|| {
-        let known: Vec<_> = MCUS.iter().map(|device| device.slug).collect();
-        anyhow!("no microcontroller is called '{name}': expected one of {}", known.join(", "))
-    })
 }
 
 /// What a policy says and takes.
@@ -139,6 +134,9 @@ fn json(graph: &Graph, link: &Link) -> Value {
         "network": spec.to_string(),
         "classes": spec.classes,
         "memory": match memory { MemoryModel::Paper => "paper", MemoryModel::Device(_) => "device" },
+        "device": device_json(link),
+        "weights_sha256": link.weights.map(|hash| hash.to_string()),
+        "images_sha256": link.images.map(|hash| hash.to_string()),
         "flash_budget": budget.flash,
         "ram_budget": budget.ram,
         "flash_bytes": usage.flash,
@@ -161,4 +159,16 @@ fn activation_names(graph: &Graph) -> Vec<&str> {
         Slot::Weight(_) => None,
     });
     std::iter::once("image").chain(chosen).collect()
+}
+
+/// The microcontroller that a link names, and what of it is in reserve.
+pub fn device_json(link: &Link) -> Value {
+    let reserve = link.reserve;
+    link.device.as_ref().map_or(Value::Null, |slug| {
+        json!({
+            "slug": slug,
+            "reserve_flash": reserve.map(|reserve| reserve.flash),
+            "reserve_ram": reserve.map(|reserve| reserve.ram),
+        })
+    })
 }

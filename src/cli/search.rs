@@ -8,16 +8,17 @@ mod tuner;
 
 use super::Report;
 use super::arguments::Search as Arguments;
+use super::failure::{ensure_argument, wrong};
 use super::policy::device_budget;
-use super::session::{self, Session};
+use super::progress::Progress;
+use super::session::Session;
 use crate::flow::Tally;
 use crate::memory::{Budget, Bytes, MemoryModel};
 use crate::net::Graph;
 use crate::quant::{Bits, Policy, Slot, WeightRange};
-use crate::search::{AgentSettings, Allocator, Episode, Next, Problem, Score, Search, Settings};
-use anyhow::{Context, anyhow, ensure};
+use crate::search::{AgentSettings, Allocator, Episode, Next, Problem, Score, Search, SearchError, Settings};
+use anyhow::{Context, ensure};
 use cpu_time::ProcessTime;
-use indicatif::ProgressBar;
 use scorer::Scorer;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -48,15 +49,14 @@ struct Outcome {
 
 /// Searches under every budget, with every seed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
-    ensure!(
-        (0.0..=1.0).contains(&arguments.restart) && arguments.updates >= 0.0 && arguments.hidden > 0,
-        "--restart must be from 0 to 1, --updates not negative, --hidden at least 1"
-    );
     let mut session = Session::open(&arguments.inputs, None)?;
     let settings = settings(arguments, &session.model.graph)?;
     // Impossible budgets are named before anything takes time.
     for settings in &settings {
-        settings.problem(&session.model.graph)?;
+        settings.problem(&session.model.graph).map_err(|error| match error {
+            SearchError::Pin(_) | SearchError::Episodes { .. } => wrong(error),
+            error => error.into(),
+        })?;
     }
     let (calibrating, _) = session.calibration_images()?;
     let mut how = arguments.inputs.calibration.settings();
@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         write_logs(arguments, &run.search, several)?;
         runs.push(run);
     }
-    Ok(report::report(&session, &runs, scorer.work_share()))
+    Ok(report::report(&session, &arguments.on, &runs, scorer.work_share()))
 }
 
 /// Searches with one budget and one seed.
@@ -92,7 +92,7 @@ fn search(
             scorer.seconds(&episode.policy, episode.purpose.sample());
     }
     let (done, total) = search.progress();
-    let bar = session::progress("searching", total).with_position(done as u64);
+    let bar = Progress::from("searching", done, total);
     let mut saved = Instant::now();
     loop {
         let start = ProcessTime::now();
@@ -121,7 +121,7 @@ fn search(
             saved = Instant::now();
         }
     }
-    bar.finish_and_clear();
+    bar.finish();
     if let Some(path) = path.as_deref() {
         save(path, &search)?;
     }
@@ -172,7 +172,7 @@ fn save(path: &Path, search: &Search) -> anyhow::Result<()> {
     fs::rename(&beside, path).with_context(failed)
 }
 
-fn show(bar: &ProgressBar, search: &Search) {
+fn show(bar: &Progress, search: &Search) {
     bar.set_position(search.progress().0 as u64);
     let running = search.log().episodes().last().map(|episode| episode.allocator);
     if let Some(best) = search.log().best(running) {
@@ -186,7 +186,7 @@ fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings
     for pin in &arguments.pin {
         pins.push(parse_pin(graph, pin)?);
     }
-    let (budgets, memory) = match arguments.on.device()? {
+    let (budgets, memory) = match arguments.on.device {
         Some(device) => {
             let (budget, memory) = device_budget(device, arguments.on.reserve(), arguments.memory)?;
             (vec![budget], memory)
@@ -197,7 +197,7 @@ fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings
                 arguments.flash.iter().map(|bytes| bytes.0).collect()
             } else {
                 let bytes = |&bits: &f64| flash_of(graph, memory, bits);
-                arguments.mean_bits.iter().map(bytes).collect::<Result<_, _>>()?
+                arguments.mean_bits.iter().map(bytes).collect()
             };
             let pairs = flash
                 .iter()
@@ -205,7 +205,9 @@ fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings
             (pairs.collect(), memory)
         }
     };
-    ensure!(!budgets.is_empty(), "no budget: give --flash or --mean-bits, and --ram; or --device");
+    ensure_argument(!budgets.is_empty(), || {
+        "no budget: give --flash or --mean-bits, and --ram; or --device".into()
+    })?;
     let agent = AgentSettings {
         restart: arguments.restart,
         redecided: arguments.redecided,
@@ -230,26 +232,27 @@ fn settings(arguments: &Arguments, graph: &Graph) -> anyhow::Result<Vec<Settings
 }
 
 /// Bytes of FLASH for weights of so many bits on average: between those at 2 and at 8 bits, in proportion.
-fn flash_of(graph: &Graph, memory: MemoryModel, bits: f64) -> anyhow::Result<usize> {
-    ensure!((2.0..=8.0).contains(&bits), "--mean-bits {bits}: expected 2 to 8");
+fn flash_of(graph: &Graph, memory: MemoryModel, bits: f64) -> usize {
     let at = |bits| memory.flash(graph, &Policy::uniform(graph, bits, Bits::B8)) as f64;
     let (narrow, wide) = (at(Bits::B2), at(Bits::B8));
-    Ok((narrow + (wide - narrow) * (bits - 2.0) / 6.0).round() as usize)
+    (narrow + (wide - narrow) * (bits - 2.0) / 6.0).round() as usize
 }
 
 /// A tensor and its width, e.g. `pw13.weights=4` or `b2.add.output=8`.
 fn parse_pin(graph: &Graph, text: &str) -> anyhow::Result<(Slot, Bits)> {
-    let wrong =
-        || anyhow!("--pin {text}: expected LAYER.weights=BITS or LAYER.output=BITS, e.g. pw13.weights=4");
-    let (tensor, bits) = text.split_once('=').ok_or_else(wrong)?;
-    let (layer, part) = tensor.rsplit_once('.').ok_or_else(wrong)?;
-    let bits = bits.parse().ok().and_then(|bits: u32| Bits::try_from(bits).ok()).ok_or_else(wrong)?;
-    let id =
-        graph.layer_named(layer).ok_or_else(|| anyhow!("--pin {text}: the network has no layer {layer}"))?;
+    let malformed = || {
+        wrong(format!("--pin {text}: expected LAYER.weights=BITS or LAYER.output=BITS, e.g. pw13.weights=4"))
+    };
+    let (tensor, bits) = text.split_once('=').ok_or_else(malformed)?;
+    let (layer, part) = tensor.rsplit_once('.').ok_or_else(malformed)?;
+    let bits = bits.parse().ok().and_then(|bits: u32| Bits::try_from(bits).ok()).ok_or_else(malformed)?;
+    let id = graph
+        .layer_named(layer)
+        .ok_or_else(|| wrong(format!("--pin {text}: the network has no layer {layer}")))?;
     match part {
         "weights" => Ok((Slot::Weight(id), bits)),
         "output" => Ok((Slot::Activation(graph.layers[id].output), bits)),
-        _ => Err(wrong()),
+        _ => Err(malformed()),
     }
 }
 

@@ -1,6 +1,7 @@
-//! Weights and images from disk, and what is computed from them, with progress bars.
+//! Weights and images from disk, and what is computed from them, with progress.
 
 use super::arguments::{ImageArguments, Inputs};
+use super::progress::Progress;
 use crate::calibrate::{Calibration, Observer, Quantization, Settings, trained};
 #[cfg(feature = "train")]
 use crate::data::Crop;
@@ -9,12 +10,11 @@ use crate::float::FloatNetwork;
 use crate::flow::{Item, Listing, Tally};
 use crate::import::{ImportOptions, import};
 use crate::infer::{Engine, Workspace};
-use crate::link::Link;
+use crate::link::{HashPrefix, Link};
 use crate::net::Model;
 use crate::printable::printable_lines;
 use crate::quant::{Grids, Policy, QuantizedNetwork};
 use anyhow::{Context, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -58,7 +58,25 @@ impl Session {
             return Err(anyhow!("{} holds {}, not {expected}", weights.display(), model.spec));
         }
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { grids: imported.grids, ..Self::new(model, sha256, images, calibration.images)? })
+        let session = Self { grids: imported.grids, ..Self::new(model, sha256, images, calibration.images)? };
+        if let Some(link) = link {
+            session.compare(link);
+        }
+        Ok(session)
+    }
+
+    /// Says so if a link is of other weights or images than these.
+    fn compare(&self, link: &Link) {
+        let (weights, images) = self.hashes();
+        for (what, of_link, found) in [("weights", link.weights, weights), ("images", link.images, images)] {
+            if let (Some(expected), Some(found)) = (of_link, found)
+                && expected != found
+            {
+                eprintln!(
+                    "note: the link is of other {what}: SHA-256 {expected}... in the link, {found}... here"
+                );
+            }
+        }
     }
 
     /// Lists images for a model; `sha256` is that of its file.
@@ -79,6 +97,11 @@ impl Session {
     #[cfg(feature = "train")]
     pub fn class_names(&self) -> Vec<String> {
         self.listing.dataset.classes.iter().map(|class| class.folder.clone()).collect()
+    }
+
+    /// What tells weights and images apart in a link.
+    pub fn hashes(&self) -> (Option<HashPrefix>, Option<HashPrefix>) {
+        (HashPrefix::of(&self.sha256), HashPrefix::of(&self.listing.sha256))
     }
 
     /// Where the images came from.
@@ -135,7 +158,7 @@ impl Session {
         preprocess: Preprocess,
     ) -> anyhow::Result<Vec<Labelled>> {
         let map = self.listing.class_map(&self.model)?;
-        let bar = progress(what, items.len());
+        let bar = Progress::new(what, items.len());
         let mut images = Vec::with_capacity(items.len());
         for batch in items.chunks(BATCH) {
             let files: Vec<_> = batch.iter().map(|item| self.sources.read(item.file)).collect();
@@ -151,26 +174,24 @@ impl Session {
             for image in decoded {
                 match image {
                     Ok(image) => images.push(image),
-                    Err(error) => {
-                        bar.suspend(|| eprintln!("{}", printable_lines(&format!("skipped {error}"))))
-                    }
+                    Err(error) => bar.print(&printable_lines(&format!("skipped {error}"))),
                 }
             }
             bar.inc(batch.len() as u64);
         }
-        bar.finish_and_clear();
+        bar.finish();
         Ok(images)
     }
 
     /// Runs the float network over the calibration images.
     pub fn calibrate(&self, images: &[Vec<u8>], settings: Settings) -> anyhow::Result<Calibration> {
-        let bar = progress("calibrating", images.len());
+        let bar = Progress::new("calibrating", images.len());
         let mut observer = Observer::new(&self.model, settings)?;
         for batch in images.chunks(8) {
             observer.add(batch)?;
             bar.inc(batch.len() as u64);
         }
-        bar.finish_and_clear();
+        bar.finish();
         Ok(observer.finish()?)
     }
 
@@ -190,11 +211,11 @@ impl Session {
             }
             None => {}
         }
-        let bar = progress("quantizing", self.model.graph.layers.len());
+        let bar = Progress::new("quantizing", self.model.graph.layers.len());
         let mut quantization = Quantization::new(&self.model, calibration, policy, images)?;
         loop {
             if let Some(network) = quantization.step()? {
-                bar.finish_and_clear();
+                bar.finish();
                 return Ok(network);
             }
             bar.set_position(quantization.progress().0 as u64);
@@ -220,14 +241,14 @@ fn tally<W: Send>(
     workspace: impl Fn() -> W + Sync + Send,
     predict: impl Fn(&mut W, &[u8]) -> anyhow::Result<usize> + Sync,
 ) -> anyhow::Result<Tally> {
-    let bar = progress(what, images.len());
+    let bar = Progress::new(what, images.len());
     let counted = images.par_iter().map_init(workspace, |workspace, (image, target)| {
         let class = predict(workspace, image)?;
         bar.inc(1);
         Ok(Tally { correct: usize::from(class == *target), images: 1 })
     });
     let sum = counted.try_reduce(Tally::default, |a, b| Ok(a + b));
-    bar.finish_and_clear();
+    bar.finish();
     sum
 }
 
@@ -244,11 +265,4 @@ fn open_images(path: &Path, names: Option<Charset>) -> anyhow::Result<Source> {
     let shown = path.display().to_string();
     let archive = Archive::open_as(&shown, BufReader::new(file), Limits::default(), names)?;
     Ok(Source { name, files: Box::new(archive) })
-}
-
-/// A bar with rate and remaining time; none where nobody watches.
-pub fn progress(what: &'static str, total: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:20} {wide_bar} {pos}/{len} {per_sec} {eta} left");
-    let bar = ProgressBar::new(total as u64).with_message(what);
-    if let Ok(style) = style { bar.with_style(style) } else { bar }
 }

@@ -1,7 +1,9 @@
 //! What `finetune` and `train` share: the recipe's arguments, the loop with its progress bar, the last measurement.
 
 use super::Report;
-use super::session::{self, Labelled, Session, measure, progress};
+use super::failure::wrong;
+use super::progress::Progress;
+use super::session::{self, Labelled, Session, measure};
 use crate::calibrate;
 use crate::flow::Tally;
 use crate::import::{rounded_to_half, save};
@@ -11,7 +13,7 @@ use crate::train::{
     Report as Turn, Schedule, Trained, Trainer, WeightScales,
 };
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use pollster::block_on;
 use serde_json::json;
 use std::fmt::Write;
@@ -22,8 +24,15 @@ use std::time::Instant;
 /// Steps between two looks at the loss.
 const STEPS: u32 = 10;
 
+/// Heading of what is seldom changed.
+const INTERNALS: &str = "Internals of training";
+
+/// What distillation is like where the recipe has none and some is asked for.
+const NO_DISTILLATION: Distillation = Distillation { weight: 0.0, temperature: 2.0 };
+
 /// How to train. What is not given is as the command usually has it.
 #[derive(Args)]
+#[command(next_help_heading = "Training")]
 pub struct RecipeArguments {
     /// Passes over the training images.
     #[arg(long)]
@@ -34,60 +43,60 @@ pub struct RecipeArguments {
     /// Highest learning rate.
     #[arg(long)]
     rate: Option<f32>,
-    /// How gradients become steps [default: adam].
-    #[arg(long)]
+    /// How gradients become steps.
+    #[arg(long, help_heading = INTERNALS)]
     optimizer: Option<OptimizerName>,
-    /// How the rate falls: a cosine, or to a tenth after every third of the epochs [default: cosine].
-    #[arg(long)]
+    /// How the rate falls: a cosine, or to a tenth after every third of the epochs.
+    #[arg(long, help_heading = INTERNALS)]
     schedule: Option<ScheduleName>,
     /// Epochs in which the rate rises.
-    #[arg(long, value_name = "EPOCHS")]
+    #[arg(long, value_name = "EPOCHS", help_heading = INTERNALS)]
     warm_up: Option<f32>,
     /// Weight decay.
-    #[arg(long)]
+    #[arg(long, help_heading = INTERNALS)]
     decay: Option<f32>,
     /// Largest norm of all gradients together; 0 does not clip.
-    #[arg(long)]
+    #[arg(long, help_heading = INTERNALS)]
     clip: Option<f32>,
     /// Rate of scales and clips relative to that of weights.
-    #[arg(long)]
+    #[arg(long, help_heading = INTERNALS)]
     scale_rate: Option<f32>,
     /// Label smoothing.
-    #[arg(long)]
+    #[arg(long, help_heading = INTERNALS)]
     smoothing: Option<f32>,
     /// Part of the loss that asks for the float network's answers.
-    #[arg(long, value_name = "PART")]
+    #[arg(long, value_name = "PART", help_heading = INTERNALS)]
     distill: Option<f32>,
     /// Temperature of distillation.
-    #[arg(long)]
+    #[arg(long, help_heading = INTERNALS)]
     temperature: Option<f32>,
     /// Last epochs in which the statistics of batch normalization stand still.
-    #[arg(long, value_name = "EPOCHS")]
+    #[arg(long, value_name = "EPOCHS", help_heading = INTERNALS)]
     frozen: Option<f32>,
-    /// How scales of weights are found [default: learned].
-    #[arg(long)]
+    /// How scales of weights are found.
+    #[arg(long, help_heading = INTERNALS)]
     scales: Option<ScalesName>,
     /// Side of the stored training images in pixels, of which random crops are taken [default: 5/4 of the network's, or
     /// the network's own below 64].
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", help_heading = INTERNALS)]
     stored: Option<usize>,
     /// Pixels that a crop may reach over the edges of the stored image [default: 0, or 1/16 of the side below 64].
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", help_heading = INTERNALS)]
     overhang: Option<u16>,
     /// Do not mirror images.
-    #[arg(long)]
+    #[arg(long, help_heading = INTERNALS)]
     no_mirror: bool,
     /// Random change of colours, as a part of 1.
-    #[arg(long, value_name = "PART")]
+    #[arg(long, value_name = "PART", help_heading = INTERNALS)]
     colour: Option<f32>,
-    /// Of everything random [default: 1].
+    /// Seed of everything random.
     #[arg(long)]
     seed: Option<u64>,
     /// Where to keep a checkpoint after every epoch. If the file is there, training goes on from it.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
     checkpoint: Option<PathBuf>,
     /// Where to write the trained weights, and quantizers if there are any, in safetensors format.
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Files")]
     out: Option<PathBuf>,
 }
 
@@ -112,11 +121,42 @@ pub enum ScalesName {
     Minmax,
 }
 
+/// A command with [`RecipeArguments`], with the values in its help that are usual for it.
+pub fn with_defaults(mut command: Command, usual: &Recipe) -> Command {
+    let Recipe { optimizer, schedule, scales, augmentation, .. } = usual;
+    let distillation = usual.distillation.unwrap_or(NO_DISTILLATION);
+    let defaults = [
+        ("epochs", usual.epochs.to_string()),
+        ("batch", usual.batch.to_string()),
+        ("rate", usual.rate.to_string()),
+        ("optimizer", if let Optimizer::Adam { .. } = optimizer { "adam" } else { "sgd" }.into()),
+        ("schedule", if let Schedule::Cosine = schedule { "cosine" } else { "step" }.into()),
+        ("warm_up", usual.warm_up.to_string()),
+        ("decay", usual.decay.to_string()),
+        ("clip", usual.clip.to_string()),
+        ("scale_rate", usual.scale_rate.to_string()),
+        ("smoothing", usual.label_smoothing.to_string()),
+        ("distill", distillation.weight.to_string()),
+        ("temperature", distillation.temperature.to_string()),
+        ("frozen", usual.frozen.to_string()),
+        ("scales", if let WeightScales::Learned = scales { "learned" } else { "minmax" }.into()),
+        ("colour", augmentation.colour.to_string()),
+        ("seed", usual.seed.to_string()),
+    ];
+    for (id, value) in defaults {
+        command = command.mut_arg(id, |argument| {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            argument.help(format!("{help} [default: {value}]"))
+        });
+    }
+    command
+}
+
 impl RecipeArguments {
     /// The recipe that is meant.
     fn recipe(&self, usual: Recipe) -> Recipe {
         let epochs = self.epochs.unwrap_or(usual.epochs);
-        let usual_distillation = usual.distillation.unwrap_or(Distillation { weight: 0.0, temperature: 2.0 });
+        let usual_distillation = usual.distillation.unwrap_or(NO_DISTILLATION);
         let distillation = Distillation {
             weight: self.distill.unwrap_or(usual_distillation.weight),
             temperature: self.temperature.unwrap_or(usual_distillation.temperature),
@@ -175,9 +215,9 @@ pub fn train(
     let side = usize::from(session.model.spec.side);
     let (stored, augmentation) = Augmentation::usual(side);
     let recipe = arguments.recipe(Recipe { augmentation, ..usual });
-    recipe.check()?;
+    recipe.check().map_err(wrong)?;
     let stored = arguments.stored.unwrap_or(stored);
-    Augmentation::check_stored(stored, side)?;
+    Augmentation::check_stored(stored, side).map_err(wrong)?;
     let train = session.training_images(stored, None)?;
     let reward = session.reward_images(None)?;
     let test = session.test_images()?;
@@ -209,7 +249,7 @@ pub fn train(
 
 /// Runs all epochs with a progress bar.
 fn run(arguments: &RecipeArguments, trainer: &mut Trainer<CpuStepper>) -> anyhow::Result<()> {
-    let bar = progress("training", trainer.steps() as usize);
+    let bar = Progress::new("training", trainer.steps() as usize);
     loop {
         match block_on(trainer.turn(STEPS))? {
             Turn::Progress(progress) => {
@@ -223,9 +263,8 @@ fn run(arguments: &RecipeArguments, trainer: &mut Trainer<CpuStepper>) -> anyhow
                 let learned = point.loss.zip(point.accuracy).map_or(String::new(), |(loss, accuracy)| {
                     format!("loss {loss:.4}, training top-1 {accuracy:.2} %, ")
                 });
-                bar.suspend(|| {
-                    eprintln!("epoch {}: {learned}reward top-1 {} %", point.epoch, measured.join(", "));
-                });
+                let (epoch, measured) = (point.epoch, measured.join(", "));
+                bar.print(&format!("epoch {epoch}: {learned}reward top-1 {measured} %"));
                 if let Some(path) = &arguments.checkpoint {
                     let bytes = block_on(trainer.checkpoint())?.to_bytes()?;
                     fs::write(path, bytes).with_context(|| format!("{}", path.display()))?;
@@ -234,7 +273,7 @@ fn run(arguments: &RecipeArguments, trainer: &mut Trainer<CpuStepper>) -> anyhow
             Turn::Finished => break,
         }
     }
-    bar.finish_and_clear();
+    bar.finish();
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Which images serve what, for one network.
 
-use crate::data::{ClassMap, DataError, Dataset, Sources, Splits};
+use super::fingerprint::fingerprint;
+use crate::data::{ClassMap, DataError, Dataset, Files, Sources, Splits};
 use crate::flow::{ClassSummary, ImagesSummary};
 use crate::net::Model;
 use crate::search::Sample;
@@ -28,6 +29,8 @@ pub struct Item {
 pub struct Listing {
     /// Where they came from, for people.
     pub source: String,
+    /// SHA-256 in hexadecimal of the images' names and sizes.
+    pub sha256: String,
     /// Classes and images.
     pub dataset: Dataset,
     /// Images to calibrate with, in the order in which they are used.
@@ -56,7 +59,9 @@ impl Listing {
         };
         let (calibration, evaluation) = (items(&splits.calibration), items(&splits.evaluation));
         let [train, reward, test] = [&splits.train, &splits.reward, &splits.test].map(|part| items(part));
-        Ok(Self { source, dataset, calibration, evaluation, train, reward, test })
+        let size = |file: usize| sources.files().get(file).map_or(0, |file| file.size);
+        let sha256 = fingerprint(dataset.images.iter().map(|image| (image.path.as_str(), size(image.file))));
+        Ok(Self { source, sha256, dataset, calibration, evaluation, train, reward, test })
     }
 
     /// The evaluation images of a limited run: as many of each class as possible, sorted by path.
@@ -116,6 +121,7 @@ impl Listing {
         let classes = self.dataset.classes.iter().zip(counts);
         ImagesSummary {
             source: self.source.clone(),
+            sha256: self.sha256.clone(),
             classes: classes
                 .map(|(c, images)| ClassSummary { folder: c.folder.clone(), name: c.name.clone(), images })
                 .collect(),

@@ -48,8 +48,6 @@ pub enum Command {
         name: Option<PackageName>,
         /// The link to it, for the report.
         link: String,
-        /// Name of the microcontroller, if one was chosen.
-        device: Option<String>,
     },
     /// Search for a policy from the beginning; a stored search is replaced.
     Search(SearchRequest),
@@ -250,6 +248,8 @@ pub struct NetworkSummary {
 pub struct ImagesSummary {
     /// Where they came from.
     pub source: String,
+    /// SHA-256 in hexadecimal of the images' names and sizes.
+    pub sha256: String,
     /// Classes in the order of their folders' names.
     pub classes: Vec<ClassSummary>,
     /// Images to calibrate with.

@@ -58,10 +58,8 @@ impl Artefact {
 pub struct Package<'a> {
     /// What it is called; after the network if `None`.
     pub name: Option<&'a PackageName>,
-    /// Policy and budget.
+    /// Policy, device and budget.
     pub link: &'a Link,
-    /// Name of the microcontroller, if one was chosen.
-    pub device: Option<&'a str>,
     /// SHA-256 of the weights file in hexadecimal.
     pub weights_sha256: &'a str,
     /// Where the images came from.
@@ -121,7 +119,7 @@ impl Package<'_> {
         PackageInfo {
             name: self.name(),
             link: Some(self.link.encode()),
-            device: self.device.map(str::to_owned),
+            device: self.link.mcu().map(|mcu| mcu.name.to_owned()),
             core: self.link.memory.core().unwrap_or_default(),
             budget: Some(self.link.budget),
             accuracy: Some(accuracy(self.integers)),
@@ -129,7 +127,7 @@ impl Package<'_> {
             trained_epochs: self.trained,
             weights_sha256: Some(self.weights_sha256.to_owned()),
             images: Some(self.images.to_owned()),
-            allocator: Some(self.link.allocator.to_string()),
+            allocator: Some(self.link.origin.to_string()),
             seed: Some(self.link.seed),
         }
     }

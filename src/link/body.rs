@@ -1,13 +1,16 @@
 //! The fields of a link as bytes.
 
+mod fields;
 pub(super) mod number;
 
-use super::{Allocator, Link, LinkError};
+use super::{Link, LinkError, envelope::Format};
 use crate::{
     memory::{Budget, Core, MemoryModel},
     net::{Family, Padding, Spec, Width},
-    quant::{Bits, Policy, Slot},
+    quant::{Bits, Policy, Slot, pack, unpack},
+    search::{Allocator, Origin},
 };
+use fields::Fields;
 
 const FAMILIES: Codes<Family, 3> =
     Codes("network family", [(1, Family::MobileNetV1), (2, Family::MobileNetV2), (3, Family::MNasNet)]);
@@ -25,26 +28,27 @@ const MODELS: Codes<MemoryModel, 8> = Codes(
         (8, MemoryModel::Device(Core::CortexM33)),
     ],
 );
-const ALLOCATORS: Codes<Allocator, 9> = Codes(
-    "allocator",
+/// The last number for a memory model and for an origin in format 1.
+const LAST_OF_ONE: (u64, u64) = (2, 9);
+const ORIGINS: Codes<Origin, 10> = Codes(
+    "origin of the policy",
     [
-        (1, Allocator::ByHand),
-        (2, Allocator::Uniform),
-        (3, Allocator::Rule),
-        (4, Allocator::NotchDown),
-        (5, Allocator::Random),
-        (6, Allocator::Greedy),
-        (7, Allocator::Exact),
-        (8, Allocator::Evolution),
-        (9, Allocator::Agent),
+        (1, Origin::ByHand),
+        (2, Origin::Allocator(Allocator::Uniform)),
+        (3, Origin::Allocator(Allocator::Rule)),
+        (4, Origin::Allocator(Allocator::NotchDown)),
+        (5, Origin::Allocator(Allocator::Random)),
+        (6, Origin::Allocator(Allocator::Greedy)),
+        (7, Origin::Allocator(Allocator::Exact)),
+        (8, Origin::Allocator(Allocator::Evolution)),
+        (9, Origin::Allocator(Allocator::Agent)),
+        (10, Origin::File),
     ],
 );
 
-/// Widths in a byte.
-const PER_BYTE: usize = 4;
-
+/// The body of format 2.
 pub(super) fn write(link: &Link) -> Vec<u8> {
-    let Link { spec, policy, budget, memory, allocator, seed } = link;
+    let Link { spec, policy, budget, memory, origin, seed, .. } = link;
     let slots = Slot::all(&spec.build());
     let mut bytes = Vec::new();
     for value in [
@@ -56,53 +60,66 @@ pub(super) fn write(link: &Link) -> Vec<u8> {
         budget.flash as u64,
         budget.ram as u64,
         MODELS.code(*memory),
-        ALLOCATORS.code(*allocator),
+        ORIGINS.code(*origin),
         *seed,
         slots.len() as u64,
     ] {
         number::write(&mut bytes, value);
     }
-    for slots in slots.chunks(PER_BYTE) {
-        let widths = slots.iter().rev().fold(0, |byte, &slot| byte << 2 | code(policy.get(slot)));
-        bytes.push(widths);
-    }
+    let codes: Vec<u8> = slots.iter().map(|&slot| code(policy.get(slot))).collect();
+    pack(&codes, Bits::B2, &mut bytes);
+    fields::write(&mut bytes, link);
     bytes
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Link, LinkError> {
+pub(super) fn read(format: Format, bytes: &[u8]) -> Result<Link, LinkError> {
     let mut reader = Reader(bytes);
     let family = FAMILIES.value(reader.number()?)?;
     let (width, side, classes) = (reader.small()?, reader.small()?, reader.number()?);
     let padding = PADDINGS.value(reader.number()?)?;
     let spec = Spec::new(family, Width(width), side)?.with_classes(classes)?.with_padding(padding);
     let budget = Budget { flash: reader.size()?, ram: reader.size()? };
-    let memory = MODELS.value(reader.number()?)?;
-    let allocator = ALLOCATORS.value(reader.number()?)?;
+    let (memory, origin) = (reader.number()?, reader.number()?);
+    for (what, code, last) in [(MODELS.0, memory, LAST_OF_ONE.0), (ORIGINS.0, origin, LAST_OF_ONE.1)] {
+        if format == Format::One && code > last {
+            return Err(LinkError::Code { what, code });
+        }
+    }
+    let (memory, origin) = (MODELS.value(memory)?, ORIGINS.value(origin)?);
     let seed = reader.number()?;
+    let policy = policy(&spec, &mut reader)?;
+    let Fields { device, reserve, weights, images } = match format {
+        Format::One if !reader.0.is_empty() => return Err(WIDTHS),
+        Format::One => Fields::default(),
+        Format::Two => fields::read(reader)?,
+    };
+    Ok(Link { spec, policy, device, budget, reserve, memory, origin, seed, weights, images })
+}
 
+const NUMBER: LinkError = LinkError::Malformed("it ends in a number, or a number is longer than need be");
+const WIDTHS: LinkError = LinkError::Malformed("its widths are too few or too many");
+
+fn policy(spec: &Spec, reader: &mut Reader<'_>) -> Result<Policy, LinkError> {
     let graph = spec.build();
     let slots = Slot::all(&graph);
     let found = reader.number()?;
     if found != slots.len() as u64 {
-        return Err(LinkError::Tensors { spec, expected: slots.len(), found });
+        return Err(LinkError::Tensors { spec: *spec, expected: slots.len(), found });
     }
-    let widths = reader.0;
-    if widths.len() != slots.len().div_ceil(PER_BYTE) {
-        return Err(LinkError::Malformed("its widths are too few or too many"));
-    }
+    let packed = reader.take(Bits::B2.bytes(slots.len())).ok_or(WIDTHS)?;
+    let mut codes = vec![0; packed.len() * Bits::B2.per_byte()];
+    unpack(packed, Bits::B2, &mut codes);
+    let (codes, spare) = codes.split_at(slots.len());
     let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
-    for (index, &slot) in slots.iter().enumerate() {
-        let code = widths[index / PER_BYTE] >> (index % PER_BYTE * 2) & 3;
+    for (slot, &code) in slots.into_iter().zip(codes) {
         let &bits = Bits::ALL.get(usize::from(code)).ok_or(LinkError::Malformed("a width has no meaning"))?;
         policy.set(slot, bits);
     }
-    let link = Link { spec, policy, budget, memory, allocator, seed };
-    // One text for one policy: no number longer than needed, no bits after the last width.
-    if write(&link) == bytes {
-        Ok(link)
-    } else {
-        Err(LinkError::Malformed("a number is not in its shortest form"))
+    // One text for one policy.
+    if spare.iter().any(|&code| code != 0) {
+        return Err(LinkError::Malformed("there are bits after the last width"));
     }
+    Ok(policy)
 }
 
 /// Position of a width among [`Bits::ALL`].
@@ -132,9 +149,15 @@ impl<T: Copy + PartialEq, const N: usize> Codes<T, N> {
 /// What is left of a body.
 struct Reader<'a>(&'a [u8]);
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
     fn number(&mut self) -> Result<u64, LinkError> {
-        let (value, length) = number::read(self.0).ok_or(LinkError::Malformed("it ends in a number"))?;
+        let (value, length) = number::read(self.0).ok_or(NUMBER)?;
         self.0 = &self.0[length..];
         Ok(value)
     }
@@ -144,14 +167,14 @@ impl Reader<'_> {
     }
 
     fn size(&mut self) -> Result<usize, LinkError> {
-        usize::try_from(self.number()?).map_err(|_| LinkError::Malformed("a budget is too large"))
+        usize::try_from(self.number()?).map_err(|_| LinkError::Malformed("a size is too large"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::envelope;
+    use crate::{link::envelope, memory::Reserve};
 
     /// A body of small numbers with widths of 2 bits.
     fn body(fields: [u64; 11], widths: usize) -> Vec<u8> {
@@ -165,7 +188,6 @@ mod tests {
     fn intact_links_with_unknown_contents_are_explained() {
         // mobilenet-v1-0.25-128 has 28 weight tensors and 27 activations.
         let good = [1, 25, 128, 10, 1, 1000, 500, 2, 3, 7, 55];
-        assert!(read(&body(good, 14)).is_ok());
         let with = |index: usize, value: u64| {
             let mut fields = good;
             fields[index] = value;
@@ -185,17 +207,56 @@ mod tests {
             (with(3, 1), "1 classes"),
             (with(4, 0), "padding number 0"),
             (with(7, 9), "memory model number 9"),
-            (with(8, 10), "allocator number 10"),
+            (with(8, 11), "origin of the policy number 11"),
             (with(10, 54), "widths for 54 tensors, but mobilenet-v1-0.25-128 has 55"),
             (body(good, 13), "its widths are too few or too many"),
-            (body(good, 15), "its widths are too few or too many"),
             (vec![], "it ends in a number"),
-            (spare_bits, "not in its shortest form"),
+            (spare_bits, "bits after the last width"),
             (no_width, "a width has no meaning"),
-            (overlong, "not in its shortest form"),
+            (overlong, "longer than need be"),
         ] {
-            let text = envelope::seal(&bytes);
-            let error = text.parse::<Link>().expect_err(part).to_string();
+            for format in [Format::One, Format::Two] {
+                refused(format, &bytes, part);
+            }
+        }
+        refused(Format::One, &body(good, 15), "its widths are too few or too many");
+        refused(Format::One, &with(8, 10), "origin of the policy number 10");
+        refused(Format::One, &with(7, 3), "memory model number 3");
+    }
+
+    fn refused(format: Format, bytes: &[u8], part: &str) {
+        let error = envelope::seal(format, bytes).parse::<Link>().expect_err(part).to_string();
+        assert!(error.contains(part), "{part}: {error}");
+    }
+
+    #[test]
+    fn fields_of_later_versions_are_passed_over_or_refused_by_their_tag() {
+        let good = body([1, 25, 128, 10, 1, 1000, 500, 2, 10, 7, 55], 14);
+        let read = |fields: &[u8]| envelope::seal(Format::Two, &[&good[..], fields].concat()).parse::<Link>();
+        let plain = read(&[]).expect("no fields");
+        assert_eq!((plain.origin, plain.device.as_deref(), plain.weights), (Origin::File, None, None));
+        assert_eq!(read(&[100, 2, 9, 9]), Ok(plain));
+        assert_eq!(read(&[101, 2, 9, 9]), Err(LinkError::Field(101)));
+        let known = read(&[2, 2, b'm', b'7', 4, 3, 0x80, 1, 5, 6, 8, 1, 2, 3, 4, 5, 6, 7, 8, 12, 0]);
+        let known = known.expect("fields in order");
+        assert_eq!(
+            (known.device.as_deref(), known.reserve),
+            (Some("m7"), Some(Reserve { flash: 128, ram: 5 }))
+        );
+        assert_eq!(known.weights.map(|hash| hash.to_string()).as_deref(), Some("0102030405060708"));
+        for (fields, part) in [
+            (&[4, 2, 1, 1, 2, 1, b'm'][..], "not in order"),
+            (&[100, 0, 100, 0], "not in order"),
+            (&[0, 0], "not in order"),
+            (&[2, 2, b'm'], "it ends in a field"),
+            (&[2], "it ends in a number"),
+            (&[2, 0], "no name of the catalogue's form"),
+            (&[2, 2, b'M', b'7'], "no name of the catalogue's form"),
+            (&[4, 3, 1, 1, 1], "its reserve is too long"),
+            (&[4, 1, 1], "it ends in a number"),
+            (&[6, 2, 1, 1], "a hash has too few bytes or too many"),
+        ] {
+            let error = read(fields).expect_err(part).to_string();
             assert!(error.contains(part), "{part}: {error}");
         }
     }

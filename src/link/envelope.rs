@@ -7,8 +7,21 @@ use base64::{
     engine::general_purpose::{GeneralPurpose, NO_PAD},
 };
 
-/// The first character.
-const FORMAT: char = '1';
+/// The first character, which says what the bytes hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    One,
+    Two,
+}
+
+impl Format {
+    const fn character(self) -> char {
+        match self {
+            Self::One => '1',
+            Self::Two => '2',
+        }
+    }
+}
 
 /// Bytes of the checksum.
 const CHECKSUM: usize = 4;
@@ -20,23 +33,24 @@ const LONGEST_BODY: u64 = 1000;
 const BASE64: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
 
 /// The text of a body.
-pub(super) fn seal(body: &[u8]) -> String {
+pub(super) fn seal(format: Format, body: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(body.len() + 2 + CHECKSUM);
     number::write(&mut bytes, body.len() as u64);
     bytes.extend_from_slice(body);
-    bytes.extend_from_slice(&checksum(&bytes).to_le_bytes());
-    format!("{FORMAT}{}", BASE64.encode(bytes))
+    bytes.extend_from_slice(&checksum(format, &bytes).to_le_bytes());
+    format!("{}{}", format.character(), BASE64.encode(bytes))
 }
 
-/// The intact body of a text.
-pub(super) fn open(text: &str) -> Result<Vec<u8>, LinkError> {
+/// The intact body of a text, and its format.
+pub(super) fn open(text: &str) -> Result<(Format, Vec<u8>), LinkError> {
     let mut characters = text.chars();
-    match characters.next() {
+    let format = match characters.next() {
         None => return Err(LinkError::Empty),
-        Some(FORMAT) => {}
-        Some(newer @ '2'..='9') => return Err(LinkError::Newer(newer)),
+        Some('1') => Format::One,
+        Some('2') => Format::Two,
+        Some(newer @ '3'..='9') => return Err(LinkError::Newer(newer)),
         Some(other) => return Err(LinkError::Foreign(other)),
-    }
+    };
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if let Some((index, found)) = text.chars().enumerate().find(|(_, c)| !allowed(*c)) {
         return Err(LinkError::Character { position: index + 1, found });
@@ -61,7 +75,7 @@ pub(super) fn open(text: &str) -> Result<Vec<u8>, LinkError> {
         std::cmp::Ordering::Equal => {}
     }
     let body = bytes[start..end].to_vec();
-    if seal(&body) == text { Ok(body) } else { Err(LinkError::Damaged) }
+    if seal(format, &body) == text { Ok((format, body)) } else { Err(LinkError::Damaged) }
 }
 
 /// Length of a text of so many bytes.
@@ -69,9 +83,9 @@ fn characters_of(bytes: usize) -> usize {
     1 + (bytes * 4).div_ceil(3)
 }
 
-fn checksum(bytes: &[u8]) -> u32 {
+fn checksum(format: Format, bytes: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
-    crc.update(FORMAT.to_string().as_bytes());
+    crc.update(format.character().to_string().as_bytes());
     crc.update(bytes);
     crc.finalize()
 }

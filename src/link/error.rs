@@ -9,11 +9,13 @@ pub enum LinkError {
     #[error("the link is empty: expected the text after '#'; copy the whole link")]
     Empty,
     /// Something else.
-    #[error("this is not a link of Bitsmith: expected a text that begins with '1' after '#', found {0:?}")]
+    #[error(
+        "this is not a link of Bitsmith: expected a text that begins with '1' or '2' after '#', found {0:?}"
+    )]
     Foreign(char),
     /// A format of the future.
     #[error(
-        "the link was made by a newer version of Bitsmith: expected link format 1, found {0}; update Bitsmith or \
+        "the link was made by a newer version of Bitsmith: expected link format 1 or 2, found {0}; update Bitsmith or \
          reload the page"
     )]
     Newer(char),
@@ -60,6 +62,12 @@ pub enum LinkError {
         /// The number.
         code: u64,
     },
+    /// An intact link with a field that may not be passed over.
+    #[error(
+        "the link was made by a newer version of Bitsmith: its field {0} must be understood, and this version does not \
+         know it; update Bitsmith or reload the page"
+    )]
+    Field(u64),
     /// An intact link to a network that was built otherwise.
     #[error(
         "the link holds widths for {found} tensors, but {spec} has {expected}; it was made by another version of \

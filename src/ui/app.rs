@@ -8,7 +8,7 @@ use super::{
         Controls, DeviceSection, FinetuneSection, ImagesSection, NetworkSection, PolicySection,
         ResultSection, SearchSection, ShareSection,
     },
-    state::{Action, Allocator, Area, DEMOS, State},
+    state::{Action, Area, DEMOS, Preset, State},
 };
 use crate::{flow::Command, link::Link, web::trainer_module};
 use gloo::events::{EventListener, EventListenerOptions};
@@ -70,6 +70,9 @@ pub fn App() -> Html {
                 <Lead design={design.clone()} opened={state.opened} has_weights={state.has_weights()} />
                 if let Some(message) = &state.link_error {
                     <p class="error banner" role="alert">{ message }</p>
+                }
+                if let Some(message) = state.link_notice() {
+                    <p class="warning banner" role="status">{ message }</p>
                 }
                 if let Some(reason) = &state.work.unstored {
                     <p class="warning banner" role="status">
@@ -212,7 +215,9 @@ fn use_leaving(state: &UseReducerHandle<State>) {
 /// or device is a new entry of the browser's history, so that Back returns to the former one; Undo is for policies.
 #[hook]
 fn use_link(state: &UseReducerHandle<State>, act: &Callback<Action>) -> AttrValue {
-    let link = use_memo(state.design.clone(), |design| AttrValue::from(design.link()));
+    let link = use_memo((state.design.clone(), state.link_hashes()), |(design, hashes)| {
+        AttrValue::from(design.link(*hashes))
+    });
     // What the page began with, which an address without a link stands for.
     let first = use_memo((), |()| (*link).clone());
     // What the address holds; nothing is written before the first change.
@@ -236,6 +241,7 @@ fn use_link(state: &UseReducerHandle<State>, act: &Callback<Action>) -> AttrValu
     });
     let place = (state.design.network.spec, state.design.target);
     let former = use_mut_ref(|| place);
+    let (design, before) = (state.design.clone(), use_mut_ref(|| state.design.clone()));
     // A link that was opened has its entry already.
     let was_opened = state.opened;
     use_effect_with(((*link).clone(), state.link_error.is_some()), move |(link, damaged)| {
@@ -244,6 +250,11 @@ fn use_link(state: &UseReducerHandle<State>, act: &Callback<Action>) -> AttrValu
             return;
         }
         let is_first = written.borrow_mut().replace(link.clone()).is_none();
+        // Weights that are loaded change the link's hashes, but nothing of the design.
+        let is_same = before.replace(design.clone()) == design;
+        if is_same && browser::hash().is_empty() {
+            return;
+        }
         let has_moved = former.replace(place) != place;
         if !is_first && browser::hash() != link.as_str() {
             browser::set_hash(link, has_moved && !was_opened);
@@ -320,7 +331,7 @@ fn use_keys(
                 (false, "?") => help::open(&dialog),
                 (false, "m") => latest.borrow().emit(()),
                 (false, "s") => stop.borrow().emit(()),
-                (false, "r") => act.emit(Action::Allocate(Allocator::Rule)),
+                (false, "r") => act.emit(Action::Allocate(Preset::Rule)),
                 (false, "u") | (true, "z") => act.emit(Action::Undo),
                 (false, "y") | (true, "y" | "Z") => act.emit(Action::Redo),
                 _ => return,

@@ -5,6 +5,7 @@ mod area;
 mod design;
 mod finetune;
 mod network;
+mod opened;
 mod reasons;
 mod rows;
 mod search;
@@ -16,9 +17,10 @@ mod work;
 
 pub use action::Action;
 pub use area::Area;
-pub use design::{Allocator, Design, Taken, Target, Version};
+pub use design::{Design, Preset, Taken, Target, Version};
 pub use finetune::{Finetune, Plan, Stage, Training};
 pub use network::{Kind, Network};
+pub use opened::Hashes;
 pub use rows::{Output, Row, Widths};
 pub use search::{Phase, Run, Search, Wish, pinned};
 pub use trial::{Trial, in_words};
@@ -26,11 +28,12 @@ pub use work::{Running, Work};
 
 use crate::{
     flow::{Command, Event, FinetuneFound, FinetuneStart, NetworkSummary, RunId, Tally, Task},
-    link::{self, LinkError},
+    link::{Link, LinkError},
     memory::Mcu,
     net::{Family, Padding, Spec, Width},
-    search::Episode,
+    search::{Allocator, Episode, Origin},
 };
+use opened::Opened;
 use std::{collections::BTreeMap, rc::Rc};
 use trial::Asked;
 
@@ -48,12 +51,14 @@ pub struct FloatResult {
 pub struct State {
     /// What is on the screen.
     pub design: Rc<Design>,
-    /// What the last allocator had to say.
+    /// What the last preset had to say.
     pub notice: Option<String>,
     /// Whether what is on the screen was opened from a link, and nothing was changed since.
     pub opened: bool,
     /// Why the link that was opened says nothing.
     pub link_error: Option<String>,
+    /// The link that was opened last.
+    opened_link: Option<Opened>,
     /// Policies before the present one, oldest first.
     past: Vec<Version>,
     /// Policies that were undone, latest last.
@@ -119,12 +124,13 @@ impl Default for State {
     fn default() -> Self {
         let target = Target::default();
         let network = Network::new(DEMOS[0]);
-        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule, &[]);
+        let (version, notice) = Version::allocate(&network, &target, Preset::Rule, &[]);
         Self {
             design: Rc::new(Design::new(network, target, version)),
             notice,
             opened: false,
             link_error: None,
+            opened_link: None,
             past: Vec::new(),
             future: Vec::new(),
             work: Work::default(),
@@ -155,7 +161,7 @@ impl State {
                 next.select_network(spec);
             }
             Action::SelectTarget(target) => next.select_target(target),
-            Action::Allocate(allocator) => next.allocate(allocator),
+            Action::Allocate(preset) => next.allocate(preset),
             Action::Set(slots, bits) => next.change(self.design.edited(&slots, bits)),
             Action::Pin(slots, pinned) => next.search.pin(&slots, pinned),
             Action::SetWish(wish) => next.search.wish = wish,
@@ -229,7 +235,7 @@ impl State {
         let network = Network::new(spec);
         let target = self.design.target;
         self.search.pins = Rc::default();
-        let (version, notice) = Version::allocate(&network, &target, Allocator::Rule, &[]);
+        let (version, notice) = Version::allocate(&network, &target, Preset::Rule, &[]);
         self.replace(Design::new(network, target, version));
         self.notice = notice;
     }
@@ -239,15 +245,15 @@ impl State {
         let Design { network, version, .. } = &*self.design;
         self.design = Rc::new(Design::new(network.clone(), target, version.clone()));
         self.drop_messages();
-        if self.design.version.allocator == link::Allocator::Rule {
-            self.allocate(Allocator::Rule);
+        if self.design.version.origin == Origin::Allocator(Allocator::Rule) {
+            self.allocate(Preset::Rule);
         }
     }
 
-    fn allocate(&mut self, allocator: Allocator) {
+    fn allocate(&mut self, preset: Preset) {
         let pins = pinned(&self.design, &self.search.pins);
         let Design { network, target, .. } = &*self.design;
-        let (version, notice) = Version::allocate(network, target, allocator, &pins);
+        let (version, notice) = Version::allocate(network, target, preset, &pins);
         self.change(version);
         self.notice = notice;
     }
@@ -256,17 +262,18 @@ impl State {
     fn adopt(&mut self, episode: &Episode) {
         let Some(run) = &self.search.run else { return };
         let settings = &run.request.settings;
-        let (network, budget, model) = (run.network.clone(), settings.budget, settings.memory);
+        let network = run.network.clone();
+        let target = run.target;
         let seed = settings.seed;
         if network != self.design.network {
             self.select_network(network.spec);
         }
-        if (budget, model) != (self.design.target.budget, self.design.target.model) {
+        if target != self.design.target {
             let version = self.design.version.clone();
-            self.design = Rc::new(Design::new(network, Target::of_budget(budget, model), version));
+            self.design = Rc::new(Design::new(network, target, version));
         }
-        let (policy, allocator) = (Rc::new(episode.policy.clone()), episode.allocator.into());
-        self.change(Version { policy, allocator, seed });
+        let (policy, origin) = (Rc::new(episode.policy.clone()), episode.allocator.into());
+        self.change(Version { policy, origin, seed });
     }
 
     /// Shows another design; its changes begin anew.
@@ -301,21 +308,23 @@ impl State {
 
     /// Shows what a link says, with the way back if it is to the same network.
     fn open_link(&mut self, text: &str) {
-        match text.parse().map(Design::from_link) {
-            Ok(design) if design.network == self.design.network => {
-                self.change(design.version.clone());
-                self.design = Rc::new(design);
-                self.opened = true;
-            }
-            Ok(design) => {
-                self.search.pins = Rc::default();
-                self.replace(design);
-                self.opened = true;
-            }
+        let link: Link = match text.parse() {
+            Ok(link) => link,
             Err::<_, LinkError>(error) => {
-                self.link_error = Some(format!("This link cannot be opened: {error}."))
+                self.link_error = Some(format!("This link cannot be opened: {error}."));
+                return;
             }
+        };
+        self.opened_link = Some(Opened::new(&link));
+        let design = Design::from_link(link);
+        if design.network == self.design.network {
+            self.change(design.version.clone());
+            self.design = Rc::new(design);
+        } else {
+            self.search.pins = Rc::default();
+            self.replace(design);
         }
+        self.opened = true;
     }
 
     fn asked(&mut self, run: RunId, command: &Command, now: f64) {
@@ -331,7 +340,11 @@ impl State {
                 }
                 self.select_network(*spec);
             }
-            Command::OpenWeights { .. } => self.follows = Some(run),
+            Command::OpenWeights { .. } => {
+                self.follows = Some(run);
+                self.opened_link.iter_mut().for_each(Opened::weights_chosen);
+            }
+            Command::OpenImages { .. } => self.opened_link.iter_mut().for_each(Opened::images_chosen),
             Command::Finetune { .. } => self.adopts_training = false,
             Command::ContinueFinetune { .. } => {
                 self.adopts_training = true;
@@ -340,7 +353,7 @@ impl State {
             Command::ContinueSearch => self.goes_on.search = false,
             Command::Measure { .. } => {
                 let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
-                self.asked.insert(run, Asked::new(&self.design, images, self.load));
+                self.asked.insert(run, Asked::new(&self.design, self.hashes(), images, self.load));
             }
             _ => {}
         }
@@ -367,7 +380,7 @@ impl State {
                     self.select_network(summary.spec);
                     if let Some(policy) = &summary.policy {
                         let policy = Rc::new(policy.clone());
-                        self.change(Version { policy, allocator: link::Allocator::ByHand, seed: 0 });
+                        self.change(Version { policy, origin: Origin::File, seed: 0 });
                     }
                 }
                 self.loaded();
@@ -380,7 +393,7 @@ impl State {
             }
             Event::SearchStarted(start) => {
                 let spec = self.work.network.as_ref().map_or(self.design.network.spec, |loaded| loaded.spec);
-                self.search.started(Network::new(spec), start);
+                self.search.started(Network::new(spec), &self.design.target, start);
             }
             Event::Episode(episode) => self.search.scored(episode),
             Event::Paused(Task::Finetune) => self.finetune.set_stage(Stage::Paused),
@@ -388,7 +401,7 @@ impl State {
             Event::Paused(_) => self.search.set_phase(Phase::Paused),
             Event::Resumed(_) => self.search.set_phase(Phase::Running),
             Event::SearchEnded(end) => self.search.ended(end),
-            Event::SearchFound(found) => self.search.find(found),
+            Event::SearchFound(found) => self.search.find(found, &self.design.target),
             Event::Discarded(Task::Search) => self.search.discarded(),
             Event::Discarded(_) => self.finetune.discarded(),
             Event::Stored { task: Task::Finetune, problem } => self.finetune.unstored.clone_from(problem),
@@ -421,14 +434,14 @@ impl State {
         if std::mem::take(&mut self.adopts_training) {
             self.select_network(network.spec);
             if policy != *self.design.policy() {
-                self.change(Version { policy: policy.clone(), allocator: link::Allocator::ByHand, seed: 0 });
+                self.change(Version { policy: policy.clone(), origin: Origin::ByHand, seed: 0 });
             }
         }
-        let Version { allocator, seed, .. } = self.design.version;
-        let version = Version { policy, allocator, seed };
+        let Version { origin, seed, .. } = self.design.version;
+        let version = Version { policy, origin, seed };
         let design = Design::new(network.clone(), self.design.target, version);
         let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
-        self.asked.insert(run, Asked::new(&design, images, self.load));
+        self.asked.insert(run, Asked::new(&design, self.hashes(), images, self.load));
         self.finetune.started(network, start);
     }
 
@@ -439,10 +452,10 @@ impl State {
         let measurement = found.end.as_ref().and_then(|end| end.measurement.as_ref());
         if let (true, Some(measurement)) = (is_new, measurement) {
             let policy = Rc::new(measurement.policy.clone());
-            let version = Version { policy, allocator: link::Allocator::ByHand, seed: 0 };
+            let version = Version { policy, origin: Origin::ByHand, seed: 0 };
             let design = Design::new(Network::new(found.network.spec), self.design.target, version);
             let load = if self.has_loaded(&found.network, &found.images) { self.load } else { NEVER };
-            let asked = Asked::new(&design, found.images.clone(), load);
+            let asked = Asked::new(&design, self.hashes(), found.images.clone(), load);
             let trial = Trial { restored: true, ..asked.answered(measurement) };
             Rc::make_mut(&mut self.trials).push(trial);
         }

@@ -15,7 +15,7 @@ use crate::flow::{
     Artefact, Command, Event, Item, Listing, NetworkSummary, Package, PackageName, RunId, Tally, Task,
 };
 use crate::import::{ImportOptions, import};
-use crate::link::Link;
+use crate::link::{HashPrefix, Link};
 use crate::memory::Bytes;
 use crate::net::{Model, Spec};
 use crate::quant::{Grids, QuantizedNetwork};
@@ -219,9 +219,7 @@ impl Runner {
             Command::OpenImages { paths } => self.open_images(picked, &paths),
             Command::Measure { policy, limit } => self.measure(policy, limit).await,
             Command::MeasureFloat { limit } => self.measure_float(limit).await,
-            Command::Package { artefact, name, link, device } => {
-                self.package(artefact, name.as_ref(), &link, device.as_deref()).await
-            }
+            Command::Package { artefact, name, link } => self.package(artefact, name.as_ref(), &link).await,
             Command::Search(request) => self.search(request).await,
             Command::FindSearch => {
                 self.find_search().await;
@@ -397,7 +395,6 @@ impl Runner {
         artefact: Artefact,
         name: Option<&PackageName>,
         link: &str,
-        device: Option<&str>,
     ) -> Result<(), End> {
         let link: Link = link.parse()?;
         self.recall().await?;
@@ -410,10 +407,15 @@ impl Runner {
         let (_, summary) = self.model.as_ref().ok_or_else(no_network)?;
         let images = self.images.as_ref().ok_or_else(no_images)?;
         let prepared = self.prepared.as_ref().ok_or_else(no_images)?;
+        // The package names what it is made of, whatever the link was made for.
+        let link = Link {
+            weights: HashPrefix::of(&summary.sha256),
+            images: HashPrefix::of(&images.listing.sha256),
+            ..link
+        };
         let package = Package {
             name,
             link: &link,
-            device,
             weights_sha256: &summary.sha256,
             images: &images.listing.source,
             integers: *tally,

@@ -1,10 +1,12 @@
 //! Values of the command line's words.
 
-use crate::memory::{Core, MemoryModel};
+use crate::memory::catalogue::MCUS;
+use crate::memory::{Core, Mcu, MemoryModel};
 use crate::net::Padding;
 use crate::quant::Bits;
 use crate::search::Allocator;
-use clap::{ValueEnum, builder::PossibleValue};
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use std::path::{Path, PathBuf};
 
 /// A policy as `--bits` takes it.
@@ -57,15 +59,6 @@ impl std::str::FromStr for Widths {
     }
 }
 
-/// Names of the allocators.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum AllocatorName {
-    /// Halve the largest tensors until it fits.
-    Rule,
-    /// One width for all weights, one for all activations.
-    Uniform,
-}
-
 /// Names of the memory models.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum MemoryName {
@@ -111,4 +104,69 @@ impl ValueEnum for Allocator {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.name()).help(self.explanation()))
     }
+}
+
+/// Those allocators that need no weights and no images.
+pub fn without_measuring() -> impl TypedValueParser<Value = Allocator> {
+    let allocators = || Allocator::ALL.into_iter().filter(|allocator| !allocator.measures());
+    let names = allocators().filter_map(|allocator| allocator.to_possible_value());
+    PossibleValuesParser::new(names).try_map(move |name| {
+        allocators().find(|allocator| allocator.name() == name).ok_or("no such allocator")
+    })
+}
+
+/// A microcontroller of the catalogue with FLASH of a known size.
+pub fn device(name: &str) -> Result<&'static Mcu, String> {
+    let mcu = Mcu::by_slug(name).ok_or_else(|| {
+        let known: Vec<_> = MCUS.iter().map(|mcu| mcu.slug).collect();
+        format!("no microcontroller is called '{name}': expected one of {}", known.join(", "))
+    })?;
+    match mcu.flash {
+        Some(_) => Ok(mcu),
+        None => Err(format!("{} has no FLASH of its own: give --flash and --ram instead", mcu.name)),
+    }
+}
+
+/// A count from `least` on.
+pub fn at_least(least: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..)
+}
+
+/// Neurons of a layer: more would take days and gigabytes.
+pub fn hidden() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=4096)
+}
+
+/// Bits of weights on average.
+pub fn mean_bits(text: &str) -> Result<f64, String> {
+    number(text, |bits| (2.0..=8.0).contains(&bits), "2 to 8")
+}
+
+/// A part of 1.
+pub fn part(text: &str) -> Result<f64, String> {
+    number(text, |part| (0.0..=1.0).contains(&part), "a number from 0 to 1")
+}
+
+/// A number from 0 on.
+pub fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, |number| number >= 0.0 && number.is_finite(), "a number from 0 on")
+}
+
+fn number(text: &str, holds: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|&number| holds(number)).ok_or_else(|| format!("expected {expected}"))
+}
+
+/// 2, 4 or 8.
+#[cfg(feature = "train")]
+pub fn bits(text: &str) -> Result<Bits, String> {
+    let bits = text.parse().ok().and_then(|count: u32| Bits::try_from(count).ok());
+    bits.ok_or_else(|| "expected 2, 4 or 8".into())
+}
+
+/// Classes that a network of the zoo can have.
+pub fn classes(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|classes| (2..=10_000).contains(classes))
+        .ok_or_else(|| "expected 2 to 10,000".into())
 }

@@ -1,20 +1,21 @@
 //! What a search has found, for people and for programs.
 
 use super::super::Report;
+use super::super::arguments::DeviceArguments;
 use super::super::session::Session;
 use super::{Outcome, Run, shares};
 use crate::flow::Tally;
 use crate::link::Link;
 use crate::memory::Memory;
-use crate::search::{Search, episode_json};
+use crate::search::{Episode, Search, episode_json};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// All runs. `work_share` is the work done as a part of that without anything kept.
-pub fn report(session: &Session, runs: &[Run], work_share: f64) -> Report {
+pub fn report(session: &Session, on: &DeviceArguments, runs: &[Run], work_share: f64) -> Report {
     let mut text = format!("{}\n", session.model.spec);
     for run in runs {
-        describe(&mut text, session, run);
+        describe(&mut text, session, on, run);
     }
     let _ =
         writeln!(text, "\n{:.0} % of the work of scoring was done; the rest was known", 100.0 * work_share);
@@ -24,12 +25,12 @@ pub fn report(session: &Session, runs: &[Run], work_share: f64) -> Report {
         "weights_sha256": session.sha256,
         "images": session.images_source(),
         "work_share": work_share,
-        "runs": runs.iter().map(|run| run_json(session, run)).collect::<Vec<_>>(),
+        "runs": runs.iter().map(|run| run_json(session, on, run)).collect::<Vec<_>>(),
     });
     Report { text, json }
 }
 
-fn describe(text: &mut String, session: &Session, Run { search, outcomes }: &Run) {
+fn describe(text: &mut String, session: &Session, on: &DeviceArguments, Run { search, outcomes }: &Run) {
     let budget = search.problem().budget();
     let float = Tally::from(search.float());
     let _ = writeln!(
@@ -79,7 +80,7 @@ fn describe(text: &mut String, session: &Session, Run { search, outcomes }: &Run
         );
     }
     if let Some(best) = search.log().best(None) {
-        let _ = writeln!(text, "best link  {}", link(session, search, best).encode());
+        let _ = writeln!(text, "best link  {}", link(session, on, search, best).encode());
     }
 }
 
@@ -96,19 +97,21 @@ fn cut(search: &Search) -> Vec<String> {
     excesses.filter(|excess| excess.memory == Memory::Ram).flat_map(|excess| excess.layers).collect()
 }
 
-fn link(session: &Session, search: &Search, best: &crate::search::Episode) -> Link {
+fn link(session: &Session, on: &DeviceArguments, search: &Search, best: &Episode) -> Link {
     let settings = search.settings();
+    let (weights, images) = session.hashes();
     Link {
-        spec: session.model.spec,
-        policy: best.policy.clone(),
-        budget: settings.budget,
-        memory: settings.memory,
-        allocator: best.allocator.into(),
+        device: on.slug(),
+        reserve: on.reserve_of_device(),
+        origin: best.allocator.into(),
         seed: settings.seed,
+        weights,
+        images,
+        ..Link::new(session.model.spec, best.policy.clone(), settings.budget, settings.memory)
     }
 }
 
-fn run_json(session: &Session, Run { search, outcomes }: &Run) -> Value {
+fn run_json(session: &Session, on: &DeviceArguments, Run { search, outcomes }: &Run) -> Value {
     let graph = search.problem().graph();
     let settings = search.settings();
     let outcome = |outcome: &Outcome| {
@@ -116,7 +119,7 @@ fn run_json(session: &Session, Run { search, outcomes }: &Run) -> Value {
         json!({
             "allocator": outcome.allocator.name(),
             "best": episode_json(graph, &outcome.best),
-            "link": link(session, search, &outcome.best).encode(),
+            "link": link(session, on, search, &outcome.best).encode(),
             "mean_weight_bits": outcome.best.policy.mean_weight_bits(graph),
             "flash_share": flash,
             "ram_share": ram,
@@ -130,6 +133,7 @@ fn run_json(session: &Session, Run { search, outcomes }: &Run) -> Value {
         })
     };
     json!({
+        "device": on.slug().map(|slug| json!({ "slug": slug })),
         "flash_budget": settings.budget.flash,
         "ram_budget": settings.budget.ram,
         "too_large_at_8_bits": cut(search),

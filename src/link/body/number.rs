@@ -1,28 +1,19 @@
-//! Unsigned LEB128: seven bits a byte, lowest first; the high bit says that more follow.
+//! Unsigned LEB128 as postcard writes it: seven bits a byte, lowest first; the high bit says that more follow.
 
-pub(in crate::link) fn write(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
+pub(in crate::link) fn write(bytes: &mut Vec<u8>, value: u64) {
+    bytes.extend(shortest(value));
 }
 
-/// The number at the beginning and the bytes it takes; `None` if it does not end or exceeds 64 bits.
+/// The number at the beginning and the bytes it takes; `None` if it does not end, exceeds 64 bits or is longer than need
+/// be.
 pub(in crate::link) fn read(bytes: &[u8]) -> Option<(u64, usize)> {
-    let mut value = 0;
-    for (index, &byte) in bytes.iter().enumerate().take(10) {
-        let part = u64::from(byte & 0x7F);
-        // The tenth byte has room for one bit.
-        if index == 9 && part > 1 {
-            return None;
-        }
-        value |= part << (7 * index);
-        if byte < 0x80 {
-            return Some((value, index + 1));
-        }
-    }
-    None
+    let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
+    let length = bytes.len() - rest.len();
+    (shortest(value).len() == length).then_some((value, length))
+}
+
+fn shortest(value: u64) -> Vec<u8> {
+    postcard::to_stdvec(&value).expect("a vector has room for a number")
 }
 
 #[cfg(test)]
@@ -45,6 +36,7 @@ mod tests {
         }
         assert_eq!(read(&[]), None);
         assert_eq!(read(&[0x80]), None);
+        assert_eq!(read(&[0x81, 0]), None, "one byte would do");
         assert_eq!(read(&[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2]), None);
         assert_eq!(read(&[0x80; 20]), None);
     }

@@ -14,24 +14,24 @@ use crate::{
 /// The offsets that outputs may have, layer by layer.
 pub struct Chain {
     image: usize,
-    links: Vec<Link>,
+    edges: Vec<Edge>,
 }
 
 impl Chain {
     pub fn of(demands: &Demands) -> Self {
-        let links = (0..demands.layers.len()).map(|id| Link::of(demands, id)).collect();
-        Self { image: demands.sizes[0], links }
+        let edges = (0..demands.layers.len()).map(|id| Edge::of(demands, id)).collect();
+        Self { image: demands.sizes[0], edges }
     }
 
     /// Bytes below which no arena can be.
     pub fn lower_bound(&self) -> usize {
-        let least = self.links.iter().map(Link::least).fold(self.image, usize::max);
+        let least = self.edges.iter().map(Edge::least).fold(self.image, usize::max);
         if self.obstacle(least).is_none() {
             return least;
         }
         // With outputs apart from inputs everything is possible.
         let (mut short, mut enough) =
-            (least, self.links.iter().map(|link| link.apart).fold(least, usize::max));
+            (least, self.edges.iter().map(|edge| edge.apart).fold(least, usize::max));
         while enough - short > ALIGNMENT {
             let middle = align(short.midpoint(enough));
             if self.obstacle(middle).is_none() { enough = middle } else { short = middle }
@@ -43,8 +43,8 @@ impl Chain {
     pub fn obstacle(&self, arena: usize) -> Option<LayerId> {
         let Some(top) = arena.checked_sub(self.image) else { return Some(0) };
         let mut range = (0, top);
-        for (layer, link) in self.links.iter().enumerate() {
-            match link.follow(range, arena) {
+        for (layer, edge) in self.edges.iter().enumerate() {
+            match edge.follow(range, arena) {
                 Some(next) => range = next,
                 None => return Some(layer),
             }
@@ -54,7 +54,7 @@ impl Chain {
 }
 
 /// How a layer's output may lie to the output of the layer before, and the least bytes in use then.
-struct Link {
+struct Edge {
     /// Bytes of the output of the layer before.
     input: usize,
     /// Bytes of the output.
@@ -69,7 +69,7 @@ struct Link {
     is_free: bool,
 }
 
-impl Link {
+impl Edge {
     fn of(demands: &Demands, layer: LayerId) -> Self {
         let demand = &demands.layers[layer];
         let before = layer.checked_sub(1).map_or(0, |before| demands.layers[before].output);

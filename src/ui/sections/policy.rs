@@ -9,7 +9,7 @@ use crate::{
         browser,
         chart::Use,
         components::{BudgetBar, Button, LayerChart, LayerTable, Part},
-        state::{Action, Allocator, Design, Row, in_words},
+        state::{Action, Design, Preset, Row, in_words},
     },
 };
 use std::{collections::BTreeSet, rc::Rc};
@@ -30,7 +30,7 @@ pub struct PolicySectionProps {
     pub controls: Controls,
 }
 
-/// Allocators, memory, charts, table.
+/// Presets, memory, charts, table.
 #[component]
 pub fn PolicySection(props: &PolicySectionProps) -> Html {
     let PolicySectionProps { design, notice, can_undo, can_redo, pins, why, controls } = props;
@@ -48,7 +48,7 @@ pub fn PolicySection(props: &PolicySectionProps) -> Html {
         <Section id="policy" number={4} title="Policy">
             <div class="toolbar">
                 <span class="tools" role="group" aria-label="Choose all bits">
-                    <button type="button" onclick={act.reform(|_| Action::Allocate(Allocator::Rule))}
+                    <button type="button" onclick={act.reform(|_| Action::Allocate(Preset::Rule))}
                         title="Cut the bits of the largest tensors until FLASH and RAM fit">{ "Rule: fit the device" }</button>
                 </span>
                 <Uniform act={act.clone()} />
@@ -95,7 +95,7 @@ fn Uniform(props: &UniformProps) -> Html {
     let widths = || Bits::ALL.into_iter().rev();
     let buttons = widths().flat_map(|weights| widths().map(move |activations| (weights, activations)));
     let button = |(weights, activations): (Bits, Bits)| {
-        let onclick = props.act.reform(move |_| Action::Allocate(Allocator::Uniform(weights, activations)));
+        let onclick = props.act.reform(move |_| Action::Allocate(Preset::Uniform(weights, activations)));
         html! {
             <button type="button" {onclick} aria-label={format!("All weights {weights} bits, all activations {activations} bits")}
                 title={format!("All weights {weights} bits, all activations {activations} bits")}>

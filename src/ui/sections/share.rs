@@ -54,10 +54,9 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
     let shown_name = named.as_ref().map_or(default, PackageName::to_string);
     let ask_for = |artefact: Artefact| {
         let (ask, link, name) = (controls.ask.clone(), address.to_string(), (*named).clone());
-        let device = state.design.target.device.map(|mcu| mcu.name.to_owned());
         move |_| {
-            let (name, link, device) = (name.clone(), link.clone(), device.clone());
-            ask.emit((Command::Package { artefact, name, link, device }, Vec::new()))
+            let (name, link) = (name.clone(), link.clone());
+            ask.emit((Command::Package { artefact, name, link }, Vec::new()))
         }
     };
     let parts = PARTS.map(|(artefact, title, what)| {

@@ -1,6 +1,6 @@
 //! What changes the state.
 
-use super::{Allocator, Area, Plan, Target, Wish};
+use super::{Area, Plan, Preset, Target, Wish};
 use crate::{
     flow::{Command, Event, RunId},
     net::Spec,
@@ -16,7 +16,7 @@ pub enum Action {
     /// Another device, budget or memory model was chosen; the policy stays.
     SelectTarget(Target),
     /// All widths shall be chosen anew.
-    Allocate(Allocator),
+    Allocate(Preset),
     /// These tensors shall have this width.
     Set(Vec<Slot>, Bits),
     /// Searches and rules shall leave these tensors as they are, or not any more.

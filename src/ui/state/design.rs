@@ -1,11 +1,11 @@
 //! A network with a policy on a device, and what it takes.
 
-use super::Network;
+use super::{Hashes, Network};
 use crate::{
-    link::{self, Link},
-    memory::{Budget, Bytes, Core, Excess, Footprint, Mcu, MemoryModel, Reserve, Usage, catalogue::MCUS},
+    link::Link,
+    memory::{Budget, Bytes, Core, Excess, Footprint, Mcu, MemoryModel, Reserve, Usage},
     quant::{Bits, Policy, Slot},
-    search::Problem,
+    search::{Allocator, Origin, Problem},
 };
 use std::rc::Rc;
 
@@ -85,16 +85,18 @@ impl Target {
         (!parts.is_empty()).then(|| parts.join(" "))
     }
 
-    /// Budgets as a link or a search has them, on the first microcontroller of the catalogue that leaves a network so
-    /// much with the default reserve.
+    /// Budgets of one's own. No microcontroller is guessed from them: several leave a network as much.
     pub fn of_budget(budget: Budget, model: MemoryModel) -> Self {
-        let reserve = Reserve::default();
-        let fits = |mcu: &&Mcu| {
-            mcu.budget(reserve) == Some(budget) && model.core().is_none_or(|core| core == mcu.core())
-        };
-        let device = MCUS.iter().find(fits);
-        let core = model.core().or(device.map(Mcu::core)).unwrap_or_default();
-        Self { device, reserve, budget, core, model }
+        let core = model.core().unwrap_or_default();
+        Self { device: None, reserve: Reserve::default(), budget, core, model }
+    }
+
+    /// What a link was made for: its microcontroller if that leaves a network these budgets, else budgets of one's own.
+    pub fn of_link(link: &Link) -> Self {
+        let own = Self::of_budget(link.budget, link.memory);
+        let own = Self { reserve: link.reserve.unwrap_or(own.reserve), ..own };
+        let on = link.mcu().map(|mcu| own.on(mcu));
+        on.filter(|on| (on.budget, on.model) == (own.budget, own.model)).unwrap_or(own)
     }
 }
 
@@ -112,9 +114,9 @@ impl Default for Target {
     }
 }
 
-/// A way to choose all widths at once.
+/// A way to choose all widths at once, without any measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allocator {
+pub enum Preset {
     /// Cuts the largest tensors until the budgets hold.
     Rule,
     /// All weights at one width, all activations at another.
@@ -126,18 +128,18 @@ pub enum Allocator {
 pub struct Version {
     /// Width of every tensor.
     pub policy: Rc<Policy>,
-    /// What has chosen it.
-    pub allocator: link::Allocator,
+    /// Where it came from.
+    pub origin: Origin,
     /// Seed of the run that has chosen it.
     pub seed: u64,
 }
 
 impl Version {
-    /// The policy that an allocator finds, and what the user should know of it. `pins` are widths that stay as they are.
+    /// The policy that a preset gives, and what the user should know of it. `pins` are widths that stay as they are.
     pub fn allocate(
         network: &Network,
         target: &Target,
-        allocator: Allocator,
+        preset: Preset,
         pins: &[(Slot, Bits)],
     ) -> (Self, Option<String>) {
         let graph = &network.graph;
@@ -146,21 +148,21 @@ impl Version {
             pins.iter().for_each(|&(slot, bits)| policy.set(slot, bits));
             policy
         };
-        let (policy, allocator, notice) = match allocator {
-            Allocator::Uniform(weights, activations) => {
-                (uniform(weights, activations), link::Allocator::Uniform, None)
+        let (policy, allocator, notice) = match preset {
+            Preset::Uniform(weights, activations) => {
+                (uniform(weights, activations), Allocator::Uniform, None)
             }
-            Allocator::Rule => {
+            Preset::Rule => {
                 let (policy, notice) = match Problem::new(graph, target.budget, target.model, pins) {
                     Ok(problem) => (problem.rule(), None),
                     Err(error) => {
                         (uniform(Bits::B2, Bits::B2), Some(format!("The rule found nothing: {error}.")))
                     }
                 };
-                (policy, link::Allocator::Rule, notice)
+                (policy, Allocator::Rule, notice)
             }
         };
-        (Self { policy: Rc::new(policy), allocator, seed: 0 }, notice)
+        (Self { policy: Rc::new(policy), origin: allocator.into(), seed: 0 }, notice)
     }
 }
 
@@ -191,11 +193,11 @@ impl Design {
         Self { network, target, version, footprint: Rc::new(footprint), other, excesses }
     }
 
-    /// What a link says; the device is the first of the catalogue that leaves a network these budgets.
+    /// What a link says.
     pub fn from_link(link: Link) -> Self {
-        let Link { spec, policy, budget, memory: model, allocator, seed } = link;
-        let target = Target::of_budget(budget, model);
-        Self::new(Network::new(spec), target, Version { policy: Rc::new(policy), allocator, seed })
+        let target = Target::of_link(&link);
+        let Link { spec, policy, origin, seed, .. } = link;
+        Self::new(Network::new(spec), target, Version { policy: Rc::new(policy), origin, seed })
     }
 
     /// The width of every tensor.
@@ -209,7 +211,7 @@ impl Design {
         for &slot in slots {
             policy.set(slot, bits);
         }
-        Version { policy: Rc::new(policy), allocator: link::Allocator::ByHand, seed: 0 }
+        Version { policy: Rc::new(policy), origin: Origin::ByHand, seed: 0 }
     }
 
     /// Whether both budgets hold.
@@ -217,11 +219,19 @@ impl Design {
         self.excesses.is_empty()
     }
 
-    /// The design as the text after `#`.
-    pub fn link(&self) -> String {
-        let Target { budget, model: memory, .. } = self.target;
-        let Version { policy, allocator, seed } = &self.version;
-        let (spec, policy) = (self.network.spec, (**policy).clone());
-        Link { spec, policy, budget, memory, allocator: *allocator, seed: *seed }.encode()
+    /// The design, with what tells its weights and images apart, as the text after `#`.
+    pub fn link(&self, hashes: Hashes) -> String {
+        let Target { device, reserve, budget, model, .. } = self.target;
+        let Version { policy, origin, seed } = &self.version;
+        let link = Link {
+            device: device.map(|mcu| mcu.slug.to_owned()),
+            reserve: device.map(|_| reserve),
+            origin: *origin,
+            seed: *seed,
+            weights: hashes.weights,
+            images: hashes.images,
+            ..Link::new(self.network.spec, (**policy).clone(), budget, model)
+        };
+        link.encode()
     }
 }

@@ -1,6 +1,6 @@
 //! The search: what the user wants of the next one, and what the present one has found.
 
-use super::{Design, Network};
+use super::{Design, Network, Target};
 use crate::{
     flow::{SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Tally},
     memory::{Budget, MemoryModel},
@@ -83,6 +83,8 @@ pub struct Run {
     pub network: Network,
     /// What was asked.
     pub request: Rc<SearchRequest>,
+    /// What it is held to.
+    pub target: Target,
     /// The float network on the reward images.
     pub float: Tally,
     /// How far it is.
@@ -100,12 +102,18 @@ impl PartialEq for Run {
 }
 
 impl Run {
-    fn new(network: Network, start: &SearchStart) -> Self {
+    /// It is held to the device on the screen if it has that device's budgets; no other is guessed.
+    fn new(network: Network, on_screen: &Target, start: &SearchStart) -> Self {
+        let settings = &start.request.settings;
+        let own = Target::of_budget(settings.budget, settings.memory);
+        let same = (own.budget, own.model) == (on_screen.budget, on_screen.model);
+        let target = if same { *on_screen } else { own };
         let mut log = Log::default();
         start.episodes.iter().cloned().for_each(|episode| log.push(episode));
         Self {
             network,
             request: Rc::new(start.request.clone()),
+            target,
             float: start.float,
             phase: Phase::Running,
             len: start.episodes.len(),
@@ -164,9 +172,9 @@ impl Search {
     }
 
     /// A stored one shows as it was left, unless there is another on the screen.
-    pub(super) fn find(&mut self, found: &SearchFound) {
+    pub(super) fn find(&mut self, found: &SearchFound, target: &Target) {
         if self.run.is_none() && !found.elsewhere {
-            self.run = Some(Run::new(Network::new(found.network.spec), &found.start));
+            self.run = Some(Run::new(Network::new(found.network.spec), target, &found.start));
             match &found.end {
                 Some(end) => self.ended(end),
                 None => self.broke(),
@@ -181,9 +189,10 @@ impl Search {
         self.run.take_if(|run| !run.is_active());
     }
 
-    pub(super) fn started(&mut self, network: Network, start: &SearchStart) {
+    /// `target` is what is on the screen.
+    pub(super) fn started(&mut self, network: Network, target: &Target, start: &SearchStart) {
         (self.found, self.unstored) = (None, None);
-        self.run = Some(Run::new(network, start));
+        self.run = Some(Run::new(network, target, start));
     }
 
     pub(super) fn scored(&mut self, episode: &Episode) {

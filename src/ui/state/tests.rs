@@ -1,10 +1,12 @@
 mod finetune;
+mod link;
 mod search;
 
 use super::*;
 use crate::flow::{ClassSummary, ImagesSummary, Measurement, NetworkSummary};
 use crate::memory::{Budget, Core, Mcu, MemoryModel, Reserve};
 use crate::quant::{Bits, Slot};
+use link::link;
 
 fn state(actions: impl IntoIterator<Item = Action>) -> State {
     actions.into_iter().fold(State::default(), |state, action| state.after(action))
@@ -35,6 +37,7 @@ fn images() -> Action {
     let class = |i: usize| ClassSummary { folder: format!("{i}"), name: format!("class {i}"), images: 50 };
     reported(Event::Images(ImagesSummary {
         source: "demo".into(),
+        sha256: "f".repeat(64),
         classes: (0..10).map(class).collect(),
         calibration: 100,
         evaluation: 400,
@@ -76,7 +79,7 @@ fn demos_are_the_networks_that_are_shipped() {
 fn changes_are_undone_and_redone_in_order() {
     let first = State::default();
     let slot = Slot::all(&first.design.network.graph)[0];
-    let uniform = first.after(Action::Allocate(Allocator::Uniform(Bits::B2, Bits::B2)));
+    let uniform = first.after(Action::Allocate(Preset::Uniform(Bits::B2, Bits::B2)));
     let edited = uniform.after(Action::Set(vec![slot], Bits::B8));
     assert_eq!(edited.design.policy().get(slot), Bits::B8);
     assert!(edited.design.footprint.flash.weights > uniform.design.footprint.flash.weights);
@@ -95,28 +98,6 @@ fn setting_what_is_already_set_is_no_change() {
     let slot = Slot::all(&state.design.network.graph)[0];
     let same = state.after(Action::Set(vec![slot], state.design.policy().get(slot)));
     assert!(!same.can_undo());
-}
-
-#[test]
-fn links_lead_back_to_the_design() {
-    let slot = Slot::Weight(3);
-    let spec: Spec = "mnasnet-0.5-128".parse().expect("a name");
-    let edited = state([Action::SelectNetwork(spec), Action::Set(vec![slot], Bits::B2)]);
-    let opened = state([Action::OpenLink(edited.design.link())]);
-    assert_eq!(opened.design, edited.design);
-    assert_eq!(opened.link_error, None);
-    assert_eq!(opened.design.link(), edited.design.link());
-}
-
-#[test]
-fn a_damaged_link_is_explained_and_changes_nothing() {
-    let mut link = State::default().design.link();
-    link.truncate(link.len() - 3);
-    let state = state([Action::OpenLink(link)]);
-    assert_eq!(state.design, State::default().design);
-    let error = state.link_error.as_deref().expect("a sentence");
-    assert!(error.contains("cut off"), "{error}");
-    assert_eq!(state.after(Action::Allocate(Allocator::Rule)).link_error, None);
 }
 
 #[test]
@@ -139,7 +120,7 @@ fn a_package_holds_what_was_measured_last() {
     assert!(ready.why_not_package().is_some_and(|why| why.contains("Measure this policy first")));
     let first = measured(ready);
     assert_eq!(first.why_not_package(), None);
-    let second = measured(first.after(Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B2))));
+    let second = measured(first.after(Action::Allocate(Preset::Uniform(Bits::B8, Bits::B2))));
     assert_eq!(second.why_not_package(), None);
     let back = second.after(Action::Undo);
     assert!(back.trial().is_some());
@@ -188,8 +169,8 @@ fn new_images_make_results_old() {
 #[test]
 fn results_belong_to_what_was_asked_not_to_what_is_on_the_screen() {
     let ready = state([network(DEMOS[0]), images()]);
-    let asked = ready.design.clone();
-    let policy = (**asked.policy()).clone();
+    let asked = link(&ready);
+    let policy = (**ready.design.policy()).clone();
     let measurement = Measurement {
         policy: policy.clone(),
         tally: Tally::default(),
@@ -202,7 +183,7 @@ fn results_belong_to_what_was_asked_not_to_what_is_on_the_screen() {
         .after(Action::SelectNetwork(DEMOS[2]))
         .after(reported(Event::Measured(measurement)));
     assert!(answered.trial().is_none());
-    assert_eq!((answered.trials[0].spec, &answered.trials[0].link), (DEMOS[0], &asked.link()));
+    assert_eq!((answered.trials[0].spec, &answered.trials[0].link), (DEMOS[0], &asked));
 }
 
 #[test]
@@ -287,7 +268,7 @@ fn the_rule_follows_the_device_and_hands_stay() {
     assert!(ruled.design.fits());
 
     let wide =
-        [Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)), Action::SelectTarget(Target::default())];
+        [Action::Allocate(Preset::Uniform(Bits::B8, Bits::B8)), Action::SelectTarget(Target::default())];
     assert!(!state(wide).design.fits());
 }
 
@@ -329,22 +310,12 @@ fn where_nothing_fits_the_rule_says_what_is_missing() {
 }
 
 #[test]
-fn a_link_names_the_device_with_its_budgets() {
-    let mcu = Mcu::by_slug("stm32f746ng").expect("in the catalogue");
-    let linked = state([Action::SelectTarget(Target::default().on(mcu))]).design.link();
-    assert_eq!(
-        state([Action::OpenLink(linked)]).design.target.budget,
-        mcu.budget(Reserve::default()).expect("known")
-    );
-}
-
-#[test]
 fn a_layer_says_which_budget_keeps_it_from_more_bits() {
     let spec: Spec = "mobilenet-v1-0.25-128".parse().expect("a name");
     let chosen = state([Action::SelectNetwork(spec)]);
     let graph = chosen.design.network.graph.clone();
     let layer = graph.layers.iter().position(|layer| layer.name == "pw13").expect("a layer");
-    let uniform = Action::Allocate(Allocator::Uniform(Bits::B4, Bits::B8));
+    let uniform = Action::Allocate(Preset::Uniform(Bits::B4, Bits::B8));
     // FLASH is short by what one notch more takes.
     let at = |flash: usize| {
         let budget = Budget { flash, ram: 1 << 20 };
@@ -367,11 +338,11 @@ fn a_layer_says_which_budget_keeps_it_from_more_bits() {
 
 #[test]
 fn what_an_opened_link_says_is_gone_when_something_is_changed() {
-    let link = state([Action::SelectNetwork(DEMOS[2])]).design.link();
-    let opened = state([Action::OpenLink(link)]);
+    let text = link(&state([Action::SelectNetwork(DEMOS[2])]));
+    let opened = state([Action::OpenLink(text)]);
     assert!(opened.opened);
     assert!(!opened.after(Action::SelectNetwork(DEMOS[1])).opened);
-    assert!(!opened.after(Action::Allocate(Allocator::Uniform(Bits::B2, Bits::B2))).opened);
+    assert!(!opened.after(Action::Allocate(Preset::Uniform(Bits::B2, Bits::B2))).opened);
     assert!(!State::default().opened);
 }
 
@@ -382,12 +353,12 @@ fn every_demo_comes_with_a_device_that_holds_it_but_not_at_8_bits() {
             .after(Action::Asked(RUN, Command::OpenDemo(demo), 0.0));
         assert!(opened.design.fits(), "{demo}: {:?}", opened.design.excesses);
         assert!(opened.design.target.device.is_some(), "{demo}");
-        let widest = opened.after(Action::Allocate(Allocator::Uniform(Bits::B8, Bits::B8)));
+        let widest = opened.after(Action::Allocate(Preset::Uniform(Bits::B8, Bits::B8)));
         assert!(!widest.design.fits(), "{demo} needs no search on its device");
     }
     // A link names its own device.
     let own = Target { device: None, budget: Budget { flash: 1 << 20, ram: 1 << 16 }, ..Target::default() };
-    let link = state([Action::SelectNetwork(DEMOS[1]), Action::SelectTarget(own)]).design.link();
-    let opened = state([Action::OpenLink(link)]).after(Action::Asked(RUN, Command::OpenDemo(DEMOS[1]), 0.0));
+    let text = link(&state([Action::SelectNetwork(DEMOS[1]), Action::SelectTarget(own)]));
+    let opened = state([Action::OpenLink(text)]).after(Action::Asked(RUN, Command::OpenDemo(DEMOS[1]), 0.0));
     assert_eq!(opened.design.target.budget, own.budget);
 }

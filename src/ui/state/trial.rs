@@ -1,6 +1,6 @@
 //! Policies that were measured since the page was opened.
 
-use super::Design;
+use super::{Design, Hashes};
 use crate::{
     flow::{Measurement, Tally},
     memory::{MemoryModel, Usage},
@@ -50,13 +50,13 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn new(design: &Design, images: String, load: u32) -> Self {
+    pub(super) fn new(design: &Design, hashes: Hashes, images: String, load: u32) -> Self {
         let (graph, policy) = (&design.network.graph, design.policy());
         Self {
             spec: design.network.spec,
             policy: policy.clone(),
             usage: MemoryModel::Device(design.target.core).usage(graph, policy),
-            link: design.link(),
+            link: design.link(hashes),
             bits: summary(design),
             images,
             load,

@@ -85,7 +85,7 @@ fn training_is_followed_to_its_measurement() {
 fn what_was_trained_belongs_to_its_own_policy() {
     let running = started(&ready());
     let asked = (**running.design.policy()).clone();
-    let edited = running.after(Action::Allocate(Allocator::Uniform(Bits::B2, Bits::B2)));
+    let edited = running.after(Action::Allocate(Preset::Uniform(Bits::B2, Bits::B2)));
     let ended = trained(&edited, asked.clone());
     assert!(ended.trial().is_none(), "another policy is on the screen");
     assert_eq!(*ended.trials[0].policy, asked);
@@ -106,7 +106,7 @@ fn a_lost_device_costs_the_epoch_that_ran() {
 #[test]
 fn stored_training_waits_for_its_weights_and_brings_its_policy() {
     let ready = ready();
-    let four = ready.after(Action::Allocate(Allocator::Uniform(Bits::B4, Bits::B4)));
+    let four = ready.after(Action::Allocate(Preset::Uniform(Bits::B4, Bits::B4)));
     let found = stored(&four, None);
     let offered = ready.after(reported(Event::FinetuneFound(Box::new(found.clone()))));
     assert_eq!(offered.why_not_continue_finetune(), None);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     flow::{SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart},
-    search::{Allocator as Searcher, Episode, Purpose, Score},
+    search::{Episode, Purpose, Score},
 };
 
 fn ready() -> State {
@@ -14,7 +14,7 @@ fn request(state: &State) -> SearchRequest {
     state.search.wish.request(&state.design, &state.search.pins)
 }
 
-fn started(state: &State) -> State {
+pub(super) fn started(state: &State) -> State {
     let request = request(state);
     let float = Tally { correct: 90, images: 100 };
     let start = SearchStart { request: request.clone(), float, episodes: Vec::new() };
@@ -23,15 +23,15 @@ fn started(state: &State) -> State {
         .after(reported(Event::SearchStarted(Box::new(start))))
 }
 
-fn episode(state: &State, number: usize, correct: usize) -> Episode {
+pub(super) fn episode(state: &State, number: usize, correct: usize) -> Episode {
     let policy = crate::quant::Policy::uniform(&state.design.network.graph, Bits::B4, Bits::B8);
     let usage = state.design.target.model.usage(&state.design.network.graph, &policy);
     let score = Score { correct, images: 100, loss: 0 };
     let reward = 0.1 * (score.percent() - 90.0);
-    Episode { allocator: Searcher::Agent, number, purpose: Purpose::Candidate, policy, usage, score, reward }
+    Episode { allocator: Allocator::Agent, number, purpose: Purpose::Candidate, policy, usage, score, reward }
 }
 
-fn scored(state: &State, number: usize, correct: usize) -> State {
+pub(super) fn scored(state: &State, number: usize, correct: usize) -> State {
     state.after(reported(Event::Episode(Box::new(episode(state, number, correct)))))
 }
 
@@ -55,7 +55,7 @@ fn nothing_else_is_computed_while_a_search_runs() {
     assert_eq!(held.search.run.as_ref().map(|run| &run.phase), Some(&Phase::Paused));
     assert!(held.why_not_measure().is_some());
     let best = episode(&held, 1, 80);
-    let result = SearchResult { allocator: Searcher::Agent, best, episodes: 1, test: None };
+    let result = SearchResult { allocator: Allocator::Agent, best, episodes: 1, test: None };
     let ended = held.after(reported(Event::SearchEnded(SearchEnd { results: vec![result], stopped: true })));
     assert_eq!((ended.why_not_measure(), ended.why_not_search()), (None, None));
     let again = ended.after(reported(Event::Resumed(Task::Search)));
@@ -85,18 +85,18 @@ fn a_found_policy_comes_to_the_screen_with_its_budgets() {
     assert_eq!(shown.design.network.spec, DEMOS[0]);
     assert_eq!(shown.design.target.budget, Target::default().budget);
     assert_eq!(**shown.design.policy(), episode(&found, 1, 70).policy);
-    assert_eq!(shown.design.version.allocator, Searcher::Agent.into());
+    assert_eq!(shown.design.version.origin, Allocator::Agent.into());
 }
 
 #[test]
 fn pins_hold_against_rule_and_uniform_and_go_with_the_network() {
     let slot = Slot::Weight(2);
     let pinned = state([Action::Set(vec![slot], Bits::B2), Action::Pin(vec![slot], true)]);
-    for allocator in [Allocator::Rule, Allocator::Uniform(Bits::B8, Bits::B8)] {
-        assert_eq!(pinned.after(Action::Allocate(allocator)).design.policy().get(slot), Bits::B2);
+    for preset in [Preset::Rule, Preset::Uniform(Bits::B8, Bits::B8)] {
+        assert_eq!(pinned.after(Action::Allocate(preset)).design.policy().get(slot), Bits::B2);
     }
     assert_eq!(request(&pinned).settings.pins, [(slot, Bits::B2)]);
-    let free = pinned.after(Action::Pin(vec![slot], false)).after(Action::Allocate(Allocator::Rule));
+    let free = pinned.after(Action::Pin(vec![slot], false)).after(Action::Allocate(Preset::Rule));
     assert_eq!(free.design.policy(), State::default().design.policy());
     assert!(pinned.after(Action::SelectNetwork(DEMOS[1])).search.pins.is_empty());
 }
@@ -113,7 +113,7 @@ fn a_stored_search_shows_as_it_was_left_until_it_is_discarded() {
     let ready = ready();
     let network = ready.work.network.clone().expect("loaded");
     let best = episode(&ready, 1, 70);
-    let result = SearchResult { allocator: Searcher::Agent, best, episodes: 1, test: None };
+    let result = SearchResult { allocator: Allocator::Agent, best, episodes: 1, test: None };
     let end = SearchEnd { results: vec![result], stopped: false };
     let found = |end| reported(Event::SearchFound(Box::new(stored(&ready, network.clone(), end))));
     let shown = ready.after(found(Some(end.clone())));
