@@ -72,12 +72,15 @@ fn use_stop(on_stop: Option<Callback<MouseEvent>>, place: &NodeRef) -> Option<Ca
     use_effect_with((), {
         let (place, pressed) = (place.clone(), pressed.clone());
         move |()| {
-            let section = place.cast::<Element>().and_then(|bar| bar.closest("section").ok().flatten());
+            let bar = place.cast::<Element>();
+            let section = bar.as_ref().and_then(|bar| bar.closest("section").ok().flatten());
             move || {
                 let main =
                     section.and_then(|section| section.query_selector("button.primary").ok().flatten());
                 // An element that is taken away leaves the focus to the body.
-                let is_lost = browser::document().active_element().is_none_or(|at| at.tag_name() == "BODY");
+                let is_lost = browser::document().active_element().is_none_or(|at| {
+                    at.tag_name() == "BODY" || bar.is_some_and(|bar| bar.contains(Some(&at)))
+                });
                 if let Some(main) = main.and_then(|main| main.dyn_into::<HtmlElement>().ok())
                     && *pressed.borrow()
                     && is_lost

@@ -69,7 +69,7 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
                 <span class="hint">{ budgets(state) }</span>
             </div>
             if let (Some(reason), false) = (&why_not, search.is_active()) {
-                <p class="reason">{ reason }{ " " }{ way_out(state, controls, (*infeasible).as_ref()) }</p>
+                <p class="reason">{ reason }{ way_out(state, controls, (*infeasible).as_ref()) }</p>
             }
             { found(state, controls) }
             if let Some(running) = running {
@@ -93,7 +93,8 @@ fn way_out(state: &State, controls: &Controls, error: Option<&SearchError>) -> H
     };
     let wish = Wish { episodes: *needed, ..state.search.wish.clone() };
     let onclick = controls.act.reform(move |_| Action::SetWish(wish.clone()));
-    html! { <Button {onclick}>{ format!("Allow {}", format::count(*needed, "episode", "episodes")) }</Button> }
+    let title = format!("Allow {}", format::count(*needed, "episode", "episodes"));
+    html! { <>{ " " }<Button {onclick}>{ title }</Button></> }
 }
 
 /// What the search keeps to.
