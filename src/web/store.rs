@@ -1,11 +1,12 @@
 //! A small store of the browser's own file system, which outlives the page.
 //!
-//! A value is written in turn to one of two files, each with its number and a checksum. Whatever interrupts a write
+//! A value is written in turn to one of two files, each with its number under a seal. Whatever interrupts a write
 //! leaves the other file as it was. The files lie in a folder of the app's own.
 
 use super::address::app_name;
 use super::wire::describe;
 use crate::memory::Bytes;
+use crate::sealed::{self, Kind};
 use gloo::timers::future::TimeoutFuture;
 use js_sys::{Function, Promise, Reflect, Uint8Array};
 use std::cell::Cell;
@@ -24,8 +25,8 @@ pub struct Store {
     newest: Cell<u64>,
 }
 
-/// Number and checksum before the value, in bytes.
-const HEADER: usize = 12;
+/// Version of what lies under the seal: the number, then the value.
+const VERSION: u16 = 1;
 /// How often a file that is in use is tried again, and after how many milliseconds each time.
 const TRIES: u32 = 50;
 const AGAIN: u32 = 100;
@@ -94,7 +95,7 @@ impl Store {
         let mut best: Option<(u64, Vec<u8>)> = None;
         for file in &self.files {
             let bytes = read(file).await.map_err(|error| describe(&error))?;
-            best = best.into_iter().chain(unsealed(bytes)).max_by_key(|(number, _)| *number);
+            best = best.into_iter().chain(unsealed(&bytes)).max_by_key(|(number, _)| *number);
         }
         if let Some((number, _)) = &best {
             self.newest.set(*number);
@@ -108,11 +109,7 @@ impl Store {
     /// A sentence, for one that the browser has no room left. The value before is still there.
     pub async fn write(&self, value: &[u8]) -> Result<(), String> {
         let number = self.newest.get() + 1;
-        let mut bytes = number.to_le_bytes().to_vec();
-        bytes.extend([0; 4]);
-        bytes.extend_from_slice(value);
-        let sum = checksum(&bytes);
-        bytes[HEADER - 4..HEADER].copy_from_slice(&sum.to_le_bytes());
+        let bytes = sealed::seal(Kind::Page, VERSION, &[&number.to_le_bytes(), value].concat());
         let file = &self.files[(number % 2) as usize];
         match write(file, &bytes).await {
             Ok(()) => {
@@ -214,14 +211,8 @@ async fn write(file: &FileSystemFileHandle, bytes: &[u8]) -> Result<(), JsValue>
 }
 
 /// Number and value of a file's bytes; `None` if they are damaged.
-fn unsealed(bytes: Vec<u8>) -> Option<(u64, Vec<u8>)> {
-    let number = u64::from_le_bytes(*bytes.first_chunk()?);
-    let sum = u32::from_le_bytes(*bytes[8..].first_chunk()?);
-    let mut zeroed = bytes;
-    zeroed[HEADER - 4..HEADER].fill(0);
-    (checksum(&zeroed) == sum).then(|| (number, zeroed.split_off(HEADER)))
-}
-
-fn checksum(bytes: &[u8]) -> u32 {
-    crc32fast::hash(bytes)
+fn unsealed(bytes: &[u8]) -> Option<(u64, Vec<u8>)> {
+    let body = sealed::open(Kind::Page, VERSION, bytes).ok()?;
+    let (number, value) = body.split_first_chunk()?;
+    Some((u64::from_le_bytes(*number), value.to_vec()))
 }
