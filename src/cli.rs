@@ -17,6 +17,7 @@ mod session;
 mod train;
 #[cfg(feature = "train")]
 mod training;
+mod weights;
 
 use crate::printable::printable_lines;
 use arguments::{Arguments, Command};

@@ -4,14 +4,18 @@
 //! same steps directly. Files and packages travel beside the messages, never inside them.
 
 mod fingerprint;
+mod given;
 mod images;
 mod messages;
 mod package;
+mod preprocessing_check;
 mod provenance;
 mod table;
 mod tally;
 
 pub use crate::export::{ExportError, PackageName};
+pub use crate::import::{Origin as SettingOrigin, Setting, SettingKind, channels};
+pub use given::GivenSettings;
 pub use images::{CALIBRATION, Item, Listing};
 pub use messages::{
     ClassSummary, Command, Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, ImagesSummary,
@@ -19,6 +23,7 @@ pub use messages::{
     Task,
 };
 pub use package::{Artefact, Package, default_name};
+pub use preprocessing_check::{Choice, PreprocessingCheck, PreprocessingVerdict};
 pub use provenance::{Origin, Provenance};
 pub use table::Table;
 pub use tally::Tally;

@@ -1,20 +1,21 @@
 //! From the bytes of a weights file to a [`Model`].
 //!
-//! A `.safetensors` file holds named tensors and perhaps a few words of metadata. Three conventions of names and
-//! layouts are read ([`Naming`]): Keras applications, torchvision and timm. Which one it is, which network and which
-//! width follow from the names and the shapes alone; metadata fills in only what these cannot say.
+//! A `.safetensors` file holds named tensors and perhaps a few words of metadata. The names and layouts of several tools
+//! are read ([`Naming`]). Which one it is, which network and which width follow from the names and the shapes alone;
+//! metadata fills in only what these cannot say.
 //!
 //! | setting | [`ImportOptions`] | else metadata | else |
 //! |---|---|---|---|
 //! | naming, family, width, classes | checked | - | names and shapes |
 //! | image side | `side`, `network` | `resolution` | [`DEFAULT_SIDE`] |
-//! | padding | `padding` | `padding` | TensorFlow for Keras, PyTorch for the others |
-//! | epsilon of batch normalization | `epsilon` | `bn_eps` | 1e-3 for Keras, 1e-5 for the others |
-//! | normalization of the image | `normalization` | `preprocessing` | see [`Naming::usual_normalization`] |
+//! | padding | `padding` | `padding` | [`Naming::usual_padding`] |
+//! | epsilon of batch normalization | `epsilon` | `bn_eps` | [`Naming::usual_epsilon`] |
+//! | normalization of the image | `normalization` | `preprocessing`, or `mean` and `std` | [`Naming::usual_normalization`] |
 //! | class labels | - | `labels`, `classes` | none |
 //!
-//! Every setting of the last column is reported as a [`Note`]: weights give wrong answers without an error if one of
-//! them is not as it was in training. Whatever is wrong with the tensors is reported at once, as [`Problems`].
+//! A setting that the metadata state is used, or the file is refused; docs/weights.md lists the entries. Every setting
+//! is reported with its [`Origin`]: weights give wrong answers without an error if one of them is not as it was in
+//! training. Whatever is wrong with the tensors is reported at once, as [`Problems`].
 
 mod error;
 mod file;
@@ -24,12 +25,14 @@ mod naming;
 mod quantizers;
 mod recognize;
 mod save;
+mod settings;
 mod weights;
 
 pub use error::{FileError, ImportError, Problem, Problems};
-pub use metadata::Note;
+pub use metadata::{Note, channels};
 pub use naming::{Naming, names};
 pub use save::{SaveError, TooLarge, rounded_to_half, save};
+pub use settings::{Origin, Setting, SettingKind};
 
 use crate::net::{Model, Normalization, Padding, Spec, SpecError};
 use crate::quant::Grids;
@@ -39,6 +42,9 @@ use recognize::{Recognized, recognize};
 
 /// Side of the image in pixels if nothing says otherwise: that of ImageNet's published weights.
 pub const DEFAULT_SIDE: u16 = 224;
+
+/// Bytes of the largest file that is read: 512 MiB. The largest network of the zoo takes half of it as float32.
+pub const MAX_FILE_BYTES: u64 = 512 << 20;
 
 /// What the caller knows better than the file. The default knows nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -67,8 +73,18 @@ pub struct Imported {
     pub grids: Option<Grids>,
     /// The convention in which the file names its tensors.
     pub naming: Naming,
-    /// Settings that neither caller nor file gave, and metadata that was not used.
+    /// What the tensors do not show, each with where it came from.
+    pub settings: Vec<Setting>,
+    /// Metadata that was not used.
     pub notes: Vec<Note>,
+}
+
+/// Refuses a file that is too large before it is read into memory.
+///
+/// # Errors
+/// If it has more than [`MAX_FILE_BYTES`] bytes.
+pub fn check_size(bytes: u64) -> Result<(), FileError> {
+    if bytes > MAX_FILE_BYTES { Err(FileError::TooLarge { found: bytes }) } else { Ok(()) }
 }
 
 /// Reads a network out of the bytes of a `.safetensors` file.
@@ -80,49 +96,122 @@ pub struct Imported {
 /// If the bytes are another format or cut off, hold no network of the zoo or another one than `options` expects,
 /// or if tensors are missing, of a wrong shape or type, not finite, or not known.
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
+    check_size(bytes.len() as u64)?;
     let file = File::parse(bytes)?;
     let mut metadata = Metadata::new(&file.metadata);
     let prefer = options.network.map(|n| n.width).or_else(|| metadata.width());
     let found = recognize(&file, options.naming, prefer)?;
     let naming = found.naming;
 
-    let side = match options.side.or(options.network.map(|n| n.side)) {
-        Some(side) => side,
-        None => metadata.side().unwrap_or_else(|| metadata.assume("image side", DEFAULT_SIDE)),
-    };
-    let padding = match options.padding {
-        Some(padding) => padding,
-        None => metadata.padding().unwrap_or_else(|| metadata.assume("padding", naming.usual_padding())),
-    };
-    let epsilon = match options.epsilon {
-        Some(epsilon) => epsilon,
-        None => metadata
-            .epsilon()
-            .unwrap_or_else(|| metadata.assume("epsilon of batch normalization", naming.usual_epsilon())),
-    };
-    let normalization = match options.normalization {
-        Some(normalization) => normalization,
-        None => metadata.normalization().unwrap_or_else(|| {
-            let usual = naming.usual_normalization(found.family);
-            metadata.assume_normalization(usual)
-        }),
-    };
+    let mut settings = Settings { naming, list: Vec::new() };
+    // What the caller says is not asked of the file, so that a caller can mend what a file states wrongly.
+    let side = options.side.or(options.network.map(|n| n.side));
+    let side = settings.choose(SettingKind::Side, side, || metadata.side(), DEFAULT_SIDE)?;
+    let padding = || metadata.padding();
+    let padding = settings.choose(SettingKind::Padding, options.padding, padding, naming.usual_padding())?;
+    let epsilon = || metadata.epsilon();
+    let epsilon = settings.choose(SettingKind::Epsilon, options.epsilon, epsilon, naming.usual_epsilon())?;
+    let usual = naming.usual_normalization(found.family);
+    let stated = || metadata.normalization();
+    let normalization = settings.choose(SettingKind::Normalization, options.normalization, stated, usual)?;
+
+    if let Some(theirs) = naming.other_stem(found.family) {
+        let origin = Origin::Assumed(format!("{naming}'s own {} has {theirs} there", found.family.title()));
+        settings.list.push(Setting { kind: SettingKind::Activation, value: "ReLU6".into(), origin });
+    }
+
+    if found.gray {
+        let origin =
+            Origin::Assumed("the first convolution has one input channel, and images have three".into());
+        let value = "red, green and blue, summed to luma (ITU-R BT.601) by the first convolution".into();
+        settings.list.push(Setting { kind: SettingKind::Channels, value, origin });
+    }
+    if found.has_one_output() {
+        let origin = Origin::Assumed("the classifier has one output, as a sigmoid has".into());
+        let value = "two, the second where the one output is above 0".into();
+        settings.list.push(Setting { kind: SettingKind::Head, value, origin });
+    }
 
     let spec = specify(&found, side)?.with_padding(padding);
     if let Some(expected) = options.network {
         check(&expected, &spec)?;
     }
     let graph = spec.build();
+    metadata.check_activation(&graph)?;
     let weights = weights::read(&file, &spec, &graph, &found, epsilon)?;
     let grids = quantizers::read(&file, &graph, &normalization)?;
     let labels = metadata.labels(usize::from(spec.classes));
     metadata.compare(&spec);
     let model = Model { spec, graph, weights, normalization, labels };
-    Ok(Imported { model, grids, naming, notes: metadata.notes })
+    Ok(Imported { model, grids, naming, settings: settings.list, notes: metadata.notes })
+}
+
+/// Settings as they are decided.
+struct Settings {
+    naming: Naming,
+    list: Vec<Setting>,
+}
+
+impl Settings {
+    /// The caller's value, else the file's, else the usual one.
+    fn choose<T: Shown + Copy>(
+        &mut self,
+        kind: SettingKind,
+        given: Option<T>,
+        stated: impl FnOnce() -> Result<Option<T>, ImportError>,
+        usual: T,
+    ) -> Result<T, ImportError> {
+        let (value, origin) = match given {
+            Some(given) => (given, Origin::Given),
+            None => match stated()? {
+                Some(stated) => (stated, Origin::Stated),
+                None => (usual, Origin::Assumed(usual_of(kind, self.naming))),
+            },
+        };
+        self.list.push(Setting { kind, value: value.shown(), origin });
+        Ok(value)
+    }
+}
+
+/// Why a value is assumed.
+fn usual_of(kind: SettingKind, naming: Naming) -> String {
+    match kind {
+        SettingKind::Side => "the file does not say; ImageNet's published weights have it".into(),
+        _ => format!("the file does not say; {naming}'s published weights have it"),
+    }
+}
+
+/// A setting's value in words.
+trait Shown {
+    fn shown(self) -> String;
+}
+
+impl Shown for u16 {
+    fn shown(self) -> String {
+        format!("{self}x{self}")
+    }
+}
+
+impl Shown for f32 {
+    fn shown(self) -> String {
+        self.to_string()
+    }
+}
+
+impl Shown for Padding {
+    fn shown(self) -> String {
+        self.title().into()
+    }
+}
+
+impl Shown for Normalization {
+    fn shown(self) -> String {
+        self.to_string()
+    }
 }
 
 fn specify(found: &Recognized, side: u16) -> Result<Spec, SpecError> {
-    Spec::new(found.family, found.width, side)?.with_classes(found.classes)
+    Spec::new(found.family, found.width, side)?.with_classes(found.classes())
 }
 
 /// Whether the file holds the network that the caller expects.

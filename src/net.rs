@@ -14,13 +14,15 @@
 
 mod graph;
 mod model;
+mod normalization;
 mod predict;
 mod shape;
 mod spec;
 pub mod zoo;
 
 pub use graph::{Activation, Graph, Layer, LayerId, Op, Tensor, TensorId, Window};
-pub use model::{Affine, BatchNorm, LayerWeights, Model, Normalization};
+pub use model::{Affine, BatchNorm, LayerWeights, Model};
+pub use normalization::{ColourRange, Normalization, NormalizationError};
 pub use predict::{argmax, top};
 pub use shape::{Pads, Shape};
 pub use spec::{Family, Padding, Spec, SpecError, Width};

@@ -83,6 +83,37 @@ fn devices_leave_room_for_the_rest_of_the_firmware() {
     assert_eq!(link["flash_bytes"], found["flash_bytes"]);
 }
 
+/// Settings that the file does not say are options, and what they are given as is what is measured.
+#[test]
+fn settings_of_weights_are_options() {
+    let correct = |options: &[&str]| {
+        let found = json(&[&["eval"], &DEMO[..], &["--limit", "60"], options].concat());
+        found["float_correct"].as_u64().expect("a count")
+    };
+    let stated = correct(&[]);
+    assert_eq!(correct(&["--preprocessing", "(x/255 - 0.5)/0.5"]), stated);
+    assert_eq!(correct(&["--mean", "0.5", "--std", "0.5,0.5,0.5"]), stated);
+    assert_eq!(correct(&["--mean", "127.5", "--std", "127.5", "--pixel-range", "255"]), stated);
+    assert_ne!(correct(&["--preprocessing", "x"]), stated);
+    let found = json(&[&["eval"], &DEMO[..], &["--limit", "8", "--no-float", "--epsilon", "0.001"]].concat());
+    let origins: Vec<_> =
+        found["settings"].as_array().expect("a list").iter().map(|s| (&s["what"], &s["origin"])).collect();
+    assert!(origins.contains(&(&json!("epsilon of batch normalization"), &json!("given"))), "{origins:?}");
+    assert!(origins.contains(&(&json!("preprocessing"), &json!("stated"))), "{origins:?}");
+    for (options, part) in [
+        (&["--preprocessing", "as usual"][..], "x/127.5 - 1"),
+        (&["--mean", "0.5"], "--std"),
+        (&["--mean", "0.5,0.5", "--std", "0.5"], "three"),
+        (&["--mean", "0.5", "--std", "0.5", "--preprocessing", "x"], "--preprocessing"),
+        (&["--epsilon", "2"], "between 0 and 1"),
+    ] {
+        let output = run(&[&["eval"], &DEMO[..], options].concat());
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{options:?}: {text}");
+        assert!(text.contains(part), "{options:?}: {text}");
+    }
+}
+
 #[test]
 fn eval_and_export_agree() {
     let bits = ["--bits", "4/8", "--limit", "100"];

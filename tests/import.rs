@@ -2,9 +2,19 @@
 
 #[path = "import/archive.rs"]
 mod archive;
+#[path = "common/built_in.rs"]
+mod built_in;
+#[path = "common/infer.rs"]
+mod cases;
 #[path = "import/golden.rs"]
 mod golden;
+#[path = "import/heads.rs"]
+mod heads;
+#[path = "import/preprocessing.rs"]
+mod preprocessing;
 #[path = "import/problems.rs"]
 mod problems;
+#[path = "common/quantized.rs"]
+mod quantized;
 #[path = "import/settings.rs"]
 mod settings;

@@ -7,6 +7,7 @@ pub use values::bits;
 pub use values::{BitsArgument, MemoryName, PaddingName, at_least};
 
 use super::calibration::CalibrationArguments;
+use super::weights::WeightsArguments;
 use crate::data::Charset;
 use crate::flow::{Artefact, PackageName};
 use crate::link::Link;
@@ -88,7 +89,7 @@ Examples:
 Examples:
   bitsmith eval --weights net.safetensors --images photos.zip --bits 8/8,4/8,4/4
   bitsmith eval --weights net.safetensors --images photos --limit 500 --json")]
-    Eval(Eval),
+    Eval(Box<Eval>),
     /// Measure a policy and write its firmware package.
     #[command(after_help = "\
 Examples:
@@ -229,6 +230,8 @@ pub struct Inputs {
     /// Weights in safetensors format.
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
+    #[command(flatten)]
+    pub trained: WeightsArguments,
     /// The network in the file, where its tensors do not tell; its side is the images' side [default: as the file says].
     #[arg(long, value_name = "NET")]
     pub network: Option<Spec>,

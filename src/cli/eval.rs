@@ -106,6 +106,7 @@ fn report(measured: &Measured) -> Report {
         "network": session.model.spec.to_string(),
         "classes": session.model.spec.classes,
         "weights_sha256": session.sha256,
+        "settings": session.provenance(),
         "calibration_images": calibration,
         "float_correct": float.map(|t| t.correct),
         "float_top1": float.map(|t| t.percent()),

@@ -1,14 +1,14 @@
 //! Weights and images from disk, and what is computed from them, with progress.
 
-use super::arguments::{ImageArguments, Inputs};
+use super::arguments::{ImageArguments, Inputs, PaddingName};
 use super::progress::Progress;
 use crate::calibrate::{Calibration, Observer, Quantization, Settings, trained};
 #[cfg(feature = "train")]
 use crate::data::Crop;
 use crate::data::{Archive, Charset, Files, Folder, Limits, Preprocess, PureRust, Source, Sources};
 use crate::float::FloatNetwork;
-use crate::flow::{Item, Listing, Tally};
-use crate::import::{ImportOptions, import};
+use crate::flow::{Item, Listing, PreprocessingCheck, PreprocessingVerdict, Provenance, Tally};
+use crate::import::{Setting, check_size, import};
 use crate::infer::{Engine, Workspace};
 use crate::link::{HashPrefix, Link};
 use crate::net::Model;
@@ -35,6 +35,8 @@ pub struct Session {
     pub sha256: String,
     /// Quantizers that were trained with the weights, if the file has them.
     grids: Option<Grids>,
+    /// What the weights do not show, and where it came from.
+    settings: Vec<Setting>,
     listing: Listing,
     sources: Sources,
 }
@@ -42,12 +44,17 @@ pub struct Session {
 impl Session {
     /// Reads weights and lists images; a link says which network it is where nothing else does.
     pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Self> {
-        let Inputs { weights, images, calibration, .. } = inputs;
+        let Inputs { weights, images, calibration, trained, .. } = inputs;
         let network = inputs.network.or(link.map(|link| link.spec));
+        let size = fs::metadata(weights).with_context(|| format!("{}", weights.display()))?.len();
+        check_size(size).with_context(|| format!("{}", weights.display()))?;
         let bytes = fs::read(weights).with_context(|| format!("{}", weights.display()))?;
         // The side is the caller's, the number of classes the file's.
-        let options = ImportOptions { side: network.map(|n| n.side), ..Default::default() };
+        let options = trained.options(network)?;
         let imported = import(&bytes, &options).with_context(|| format!("{}", weights.display()))?;
+        for setting in imported.settings.iter().filter(|setting| setting.is_assumed()) {
+            eprintln!("{}", printable_lines(&format!("note: {setting}")));
+        }
         for note in &imported.notes {
             eprintln!("{}", printable_lines(&format!("note: {note}")));
         }
@@ -58,7 +65,11 @@ impl Session {
             return Err(anyhow!("{} holds {}, not {expected}", weights.display(), model.spec));
         }
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let session = Self { grids: imported.grids, ..Self::new(model, sha256, images, calibration.images)? };
+        let session = Self {
+            grids: imported.grids,
+            settings: imported.settings,
+            ..Self::new(model, sha256, images, calibration.images)?
+        };
         if let Some(link) = link {
             session.compare(link);
         }
@@ -90,7 +101,7 @@ impl Session {
         let mut sources = Sources::new(images.images.iter().map(open).collect::<Result<_, _>>()?);
         let source = sources.names().join(", ");
         let listing = Listing::new(source, &mut sources, calibration)?;
-        Ok(Self { model, sha256, grids: None, listing, sources })
+        Ok(Self { model, sha256, grids: None, settings: Vec::new(), listing, sources })
     }
 
     /// Names of the images' classes.
@@ -109,10 +120,34 @@ impl Session {
         &self.listing.source
     }
 
-    /// Decodes the calibration images: pixels, and the outputs that are right for them.
+    /// Decodes the calibration images: pixels, and the outputs that are right for them. Where preprocessing was assumed,
+    /// says whether another one does clearly better on them.
     pub fn calibration_images(&mut self) -> anyhow::Result<(Vec<Vec<u8>>, Vec<usize>)> {
         let items = self.listing.calibration.clone();
-        Ok(self.decode("calibration images", &items)?.into_iter().unzip())
+        let images = self.decode("calibration images", &items)?;
+        self.check_preprocessing(&images)?;
+        Ok(images.into_iter().unzip())
+    }
+
+    /// What the weights do not show, and where it came from.
+    pub fn provenance(&self) -> Vec<Provenance> {
+        self.settings.iter().map(Into::into).collect()
+    }
+
+    fn check_preprocessing(&self, images: &[Labelled]) -> anyhow::Result<()> {
+        let Some(check) = PreprocessingCheck::new(&self.model, &self.settings)? else { return Ok(()) };
+        let sample = check.sample(images.len());
+        let bar = Progress::new("checking preprocessing", sample.len());
+        let judged = sample.par_iter().map(|&place| {
+            let (image, target) = &images[place];
+            let judged = check.judge(image, *target);
+            bar.inc(1);
+            judged
+        });
+        let verdict = check.verdict(&judged.collect::<Result<Vec<_>, _>>()?);
+        bar.finish();
+        eprintln!("note: {}{}", verdict.sentence(), options_for(&verdict));
+        Ok(())
     }
 
     /// Decodes the evaluation images.
@@ -221,6 +256,19 @@ impl Session {
             bar.set_position(quantization.progress().0 as u64);
         }
     }
+}
+
+/// How the command line is told of a better choice.
+fn options_for(verdict: &PreprocessingVerdict) -> String {
+    let Some(choice) = verdict.better() else { return String::new() };
+    let mut options = String::new();
+    if verdict.assumed.0 {
+        options += &format!(" --preprocessing '{}'", choice.normalization);
+    }
+    if verdict.assumed.1 {
+        options += &format!(" --padding {}", PaddingName::from(choice.padding));
+    }
+    format!("; try{options}")
 }
 
 /// Accuracy in integers.

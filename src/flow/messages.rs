@@ -1,6 +1,7 @@
 //! Messages between the page and its worker.
 
-use super::{Artefact, PackageName, Tally};
+use super::{Artefact, GivenSettings, PackageName, PreprocessingVerdict, Tally};
+use crate::import::Setting;
 use crate::net::Spec;
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
@@ -22,7 +23,14 @@ pub enum Command {
         name: String,
         /// Network to load it as; recognised from the file if `None`.
         network: Option<Spec>,
+        /// What the user says of it.
+        settings: GivenSettings,
     },
+    /// Read the weights that were opened last again, with these settings.
+    UseSettings(GivenSettings),
+    /// Try what was assumed of the weights on the calibration images; see
+    /// [`PreprocessingCheck`](super::PreprocessingCheck).
+    CheckPreprocessing,
     /// Load images from the files that come with the message: one archive, or the files of a folder.
     OpenImages {
         /// Path of each file below the folder that was opened, in the order of the files.
@@ -112,6 +120,8 @@ pub enum Task {
     Weights,
     /// Reading, decoding and resizing images.
     Images,
+    /// Trying usual preprocessings on calibration images.
+    CheckPreprocessing,
     /// Running the float network over the calibration images.
     Calibrate,
     /// Turning the network into integers.
@@ -140,6 +150,8 @@ pub enum Event {
     },
     /// Weights are loaded.
     Network(NetworkSummary),
+    /// What was assumed of the weights was tried; `None` if nothing was assumed.
+    PreprocessingChecked(Option<PreprocessingVerdict>),
     /// Images are loaded, as far as they could be.
     Images(ImagesSummary),
     /// Part of a task is done.
@@ -241,6 +253,10 @@ pub struct NetworkSummary {
     pub sha256: String,
     /// The policy that the weights were trained at, if the file has their quantizers.
     pub policy: Option<Policy>,
+    /// What the tensors do not show, each with where it came from.
+    pub settings: Vec<Setting>,
+    /// Metadata that was not used, each in a sentence.
+    pub notes: Vec<String>,
 }
 
 /// Loaded images.

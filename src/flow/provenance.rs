@@ -1,6 +1,6 @@
 //! Where the values that results depend on came from.
 
-use crate::import::Note;
+use crate::import::{self, Note, Setting};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -61,17 +61,19 @@ impl Provenance {
     }
 }
 
-impl From<&Note> for Provenance {
-    fn from(note: &Note) -> Self {
-        match note {
-            Note::Assumed { setting, value } => {
-                Self::assumed(*setting, value, "the weights file does not say; check that it was trained so")
-            }
-            Note::Ignored { key, value, reason } => Self::assumed(
-                format!("metadata {key}"),
-                "not used",
-                format!("'{value}' is ignored: {reason}"),
-            ),
+impl From<&Setting> for Provenance {
+    fn from(setting: &Setting) -> Self {
+        let (what, value) = (setting.kind.title(), setting.value.as_str());
+        match &setting.origin {
+            import::Origin::Given => Self::given(what, value, "an option or a field"),
+            import::Origin::Stated => Self::stated(what, value, "the weights file's metadata"),
+            import::Origin::Assumed(why) => Self::assumed(what, value, why),
         }
+    }
+}
+
+impl From<&Note> for Provenance {
+    fn from(Note { key, value, reason }: &Note) -> Self {
+        Self::assumed(format!("metadata {key}"), "not used", format!("'{value}': {reason}"))
     }
 }

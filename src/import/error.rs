@@ -1,6 +1,6 @@
 //! What can be wrong with a weights file.
 
-use super::Naming;
+use super::{Naming, SettingKind};
 use crate::net::{Spec, SpecError};
 use std::fmt;
 
@@ -24,7 +24,8 @@ pub enum ImportError {
     #[error(
         "the names of the {count} tensors ({sample}) are not those of a supported network{}: expected MobileNetV1, \
          MobileNetV2 or MNasNet-B1 with names as in Keras (conv1/kernel), torchvision (features.0.0.weight, \
-         layers.0.weight) or timm (conv_stem.weight); rename the tensors or save the original network",
+         layers.0.weight), timm (conv_stem.weight), transformers (mobilenet_v1.conv_stem.convolution.weight), HAQ \
+         (conv1.0.weight) or MCUNet (first_conv.conv.weight); rename the tensors or save the original network",
         forced.map(|naming| format!(" in {naming} names")).unwrap_or_default()
     )]
     UnknownNames {
@@ -48,6 +49,21 @@ pub enum ImportError {
         /// What names and shapes say.
         found: Spec,
     },
+    /// The file states a setting in a way that is not understood, or one that cannot be used.
+    #[error(
+        "the file's metadata {key} = '{value}' cannot be used: {reason}; correct the entry, or {}",
+        advice(*setting)
+    )]
+    Setting {
+        /// Key of the entry.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong, and what was expected.
+        reason: String,
+        /// The setting it is about.
+        setting: SettingKind,
+    },
     /// The network is out of the supported range.
     #[error("{0}; this network is not supported")]
     Spec(#[from] SpecError),
@@ -56,12 +72,34 @@ pub enum ImportError {
     Tensors(#[from] Problems),
 }
 
+/// How a caller gives a setting that a file states wrongly.
+fn advice(setting: SettingKind) -> &'static str {
+    match setting {
+        SettingKind::Side => "give the network with --network or choose it in the page",
+        SettingKind::Padding => "give it with --padding or in the page",
+        SettingKind::Epsilon => "give it with --epsilon or in the page",
+        SettingKind::Normalization => "give it with --preprocessing, or --mean and --std, or in the page",
+        SettingKind::Activation | SettingKind::Head | SettingKind::Channels => "use a network that has it",
+    }
+}
+
 /// Why bytes are no safetensors file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// No bytes at all.
     #[error("the file is empty; expected a .safetensors file, choose another one")]
     Empty,
+    /// More than any supported network needs.
+    #[error(
+        "the file has {} MiB: expected at most {} MiB, more than any supported network needs; save the network's own \
+         tensors only, without the optimizer's",
+        found.div_ceil(1 << 20),
+        super::MAX_FILE_BYTES >> 20
+    )]
+    TooLarge {
+        /// Its bytes.
+        found: u64,
+    },
     /// A header and nothing else.
     #[error("the file holds no tensors; expected those of a network, choose another file")]
     NoTensors,

@@ -1,6 +1,6 @@
 //! The container: named tensors and metadata in a safetensors file.
 
-use super::{FileError, quantizers};
+use super::{FileError, naming::mcunet, quantizers, weights::is_float};
 use crate::guarded::guarded;
 use safetensors::{
     SafeTensorError, SafeTensors,
@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 /// Bytes of the header's length at the start.
 const LENGTH: usize = 8;
 
-/// Wrappers around a whole network that put their name before every tensor's: `DataParallel`, `torch.compile`, modules
-/// and checkpoints with the network as a member, Keras' HDF5 tree.
-const WRAPPERS: [&str; 5] = ["module.", "_orig_mod.", "model.", "state_dict.", "model_weights/"];
+/// First parts of names that are the networks' own and no wrapper's. A file without a classifier has nothing else.
+const OWN: [&str; 6] = ["features", "layers", "layer", "blocks", "conv_stem", "classifier"];
 
 /// The tensors of a file by name, with the names as the network itself gives them.
 pub(super) struct File<'a> {
@@ -21,6 +20,8 @@ pub(super) struct File<'a> {
     /// Quantizers that were trained with the network.
     pub quantizers: BTreeMap<String, TensorView<'a>>,
     pub metadata: BTreeMap<String, String>,
+    /// A few names as they stand in the file, for messages.
+    pub sample: String,
 }
 
 impl<'a> File<'a> {
@@ -34,7 +35,9 @@ impl<'a> File<'a> {
         let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         let (quantizers, tensors): (BTreeMap<_, _>, BTreeMap<_, _>) =
             tensors.tensors().into_iter().partition(|(name, _)| name.starts_with(quantizers::PREFIX));
-        Ok(Self { tensors: unwrap_names(tensors), quantizers, metadata })
+        let sample = tensors.keys().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let is_weight = |tensor: &TensorView| is_float(tensor.dtype());
+        Ok(Self { tensors: mcunet::plain(unwrap_names(tensors, is_weight)), quantizers, metadata, sample })
     }
 
     pub fn contains(&self, name: &str) -> bool {
@@ -42,22 +45,50 @@ impl<'a> File<'a> {
     }
 }
 
-/// Takes off what wrappers and savers add to all names alike. Each step keeps different names different.
-fn unwrap_names<T>(mut tensors: BTreeMap<String, T>) -> BTreeMap<String, T> {
-    let mut apply = |strip: &dyn Fn(&str) -> Option<String>| {
-        let names: Option<Vec<_>> = tensors.keys().map(|name| strip(name)).collect();
-        let Some(names) = names.filter(|n| !n.is_empty()) else { return false };
-        tensors = names.into_iter().zip(std::mem::take(&mut tensors).into_values()).collect();
-        true
-    };
-    while WRAPPERS.iter().any(|wrapper| apply(&|name| name.strip_prefix(wrapper).map(String::from))) {}
+/// Takes off what wrappers and savers put before the names of all weights: `DataParallel`, `torch.compile`, averages of
+/// weights, modules and checkpoints with the network as a member, Keras' HDF5 tree. Counters beside the network, such
+/// as `n_averaged`, need not have it. Different weights keep different names.
+fn unwrap_names<T>(mut tensors: BTreeMap<String, T>, is_weight: impl Fn(&T) -> bool) -> BTreeMap<String, T> {
+    for by in ['.', '/'] {
+        let split = |name: &str| {
+            let (first, rest) = name.split_once(by)?;
+            (!OWN.contains(&first) && !rest.is_empty()).then(|| (first.to_owned(), rest.to_owned()))
+        };
+        loop {
+            let first = tensors.iter().find(|(_, tensor)| is_weight(tensor));
+            let Some((shared, _)) = first.and_then(|(name, _)| split(name)) else { break };
+            let strip = |name: &str| split(name).filter(|(first, _)| *first == shared).map(|(_, rest)| rest);
+            if !rename_all(&mut tensors, &is_weight, strip) {
+                break;
+            }
+        }
+    }
     // Keras 2 numbers its variables, and its HDF5 groups repeat the layer: conv1/conv1/kernel:0.
-    apply(&|name| name.strip_suffix(":0").map(String::from));
-    apply(&|name| {
+    rename_all(&mut tensors, &is_weight, |name| name.strip_suffix(":0").map(String::from));
+    rename_all(&mut tensors, &is_weight, |name| {
         let (layer, rest) = name.split_once('/')?;
         rest.strip_prefix(layer)?.starts_with('/').then(|| rest.into())
     });
     tensors
+}
+
+/// Renames all weights, and the counters that can be, unless there is a weight that cannot be renamed.
+fn rename_all<T>(
+    tensors: &mut BTreeMap<String, T>,
+    is_weight: impl Fn(&T) -> bool,
+    rename: impl Fn(&str) -> Option<String>,
+) -> bool {
+    let mut weights = tensors.iter().filter(|(_, tensor)| is_weight(tensor)).peekable();
+    if weights.peek().is_none() || !weights.all(|(name, _)| rename(name).is_some()) {
+        return false;
+    }
+    let (weights, counters): (Vec<_>, Vec<_>) =
+        std::mem::take(tensors).into_iter().partition(|(_, tensor)| is_weight(tensor));
+    for (name, tensor) in weights.into_iter().chain(counters) {
+        let renamed = rename(&name).unwrap_or(name);
+        tensors.entry(renamed).or_insert(tensor);
+    }
+    true
 }
 
 /// Says why bytes are no safetensors file: another format, cut off, or damaged.
@@ -125,18 +156,41 @@ fn foreign(bytes: &[u8]) -> Option<FileError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_lose_what_all_of_them_share() {
-        let unwrapped = |names: &[&str]| -> Vec<String> {
-            unwrap_names(names.iter().map(|n| (n.to_string(), ())).collect()).into_keys().collect()
+    /// Names of weights, and of counters after a bar.
+    fn unwrapped(names: &str) -> String {
+        let (weights, counters) = names.split_once('|').unwrap_or((names, ""));
+        let of = |names: &str, weight: bool| -> Vec<_> {
+            names.split_whitespace().map(|name| (name.to_owned(), weight)).collect()
         };
-        assert_eq!(unwrapped(&["module.a.weight", "module.b.weight"]), ["a.weight", "b.weight"]);
-        assert_eq!(unwrapped(&["model._orig_mod.a.weight"]), ["a.weight"]);
-        assert_eq!(unwrapped(&["module.a.weight", "b.weight"]), ["b.weight", "module.a.weight"]);
-        let h5 = ["model_weights/conv1/conv1/kernel:0", "model_weights/conv1_bn/conv1_bn/beta:0"];
-        assert_eq!(unwrapped(&h5), ["conv1/kernel", "conv1_bn/beta"]);
-        assert_eq!(unwrapped(&["conv1/kernel", "conv1_bn/beta"]), ["conv1/kernel", "conv1_bn/beta"]);
-        assert!(unwrapped(&[]).is_empty());
+        let tensors = of(weights, true).into_iter().chain(of(counters, false)).collect();
+        unwrap_names(tensors, |weight| *weight).into_keys().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn names_lose_what_all_weights_share() {
+        for (names, expected) in [
+            ("module.a.weight module.b.weight", "a.weight b.weight"),
+            ("model._orig_mod.a.weight model._orig_mod.b.bias", "a.weight b.bias"),
+            ("ema.module.a.weight ema.module.b.bias", "a.weight b.bias"),
+            ("student.a.weight student.b.bias", "a.weight b.bias"),
+            ("module.a.weight b.weight", "b.weight module.a.weight"),
+            (
+                "module.a.weight module.b.bias | n_averaged module.a.num_batches_tracked",
+                "a.num_batches_tracked a.weight b.bias n_averaged",
+            ),
+            // A counter never takes a weight's name.
+            ("module.a.weight module.b.bias | a.weight", "a.weight b.bias"),
+            ("features.0.weight features.1.weight", "features.0.weight features.1.weight"),
+            (
+                "model_weights/conv1/conv1/kernel:0 model_weights/conv1_bn/conv1_bn/beta:0",
+                "conv1/kernel conv1_bn/beta",
+            ),
+            ("conv1/kernel conv1_bn/beta", "conv1/kernel conv1_bn/beta"),
+            ("", ""),
+            (" | n_averaged", "n_averaged"),
+        ] {
+            assert_eq!(unwrapped(names), expected, "{names}");
+        }
     }
 
     #[test]

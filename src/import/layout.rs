@@ -12,10 +12,10 @@ pub(super) fn axes(naming: Naming, op: Op) -> [usize; 4] {
     const ROW: usize = 1;
     const COLUMN: usize = 2;
     const IN: usize = 3;
-    match (naming, op) {
-        (Naming::Keras, Op::Depthwise(..)) => [ROW, COLUMN, OUT, IN],
-        (Naming::Keras, _) => [ROW, COLUMN, IN, OUT],
-        (Naming::Torchvision | Naming::Timm, _) => [OUT, IN, ROW, COLUMN],
+    match (naming.is_keras(), op) {
+        (true, Op::Depthwise(..)) => [ROW, COLUMN, OUT, IN],
+        (true, _) => [ROW, COLUMN, IN, OUT],
+        (false, _) => [OUT, IN, ROW, COLUMN],
     }
 }
 

@@ -1,44 +1,32 @@
 //! What a file says about itself in words. All of it may be missing, and none of it is trusted over the tensors.
 
-use crate::net::{Normalization, Padding, Spec, Width};
+use super::{ImportError, SettingKind};
+use crate::net::{Activation, ColourRange, Graph, Layer, Normalization, Padding, Spec, Width};
 use std::{collections::BTreeMap, fmt};
 
-/// Something the caller should see, although the import went through.
+/// An entry of the metadata that was not used, although the import went through.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// Neither caller nor file gave a setting.
-    Assumed {
-        /// Which setting.
-        setting: &'static str,
-        /// The value that was taken.
-        value: String,
-    },
-    /// An entry of the metadata was not used.
-    Ignored {
-        /// Its key.
-        key: &'static str,
-        /// Its value.
-        value: String,
-        /// Why.
-        reason: String,
-    },
+pub struct Note {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Why.
+    pub reason: String,
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Note::Assumed { setting, value } => {
-                write!(
-                    f,
-                    "{setting}: {value} assumed, as the file does not say; check that it was trained so"
-                )
-            }
-            Note::Ignored { key, value, reason } => {
-                write!(f, "metadata {key} = '{value}' is ignored: {reason}")
-            }
-        }
+        let Self { key, value, reason } = self;
+        write!(f, "metadata {key} = '{value}' is not used: {reason}")
     }
 }
+
+/// Keys under which mean and deviation of the colours stand, as numbers.
+const MEANS: [&str; 3] = ["mean", "image_mean", "input_mean"];
+const DEVIATIONS: [&str; 4] = ["std", "image_std", "input_std", "deviation"];
+/// Keys of the epsilon of batch normalization.
+const EPSILONS: [&str; 3] = ["bn_eps", "epsilon", "layer_norm_eps"];
 
 /// Reads entries and keeps notes.
 pub(super) struct Metadata<'a> {
@@ -58,47 +46,99 @@ impl<'a> Metadata<'a> {
     }
 
     /// Side of the image: `resolution`, or the end of a `model` that is a name of ours.
-    pub fn side(&mut self) -> Option<u16> {
+    pub fn side(&self) -> Result<Option<u16>, ImportError> {
         let Some(text) = self.get("resolution") else {
-            let named = self.get("model")?.parse::<Spec>();
-            return named.ok().map(|spec| spec.side);
+            let named = self.get("model").and_then(|model| model.parse::<Spec>().ok());
+            return Ok(named.map(|spec| spec.side));
+        };
+        // 128x128 is 128.
+        let text = match text.split_once('x') {
+            Some((rows, columns)) if rows.trim() == columns.trim() => rows.trim(),
+            _ => text,
         };
         match text.parse::<u16>() {
-            Ok(side) if Spec::SIDES.contains(&side) && side.is_multiple_of(32) => Some(side),
-            _ => self.ignore("resolution", "expected a multiple of 32 from 32 to 320"),
+            Ok(side) if Spec::SIDES.contains(&side) && side.is_multiple_of(32) => Ok(Some(side)),
+            _ => self.refuse("resolution", "a multiple of 32 from 32 to 320", SettingKind::Side),
         }
     }
 
-    pub fn padding(&mut self) -> Option<Padding> {
-        let text = self.get("padding")?.to_lowercase();
-        if text.contains("same") || text.contains("tensorflow") {
-            Some(Padding::TensorFlow)
-        } else if text.contains("symmetric") || text.contains("torch") {
-            Some(Padding::PyTorch)
-        } else {
-            self.ignore("padding", "expected 'TensorFlow SAME' or 'PyTorch symmetric'")
-        }
-    }
-
-    pub fn epsilon(&mut self) -> Option<f32> {
-        match self.get("bn_eps")?.parse::<f32>() {
-            Ok(epsilon) if epsilon > 0.0 && epsilon < 1.0 => Some(epsilon),
-            _ => self.ignore("bn_eps", "expected a number between 0 and 1"),
-        }
-    }
-
-    pub fn normalization(&mut self) -> Option<Normalization> {
-        let text: String = self.get("preprocessing")?.split_whitespace().collect();
+    pub fn padding(&self) -> Result<Option<Padding>, ImportError> {
+        let Some(text) = self.get("padding") else { return Ok(None) };
         let text = text.to_lowercase();
-        if text.contains("/127.5-1") {
-            Some(Normalization::SIGNED)
-        } else if text.contains("imagenet") || text.contains("0.485") {
-            Some(Normalization::IMAGENET)
-        } else if text.contains("/255") && !text.contains("/255-") && !text.contains("mean") {
-            Some(Normalization::UNIT)
-        } else {
-            self.ignore("preprocessing", "expected 'x/127.5 - 1', 'x/255' or 'ImageNet mean and deviation'")
+        let holds = |words: [&str; 2]| words.iter().any(|word| text.contains(word));
+        match (holds(["same", "tensorflow"]), holds(["symmetric", "torch"])) {
+            (true, false) => Ok(Some(Padding::TensorFlow)),
+            (false, true) => Ok(Some(Padding::PyTorch)),
+            _ => self.refuse("padding", "'TensorFlow SAME' or 'PyTorch symmetric'", SettingKind::Padding),
         }
+    }
+
+    pub fn epsilon(&self) -> Result<Option<f32>, ImportError> {
+        let Some(key) = self.key_of(&EPSILONS) else { return Ok(None) };
+        match self.get(key).map(str::parse::<f32>) {
+            Some(Ok(epsilon)) if epsilon > 0.0 && epsilon < 1.0 => Ok(Some(epsilon)),
+            _ => self.refuse(key, "a number between 0 and 1", SettingKind::Epsilon),
+        }
+    }
+
+    /// `preprocessing`, or `mean` and `std`; both may be there if they say the same.
+    pub fn normalization(&self) -> Result<Option<Normalization>, ImportError> {
+        let numbers = self.mean_deviation()?;
+        let Some(text) = self.get("preprocessing") else { return Ok(numbers) };
+        let stated = match text.parse::<Normalization>() {
+            Ok(stated) => stated,
+            // The words mean and std, with their numbers in entries of their own.
+            Err(_) if numbers.is_some() && text.to_lowercase().contains("mean") => return Ok(numbers),
+            Err(error) => {
+                return Err(self.setting("preprocessing", error.to_string(), SettingKind::Normalization));
+            }
+        };
+        match numbers {
+            Some(numbers) if numbers != stated => {
+                let expected = format!("what mean and std say: {numbers}");
+                self.refuse("preprocessing", &expected, SettingKind::Normalization)
+            }
+            _ => Ok(Some(stated)),
+        }
+    }
+
+    /// Mean and deviation as numbers of colours from 0 to 1, or to 255 if `pixel_range` says so.
+    fn mean_deviation(&self) -> Result<Option<Normalization>, ImportError> {
+        let kind = SettingKind::Normalization;
+        let (mean, deviation) = match (self.key_of(&MEANS), self.key_of(&DEVIATIONS)) {
+            (None, None) => return Ok(None),
+            (Some(mean), Some(deviation)) => (mean, deviation),
+            (Some(key), None) => return self.refuse(key, "a std beside it", kind),
+            (None, Some(key)) => return self.refuse(key, "a mean beside it", kind),
+        };
+        let range = match self.get("pixel_range") {
+            None | Some("1" | "1.0") => ColourRange::One,
+            Some("255" | "255.0") => ColourRange::Codes,
+            Some(_) => return self.refuse("pixel_range", "1 or 255", kind),
+        };
+        let numbers = |key| match channels(self.get(key).unwrap_or_default()) {
+            Some(numbers) => Ok(numbers),
+            None => {
+                self.refuse(key, "a number, or one for each of 3 channels, e.g. 0.485, 0.456, 0.406", kind)
+            }
+        };
+        Normalization::new(numbers(mean)?, numbers(deviation)?, range).map(Some).map_err(|error| {
+            let unit = "; pixel_range = 255 says that numbers are of colours from 0 to 255";
+            self.setting(mean, format!("{error}{unit}"), kind)
+        })
+    }
+
+    /// Refuses an activation that the network does not have.
+    pub fn check_activation(&self, graph: &Graph) -> Result<(), ImportError> {
+        let Some(text) = self.get("activation") else { return Ok(()) };
+        let ours = match graph.layers.first().map(Layer::activation) {
+            Some(Activation::Relu6) => "relu6",
+            _ => "relu",
+        };
+        if text.to_lowercase().replace(['-', '_', ' '], "") == ours {
+            return Ok(());
+        }
+        self.refuse("activation", &format!("{ours}, which is this network's"), SettingKind::Activation)
     }
 
     /// Names of the classes: a JSON array, lines, or words between commas.
@@ -134,28 +174,39 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// Takes a value that nobody gave.
-    pub fn assume<T: fmt::Debug>(&mut self, setting: &'static str, value: T) -> T {
-        self.notes.push(Note::Assumed { setting, value: format!("{value:?}") });
-        value
-    }
-
-    /// Takes a normalization that nobody gave.
-    pub fn assume_normalization(&mut self, value: Normalization) -> Normalization {
-        let formula =
-            if value == Normalization::SIGNED { "x / 127.5 - 1" } else { "ImageNet's mean and deviation" };
-        self.notes.push(Note::Assumed { setting: "normalization of the image", value: formula.into() });
-        value
-    }
-
     fn get(&self, key: &str) -> Option<&'a str> {
         self.entries.get(key).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
+    fn key_of(&self, keys: &[&'static str]) -> Option<&'static str> {
+        keys.iter().copied().find(|key| self.get(key).is_some())
+    }
+
+    fn refuse<T>(&self, key: &'static str, expected: &str, setting: SettingKind) -> Result<T, ImportError> {
+        Err(self.setting(key, format!("expected {expected}"), setting))
+    }
+
+    fn setting(&self, key: &'static str, reason: String, setting: SettingKind) -> ImportError {
+        let value = self.get(key).unwrap_or_default().to_owned();
+        ImportError::Setting { key, value, reason, setting }
+    }
+
     fn ignore<T>(&mut self, key: &'static str, reason: impl Into<String>) -> Option<T> {
         let value = self.get(key).unwrap_or_default().to_owned();
-        self.notes.push(Note::Ignored { key, value, reason: reason.into() });
+        self.notes.push(Note { key, value, reason: reason.into() });
         None
+    }
+}
+
+/// One number for all channels, or one for each: a JSON array, or with commas or spaces between them.
+pub fn channels(text: &str) -> Option<[f64; 3]> {
+    let text = text.trim().trim_start_matches(['[', '(']).trim_end_matches([']', ')']);
+    let numbers = text.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty());
+    let numbers: Vec<f64> = numbers.map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    match numbers[..] {
+        [one] => Some([one; 3]),
+        [red, green, blue] => Some([red, green, blue]),
+        _ => None,
     }
 }
 
@@ -168,32 +219,82 @@ mod tests {
     }
 
     #[test]
-    fn words_become_settings() {
+    fn entries_become_settings_or_are_refused() {
         for (text, normalization) in [
             ("RGB uint8 x -> x/127.5 - 1, float32", Some(Normalization::SIGNED)),
             ("x / 255", Some(Normalization::UNIT)),
+            ("(x/255 - 0.5)/0.5", Some(Normalization::SIGNED)),
             ("(x/255 - mean) / std, ImageNet", Some(Normalization::IMAGENET)),
-            ("(x/255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]", Some(Normalization::IMAGENET)),
-            ("(x/255 - 0.5) / 0.25", None),
             ("as usual", None),
         ] {
             let entries = entries(&[("preprocessing", text)]);
-            let mut metadata = Metadata::new(&entries);
-            assert_eq!(metadata.normalization(), normalization, "{text}");
-            assert_eq!(metadata.notes.is_empty(), normalization.is_some(), "{text}");
+            let found = Metadata::new(&entries).normalization();
+            match normalization {
+                Some(_) => assert_eq!(found, Ok(normalization), "{text}"),
+                None => assert!(found.expect_err(text).to_string().contains(text)),
+            }
         }
         for (text, padding) in [
             ("TF SAME (stride 2: pads top 0, left 0, bottom 1, right 1)", Some(Padding::TensorFlow)),
             ("torch symmetric (k//2 on all sides, also at stride 2)", Some(Padding::PyTorch)),
             ("some", None),
+            ("valid", None),
+            ("same as in torch", None),
         ] {
-            assert_eq!(Metadata::new(&entries(&[("padding", text)])).padding(), padding, "{text}");
+            let entries = entries(&[("padding", text)]);
+            assert_eq!(Metadata::new(&entries).padding().ok().flatten(), padding, "{text}");
+            assert_eq!(Metadata::new(&entries).padding().is_err(), padding.is_none(), "{text}");
         }
         for (text, epsilon) in [("1e-05", Some(1e-5)), ("0.001", Some(1e-3)), ("0", None), ("nan", None)] {
-            assert_eq!(Metadata::new(&entries(&[("bn_eps", text)])).epsilon(), epsilon, "{text}");
+            for key in EPSILONS {
+                let entries = entries(&[(key, text)]);
+                assert_eq!(Metadata::new(&entries).epsilon().ok().flatten(), epsilon, "{text}");
+                assert_eq!(Metadata::new(&entries).epsilon().is_err(), epsilon.is_none(), "{text}");
+            }
         }
-        for (text, side) in [("128", Some(128)), ("100", None), ("-1", None), ("99999", None)] {
-            assert_eq!(Metadata::new(&entries(&[("resolution", text)])).side(), side, "{text}");
+        for (text, side) in
+            [("128", Some(128)), ("128x128", Some(128)), ("100", None), ("-1", None), ("160x128", None)]
+        {
+            let entries = entries(&[("resolution", text)]);
+            assert_eq!(Metadata::new(&entries).side().ok().flatten(), side, "{text}");
+            assert_eq!(Metadata::new(&entries).side().is_err(), side.is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn mean_and_deviation_are_read_as_numbers() {
+        let imagenet = ("0.485, 0.456, 0.406", "[0.229, 0.224, 0.225]");
+        for (pairs, expected) in [
+            (&[("mean", imagenet.0), ("std", imagenet.1)][..], Some(Normalization::IMAGENET)),
+            (&[("image_mean", imagenet.0), ("image_std", imagenet.1)], Some(Normalization::IMAGENET)),
+            (&[("mean", "0.5"), ("std", "0.5 0.5 0.5")], Some(Normalization::SIGNED)),
+            (
+                &[("mean", "127.5"), ("deviation", "127.5"), ("pixel_range", "255")],
+                Some(Normalization::SIGNED),
+            ),
+            (
+                &[("mean", imagenet.0), ("std", imagenet.1), ("preprocessing", "(x/255 - mean)/std")],
+                Some(Normalization::IMAGENET),
+            ),
+            (
+                &[("mean", "0.5"), ("std", "0.5"), ("preprocessing", "x/127.5 - 1")],
+                Some(Normalization::SIGNED),
+            ),
+            (&[("mean", "0.5"), ("std", "0.5"), ("preprocessing", "x/255")], None),
+            (&[("mean", "0.5"), ("std", "0.5"), ("preprocessing", "as usual")], None),
+            (&[("mean", "123.675"), ("std", "58.395")], None),
+            (&[("mean", "0.5")], None),
+            (&[("std", "0.5")], None),
+            (&[("mean", "0.5, 0.5"), ("std", "0.5")], None),
+            (&[("mean", "grey"), ("std", "0.5")], None),
+            (&[("mean", "0.5"), ("std", "0.5"), ("pixel_range", "2")], None),
+        ] {
+            let entries = entries(pairs);
+            let found = Metadata::new(&entries).normalization();
+            match expected {
+                Some(_) => assert_eq!(found, Ok(expected), "{pairs:?}"),
+                None => assert!(matches!(found, Err(ImportError::Setting { .. })), "{pairs:?}: {found:?}"),
+            }
         }
     }
 

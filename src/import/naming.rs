@@ -3,13 +3,16 @@
 //! Each naming is one function from a [`Place`] in the network to the names of the modules there; what tensors a
 //! module has, and in which shape, is the same for all of its kind.
 
+mod haq;
 mod keras;
+pub(super) mod mcunet;
 mod place;
 mod timm;
 mod torchvision;
+mod transformers;
 
 use super::layout;
-use crate::net::{Family, Graph, Layer, Normalization, Op, Padding, Spec};
+use crate::net::{Family, Layer, Normalization, Op, Padding, Spec};
 use place::{Modules, Place};
 use std::fmt;
 
@@ -22,17 +25,29 @@ pub enum Naming {
     Torchvision,
     /// `timm`: all families, e.g. `blocks.0.0.conv_dw.weight`.
     Timm,
+    /// HAQ: MobileNetV1 and MobileNetV2, e.g. `features.0.3.weight`.
+    Haq,
+    /// Hugging Face's `transformers`: MobileNetV1 and MobileNetV2, e.g. `mobilenet_v1.layer.0.convolution.weight`.
+    Transformers,
+    /// MCUNet, ProxylessNAS and Once-for-All: networks of inverted residuals, e.g. `first_conv.conv.weight`.
+    Mcunet,
 }
 
 impl Naming {
     /// All namings.
-    pub const ALL: [Naming; 3] = [Naming::Keras, Naming::Torchvision, Naming::Timm];
+    pub const ALL: [Naming; 6] =
+        [Naming::Keras, Naming::Torchvision, Naming::Timm, Naming::Haq, Naming::Transformers, Naming::Mcunet];
+
+    /// Whether tensors have Keras' layouts; else PyTorch's.
+    pub const fn is_keras(self) -> bool {
+        matches!(self, Naming::Keras)
+    }
 
     /// Whether the tool has networks of a family.
     pub const fn has(self, family: Family) -> bool {
         match self {
-            Naming::Keras => !matches!(family, Family::MNasNet),
-            Naming::Torchvision => !matches!(family, Family::MobileNetV1),
+            Naming::Keras | Naming::Haq | Naming::Transformers => !matches!(family, Family::MNasNet),
+            Naming::Torchvision | Naming::Mcunet => !matches!(family, Family::MobileNetV1),
             Naming::Timm => true,
         }
     }
@@ -40,25 +55,35 @@ impl Naming {
     /// The padding of the tool's networks.
     pub const fn usual_padding(self) -> Padding {
         match self {
-            Naming::Keras => Padding::TensorFlow,
-            Naming::Torchvision | Naming::Timm => Padding::PyTorch,
+            Naming::Keras | Naming::Transformers => Padding::TensorFlow,
+            Naming::Torchvision | Naming::Timm | Naming::Haq | Naming::Mcunet => Padding::PyTorch,
         }
     }
 
     /// The epsilon of batch normalization in the tool's networks.
     pub const fn usual_epsilon(self) -> f32 {
         match self {
-            Naming::Keras => 1e-3,
-            Naming::Torchvision | Naming::Timm => 1e-5,
+            Naming::Keras | Naming::Transformers | Naming::Mcunet => 1e-3,
+            Naming::Torchvision | Naming::Timm | Naming::Haq => 1e-5,
         }
     }
 
-    /// The normalization with which the tool's published weights were trained: [-1, 1] for Keras and for timm's
-    /// MobileNetV1, ImageNet's mean and deviation for the others.
+    /// The normalization with which the tool's published weights were trained: [-1, 1] for Keras, transformers, MCUNet
+    /// and timm's MobileNetV1, ImageNet's mean and deviation for the others.
     pub const fn usual_normalization(self, family: Family) -> Normalization {
         match (self, family) {
-            (Naming::Keras, _) | (Naming::Timm, Family::MobileNetV1) => Normalization::SIGNED,
-            (Naming::Torchvision | Naming::Timm, _) => Normalization::IMAGENET,
+            (Naming::Keras | Naming::Transformers | Naming::Mcunet, _)
+            | (Naming::Timm, Family::MobileNetV1) => Normalization::SIGNED,
+            (Naming::Torchvision | Naming::Timm | Naming::Haq, _) => Normalization::IMAGENET,
+        }
+    }
+
+    /// The activation after the first convolution that is assumed where the tool's own network has another: HAQ's
+    /// MobileNetV1 has ReLU there, the zoo's ReLU6.
+    pub(super) const fn other_stem(self, family: Family) -> Option<&'static str> {
+        match (self, family) {
+            (Naming::Haq, Family::MobileNetV1) => Some("ReLU"),
+            _ => None,
         }
     }
 
@@ -68,15 +93,15 @@ impl Naming {
             (Naming::Keras, Family::MobileNetV1) => &["conv_preds", "predictions", "Logits"],
             (Naming::Keras, _) => &["predictions", "Logits"],
             (Naming::Torchvision, _) => &["classifier.1", "classifier"],
-            (Naming::Timm, _) => &["classifier"],
+            (Naming::Haq, Family::MobileNetV1) => &["classifier.0", "classifier.1", "classifier"],
+            (Naming::Haq, _) => &["classifier", "classifier.1", "classifier.0"],
+            (Naming::Timm | Naming::Transformers, _) => &["classifier"],
+            (Naming::Mcunet, _) => &["classifier.linear", "classifier"],
         }
     }
 
     const fn separator(self) -> char {
-        match self {
-            Naming::Keras => '/',
-            Naming::Torchvision | Naming::Timm => '.',
-        }
+        if self.is_keras() { '/' } else { '.' }
     }
 
     /// What the tool calls a part of a module, its present version's name first: Keras 2 said `depthwise_kernel` where
@@ -106,6 +131,11 @@ impl Naming {
             (Naming::Torchvision, Family::MNasNet) => torchvision::mnasnet(place),
             (Naming::Torchvision, _) => torchvision::mobilenet_v2(place),
             (Naming::Timm, _) => timm::modules(family, place),
+            (Naming::Haq, Family::MobileNetV1) => haq::mobilenet_v1(place),
+            (Naming::Haq, _) => haq::mobilenet_v2(place),
+            (Naming::Transformers, Family::MobileNetV1) => transformers::mobilenet_v1(place),
+            (Naming::Transformers, _) => transformers::mobilenet_v2(place),
+            (Naming::Mcunet, _) => mcunet::modules(place),
         }
     }
 }
@@ -116,6 +146,9 @@ impl fmt::Display for Naming {
             Naming::Keras => "Keras",
             Naming::Torchvision => "torchvision",
             Naming::Timm => "timm",
+            Naming::Haq => "HAQ",
+            Naming::Transformers => "transformers",
+            Naming::Mcunet => "MCUNet",
         })
     }
 }
@@ -162,17 +195,13 @@ pub(super) fn candidates(
     naming.part(part, layer.op).iter().map(|part| format!("{module}{separator}{part}")).collect()
 }
 
-/// Shapes that a tensor may have in a file, the usual one first; two if the layer is linear, as it is a 1x1
-/// convolution to some.
-pub(super) fn shapes(naming: Naming, graph: &Graph, layer: &Layer, part: Part) -> Vec<Vec<usize>> {
-    let Some(shape) = graph.weight_shape(layer) else { return Vec::new() };
+/// Shapes that a tensor of a layer, whose weights have `shape` with us, may have in a file, the usual one first; two if
+/// the layer is linear, as it is a 1x1 convolution to some.
+pub(super) fn shapes(naming: Naming, shape: [usize; 4], layer: &Layer, part: Part) -> Vec<Vec<usize>> {
     let stored = layout::stored(shape, layout::axes(naming, layer.op)).to_vec();
     match (part, layer.op) {
         (Part::Weight, Op::Linear) => {
-            let matrix = match naming {
-                Naming::Keras => stored[2..].to_vec(),
-                Naming::Torchvision | Naming::Timm => stored[..2].to_vec(),
-            };
+            let matrix = if naming.is_keras() { stored[2..].to_vec() } else { stored[..2].to_vec() };
             vec![matrix, stored]
         }
         (Part::Weight, _) => vec![stored],
@@ -192,7 +221,8 @@ pub fn names(spec: &Spec, naming: Naming) -> Vec<(String, Vec<usize>)> {
     for (_, layer) in graph.weighted_layers() {
         for &part in Part::of(layer.op) {
             let name = candidates(naming, spec.family, layer, part, classifier).swap_remove(0);
-            let mut shapes = shapes(naming, &graph, layer, part);
+            let shape = graph.weight_shape(layer).unwrap_or_default();
+            let mut shapes = shapes(naming, shape, layer, part);
             // Keras' MobileNet classifies with a 1x1 convolution.
             let usual = if classifier == "conv_preds" { shapes.len() - 1 } else { 0 };
             names.push((name, shapes.swap_remove(usual)));

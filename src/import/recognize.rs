@@ -8,6 +8,7 @@ use super::{
     weights::is_float,
 };
 use crate::net::{Family, Graph, Layer, Op, Spec, Width};
+use safetensors::tensor::TensorView;
 
 /// A network and the way its tensors are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +16,24 @@ pub(super) struct Recognized {
     pub family: Family,
     pub naming: Naming,
     pub width: Width,
-    pub classes: u64,
+    /// Outputs of the classifier.
+    pub outputs: u64,
     /// Name of the classifier's module.
     pub classifier: String,
+    /// Whether the first convolution has one input channel: gray.
+    pub gray: bool,
+}
+
+impl Recognized {
+    /// Whether the classifier has one output, as a sigmoid for two classes has it.
+    pub fn has_one_output(&self) -> bool {
+        self.outputs == 1
+    }
+
+    /// Classes that the outputs tell apart.
+    pub fn classes(&self) -> u64 {
+        if self.has_one_output() { 2 } else { self.outputs }
+    }
 }
 
 /// Recognizes the network, `naming` forced if given. Of widths with the same shapes, `prefer` is taken, or a
@@ -27,21 +43,24 @@ pub(super) fn recognize(
     naming: Option<Naming>,
     prefer: Option<Width>,
 ) -> Result<Recognized, ImportError> {
-    let (naming, family, classifier) = nearest_names(file, naming)?;
-    Ok(Recognized {
-        family,
-        naming,
-        width: nearest_width(file, naming, family, prefer),
-        classes: classes(file, naming, &classifier),
-        classifier,
-    })
+    let names = nearest_names(file, naming)?;
+    // Names that two families share leave the choice to the shapes.
+    let fitted = names.into_iter().map(|found| (nearest_width(file, found.0, found.1, prefer), found));
+    let best = fitted.reduce(|best, next| if next.0.0 > best.0.0 { next } else { best });
+    let Some(((_, width), (naming, family, classifier))) = best else { return Err(unknown(file, naming)) };
+    let outputs = outputs(file, naming, &classifier);
+    let gray = is_gray(file, naming, family);
+    Ok(Recognized { family, naming, width, outputs, classifier, gray })
 }
 
-/// The naming and the family with the most names in common with the file.
-fn nearest_names(file: &File, forced: Option<Naming>) -> Result<(Naming, Family, String), ImportError> {
+/// A naming, a family, and the name of the classifier's module.
+type Names = (Naming, Family, String);
+
+/// The namings and families with the most names in common with the file; several only if they have the same names.
+fn nearest_names(file: &File, forced: Option<Naming>) -> Result<Vec<Names>, ImportError> {
     // Counters of batches and the like must not weigh against a naming.
     let floats = file.tensors.values().filter(|tensor| is_float(tensor.dtype())).count();
-    let mut best: Option<(f64, (Naming, Family, String))> = None;
+    let (mut most, mut best) = (0.1, Vec::new());
     for naming in Naming::ALL.into_iter().filter(|naming| forced.is_none_or(|forced| forced == *naming)) {
         for family in Family::ALL.into_iter().filter(|&family| naming.has(family)) {
             let classifier = classifier(file, naming, family);
@@ -55,25 +74,27 @@ fn nearest_names(file: &File, forced: Option<Naming>) -> Result<(Naming, Family,
                 }
             }
             let overlap = shared as f64 / (expected + floats).saturating_sub(shared).max(1) as f64;
-            if overlap > best.as_ref().map_or(0.1, |(overlap, _)| *overlap) {
-                best = Some((overlap, (naming, family, classifier)));
+            if overlap > most {
+                (most, best) = (overlap, Vec::new());
+            }
+            if overlap >= most && overlap > 0.1 {
+                best.push((naming, family, classifier));
             }
         }
     }
-    best.map(|(_, found)| found).ok_or_else(|| ImportError::UnknownNames {
-        count: file.tensors.len(),
-        sample: file.tensors.keys().take(3).map(String::as_str).collect::<Vec<_>>().join(", "),
-        forced,
-    })
+    if best.is_empty() { Err(unknown(file, forced)) } else { Ok(best) }
+}
+
+fn unknown(file: &File, forced: Option<Naming>) -> ImportError {
+    ImportError::UnknownNames { count: file.tensors.len(), sample: file.sample.clone(), forced }
 }
 
 /// Name of the classifier's module: one that is known, else in Keras the only dense layer, as people name the head
 /// which they put on a pretrained network as they like.
 fn classifier(file: &File, naming: Naming, family: Family) -> String {
     let known = naming.classifiers(family);
-    let weight = |module: &str| match naming {
-        Naming::Keras => format!("{module}/kernel"),
-        Naming::Torchvision | Naming::Timm => format!("{module}.weight"),
+    let weight = |module: &str| {
+        if naming.is_keras() { format!("{module}/kernel") } else { format!("{module}.weight") }
     };
     if let Some(module) = known.iter().find(|module| file.contains(&weight(module))) {
         return (*module).to_owned();
@@ -89,8 +110,8 @@ fn classifier(file: &File, naming: Naming, family: Family) -> String {
     }
 }
 
-/// The width whose convolutions fit best.
-fn nearest_width(file: &File, naming: Naming, family: Family, prefer: Option<Width>) -> Width {
+/// The width whose convolutions fit best, and how many of them do.
+fn nearest_width(file: &File, naming: Naming, family: Family, prefer: Option<Width>) -> (usize, Width) {
     let found: Vec<Option<[usize; 4]>> = convolutions(&reference(family).build())
         .map(|layer| {
             let names = candidates(naming, family, layer, Part::Weight, "");
@@ -110,7 +131,17 @@ fn nearest_width(file: &File, naming: Naming, family: Family, prefer: Option<Wid
             best = (fitting, spec.width);
         }
     }
-    best.1
+    best
+}
+
+/// Whether the first convolution has one input channel.
+fn is_gray(file: &File, naming: Naming, family: Family) -> bool {
+    let graph = reference(family).build();
+    let Some(stem) = convolutions(&graph).next() else { return false };
+    let names = candidates(naming, family, stem, Part::Weight, "");
+    let stored = names.iter().find_map(|name| file.tensors.get(name)).map(TensorView::shape);
+    let stored = stored.and_then(|shape| <[usize; 4]>::try_from(shape).ok());
+    stored.is_some_and(|stored| layout::ours(stored, layout::axes(naming, stem.op))[3] == 1)
 }
 
 /// Layers whose weights depend on the width alone; as many at every width.
@@ -119,16 +150,13 @@ fn convolutions(graph: &Graph) -> impl Iterator<Item = &Layer> {
 }
 
 /// Outputs of the classifier; ImageNet's 1000 if it is missing or has no sensible shape.
-fn classes(file: &File, naming: Naming, classifier: &str) -> u64 {
-    let classes = match naming {
-        Naming::Keras => {
-            file.tensors.get(&format!("{classifier}/kernel")).and_then(|kernel| kernel.shape().last())
-        }
-        Naming::Torchvision | Naming::Timm => {
-            file.tensors.get(&format!("{classifier}.weight")).and_then(|weight| weight.shape().first())
-        }
+fn outputs(file: &File, naming: Naming, classifier: &str) -> u64 {
+    let outputs = if naming.is_keras() {
+        file.tensors.get(&format!("{classifier}/kernel")).and_then(|kernel| kernel.shape().last())
+    } else {
+        file.tensors.get(&format!("{classifier}.weight")).and_then(|weight| weight.shape().first())
     };
-    classes.map_or(1000, |&classes| classes as u64)
+    outputs.map_or(1000, |&outputs| outputs as u64)
 }
 
 /// Any network of a family: names do not depend on width, side and classes.

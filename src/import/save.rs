@@ -1,9 +1,9 @@
 //! A model as the bytes of a `.safetensors` file that [`import`](super::import()) reads again.
 
 use super::layout;
-use super::naming::{Part, candidates};
+use super::naming::{Part, candidates, shapes};
 use super::{Naming, quantizers};
-use crate::net::{Affine, Graph, Layer, LayerWeights, Model, Normalization, Padding};
+use crate::net::{Affine, Graph, Layer, LayerWeights, Model, Normalization};
 use crate::quant::Grids;
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView, serialize};
@@ -61,8 +61,7 @@ fn numbers(parameters: &mut LayerWeights) -> impl Iterator<Item = &mut f32> {
 /// Writes a model with the names of `timm`, which has all families, and its trained quantizers if there are any. Numbers
 /// take four bytes each, or two if they are all the same as float16.
 ///
-/// The same model gives the same bytes. Only its batch normalizations' common epsilon and the normalizations that
-/// [`Normalization`] names can be expressed in the metadata.
+/// The same model gives the same bytes. Of the batch normalizations' epsilons only a common one can be expressed in the metadata.
 ///
 /// # Errors
 /// If a layer has no parameters.
@@ -73,7 +72,8 @@ pub fn save(model: &Model, grids: Option<&Grids>) -> Result<Vec<u8>, SaveError> 
         let parameters = model.layer(id).ok_or_else(|| SaveError::Missing(layer.name.clone()))?;
         for (part, values) in tensors(parameters, &model.graph, layer) {
             let name = candidates(Naming::Timm, model.spec.family, layer, part, "classifier").swap_remove(0);
-            let shape = super::naming::shapes(Naming::Timm, &model.graph, layer, part).swap_remove(0);
+            let shape = model.graph.weight_shape(layer).unwrap_or_default();
+            let shape = shapes(Naming::Timm, shape, layer, part).swap_remove(0);
             let (dtype, bytes) = if half {
                 (Dtype::F16, values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect())
             } else {
@@ -132,22 +132,16 @@ fn metadata(model: &Model) -> BTreeMap<&'static str, String> {
         Affine::Bias(_) => None,
     });
     let preprocessing = match model.normalization {
-        Normalization::SIGNED => Some("x/127.5 - 1"),
-        Normalization::UNIT => Some("x/255"),
-        Normalization::IMAGENET => Some("ImageNet mean and deviation"),
-        _ => None,
-    };
-    let padding = match model.spec.padding {
-        Padding::TensorFlow => "TensorFlow SAME",
-        Padding::PyTorch => "PyTorch symmetric",
+        Normalization::IMAGENET => "ImageNet mean and deviation".into(),
+        other => other.to_string(),
     };
     let labels = model.labels.as_ref().and_then(|labels| serde_json::to_string(labels).ok());
     let entries = [
         ("model", Some(model.spec.to_string())),
         ("width", Some(model.spec.width.factor().to_string())),
         ("resolution", Some(model.spec.side.to_string())),
-        ("padding", Some(padding.into())),
-        ("preprocessing", preprocessing.map(String::from)),
+        ("padding", Some(model.spec.padding.title().into())),
+        ("preprocessing", Some(preprocessing)),
         ("bn_eps", epsilon.map(|epsilon| epsilon.to_string())),
         ("labels", labels),
     ];

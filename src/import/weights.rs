@@ -39,6 +39,9 @@ pub(super) fn is_float(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64)
 }
 
+/// Parts of red, green and blue in luma: ITU-R BT.601, as in PIL's mode L and in JPEG.
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
 struct Reader<'a> {
     file: &'a File<'a>,
     graph: &'a Graph,
@@ -50,28 +53,42 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The parameters of a layer; `None` if it has none or if something is wrong with them.
     fn layer(&mut self, layer: &Layer, epsilon: f32) -> Option<LayerWeights> {
-        let shape = self.graph.weight_shape(layer)?;
-        let weight = self.tensor(layer, Part::Weight);
+        let mut shape = self.graph.weight_shape(layer)?;
+        let gray = layer.inputs[0] == 0 && self.found.gray;
+        if gray {
+            shape[3] = 1;
+        }
+        let one_output = layer.op == Op::Linear && self.found.has_one_output();
+        if one_output {
+            shape[0] = 1;
+        }
+        let mut tensor = |part| self.tensor(layer, shape, part);
+        let weight = tensor(Part::Weight);
         let affine = if layer.op == Op::Linear {
-            self.tensor(layer, Part::Bias).map(Affine::Bias)
+            tensor(Part::Bias).map(Affine::Bias)
         } else {
-            let gamma = self.tensor(layer, Part::Gamma);
-            let beta = self.tensor(layer, Part::Beta);
-            let mean = self.tensor(layer, Part::Mean);
-            let variance = self.tensor(layer, Part::Variance);
+            let (gamma, beta) = (tensor(Part::Gamma), tensor(Part::Beta));
+            let (mean, variance) = (tensor(Part::Mean), tensor(Part::Variance));
             gamma.zip(beta).zip(mean).zip(variance).map(|(((gamma, beta), mean), variance)| {
                 Affine::BatchNorm(BatchNorm { gamma, beta, mean, variance, epsilon })
             })
         };
         let axes = layout::axes(self.found.naming, layer.op);
-        Some(LayerWeights { weight: layout::reorder(&weight?, shape, axes), affine: affine? })
+        let mut weights = LayerWeights { weight: layout::reorder(&weight?, shape, axes), affine: affine? };
+        if one_output {
+            add_zero_output(&mut weights);
+        }
+        if gray {
+            weights.weight = of_luma(&weights.weight);
+        }
+        Some(weights)
     }
 
     /// The checked elements of a tensor in the file's order; a problem is kept if there is one.
-    fn tensor(&mut self, layer: &Layer, part: Part) -> Option<Vec<f32>> {
+    fn tensor(&mut self, layer: &Layer, shape: [usize; 4], part: Part) -> Option<Vec<f32>> {
         let Recognized { naming, family, ref classifier, .. } = *self.found;
         let names = candidates(naming, family, layer, part, classifier);
-        let shapes = shapes(naming, self.graph, layer, part);
+        let shapes = shapes(naming, shape, layer, part);
         let Some(name) = names.iter().find(|name| self.file.contains(name)) else {
             let name = names.join("' or '");
             self.problems.push(Problem::Missing { name, expected: shapes[0].clone() });
@@ -114,6 +131,22 @@ impl Reader<'_> {
             is_float(tensor.dtype()) && !name.ends_with("num_batches_tracked") && !self.used.contains(*name)
         })
     }
+}
+
+/// Puts an output that is always zero before the only one: the second class is that of the highest logit where the
+/// one output is above zero, as a sigmoid says, in real numbers and in integers.
+fn add_zero_output(classifier: &mut LayerWeights) {
+    let inputs = classifier.weight.len();
+    classifier.weight.splice(..0, std::iter::repeat_n(0.0, inputs));
+    if let Affine::Bias(bias) = &mut classifier.affine {
+        bias.insert(0, 0.0);
+    }
+}
+
+/// Weights over red, green and blue that compute what weights over luma do: luma is a weighted sum of the colours, and
+/// its parts of one add up to one, so that mean and deviation of the image stay as they are.
+fn of_luma(weights: &[f32]) -> Vec<f32> {
+    weights.iter().flat_map(|weight| LUMA.map(|part| weight * part)).collect()
 }
 
 /// Converts and checks the elements of one tensor.

@@ -1,6 +1,6 @@
 //! A float network: graph, weights, and how its input is normalized.
 
-use super::{Graph, LayerId, Spec};
+use super::{Graph, LayerId, Normalization, Spec};
 use serde::{Deserialize, Serialize};
 
 /// Batch normalization of one layer: y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per output channel.
@@ -50,26 +50,6 @@ pub struct LayerWeights {
     pub weight: Vec<f32>,
     /// What follows.
     pub affine: Affine,
-}
-
-/// How the codes of an RGB image (0 to 255) become the network's input: (code - mean) / deviation per channel.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Normalization {
-    /// In units of a code.
-    pub mean: [f32; 3],
-    /// In units of a code.
-    pub deviation: [f32; 3],
-}
-
-impl Normalization {
-    /// x / 127.5 - 1: TensorFlow's MobileNets.
-    pub const SIGNED: Self = Self { mean: [127.5; 3], deviation: [127.5; 3] };
-
-    /// x / 255.
-    pub const UNIT: Self = Self { mean: [0.0; 3], deviation: [255.0; 3] };
-
-    /// Mean and deviation of ImageNet's colours: torchvision and timm.
-    pub const IMAGENET: Self = Self { mean: [123.675, 116.28, 103.53], deviation: [58.395, 57.12, 57.375] };
 }
 
 /// A float network with its weights.

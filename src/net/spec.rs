@@ -87,6 +87,23 @@ pub enum Padding {
 }
 
 impl Padding {
+    /// Its name, as the metadata of a weights file have it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Padding::TensorFlow => "TensorFlow SAME",
+            Padding::PyTorch => "PyTorch symmetric",
+        }
+    }
+
+    /// The one that it is not.
+    #[must_use]
+    pub const fn other(self) -> Padding {
+        match self {
+            Padding::TensorFlow => Padding::PyTorch,
+            Padding::PyTorch => Padding::TensorFlow,
+        }
+    }
+
     /// The window of a layer on a square map of `side` pixels.
     pub const fn window(self, side: usize, kernel: usize, stride: usize) -> Window {
         let pads = match self {

@@ -5,7 +5,7 @@ use super::{
     components::{Header, Help, Lead, Patterns, help},
     line::Line,
     sections::{
-        Controls, DeviceSection, FinetuneSection, ImagesSection, NetworkSection, PolicySection,
+        Controls, DeviceSection, FinetuneSection, ImagesSection, NetworkSection, PolicySection, ReadAs,
         ResultSection, SearchSection, ShareSection,
     },
     state::{Action, Area, DEMOS, Preset, State},
@@ -81,6 +81,7 @@ pub fn App() -> Html {
                     </p>
                 }
                 <NetworkSection network={design.network.clone()} work={state.work.clone()} forced={state.forced}
+                    given={state.given}
                     controls={controls.clone()} />
                 <DeviceSection design={design.clone()} controls={controls.clone()} />
                 <ImagesSection classes={design.network.spec.classes} work={state.work.clone()} controls={controls.clone()} />
@@ -173,7 +174,10 @@ fn use_guard(
     use_callback(ask.clone(), move |(command, files): (Command, Vec<File>), ask| {
         let state = latest.borrow().clone();
         match &command {
-            Command::OpenDemo(_) | Command::OpenWeights { .. } | Command::OpenImages { .. } => {
+            Command::OpenDemo(_)
+            | Command::OpenWeights { .. }
+            | Command::UseSettings(_)
+            | Command::OpenImages { .. } => {
                 let runs = [Area::Search, Area::Finetune].map(|area| state.work.running(area).map(|r| r.run));
                 if let Some(what) = state.running_run() {
                     let question = format!(
@@ -350,8 +354,9 @@ fn use_whole_page_drop(state: &UseReducerHandle<State>, controls: &Controls) -> 
     let dragged = use_state_eq(|| false);
     let latest = use_mut_ref(Callback::noop);
     *latest.borrow_mut() = {
-        let (controls, network) = (controls.clone(), state.forced.then_some(state.design.network.spec));
-        Callback::from(move |picked| controls.open(picked, network))
+        let network = state.forced.then_some(state.design.network.spec);
+        let (controls, how) = (controls.clone(), ReadAs { network, settings: state.given });
+        Callback::from(move |picked| controls.open(picked, how))
     };
     let setter = dragged.setter();
     use_effect_with((), move |()| {

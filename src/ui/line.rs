@@ -133,6 +133,13 @@ impl Memory {
             Command::OpenImages { .. } => Some(|opened| matches!(opened, Command::OpenImages { .. })),
             _ => None,
         };
+        if let Command::UseSettings(settings) = command {
+            for (opened, _) in &mut self.opened {
+                if let Command::OpenWeights { settings: former, .. } = opened {
+                    *former = *settings;
+                }
+            }
+        }
         if let Some(replaced) = replaced {
             self.opened.retain(|(opened, _)| !replaced(opened));
             self.opened.push((command.clone(), files.to_vec()));

@@ -24,7 +24,7 @@ use super::{
     state::{Action, Area, Running, State},
 };
 use crate::{
-    flow::{Command, Task},
+    flow::{Command, GivenSettings, Task},
     net::Spec,
 };
 use web_sys::File;
@@ -37,6 +37,15 @@ pub struct Controls {
     pub act: Callback<Action>,
     /// Sends a command with the files it speaks of.
     pub ask: Callback<(Command, Vec<File>)>,
+}
+
+/// What the user says of a weights file.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ReadAs {
+    /// The network that it holds, whatever it says itself.
+    pub network: Option<Spec>,
+    /// What it does not say, or says wrongly.
+    pub settings: GivenSettings,
 }
 
 /// Endings of files with weights, as `accept` takes them.
@@ -67,26 +76,27 @@ impl Controls {
     }
 
     /// Opens files that were dropped somewhere on the page: weights by their ending, all others as images.
-    pub fn open(&self, picked: Picked, network: Option<Spec>) {
+    pub fn open(&self, picked: Picked, how: ReadAs) {
         let is_weights = |path: &str| {
             let path = path.to_ascii_lowercase();
             WEIGHTS.split(',').any(|ending| path.ends_with(ending))
         };
         let (weights, images) = picked.partition(is_weights);
         if !weights.files.is_empty() {
-            self.open_weights(weights, network);
+            self.open_weights(weights, how);
         }
         if !images.files.is_empty() {
             self.open_images(images);
         }
     }
 
-    /// Opens a file with weights, as `network` if given, else as the file says.
-    pub fn open_weights(&self, picked: Picked, network: Option<Spec>) {
+    /// Opens a file with weights, as the user says, else as the file says.
+    pub fn open_weights(&self, picked: Picked, how: ReadAs) {
+        let ReadAs { network, settings } = how;
         match &picked.paths[..] {
             [path] => {
                 let name = path.rsplit('/').next().unwrap_or(path).to_owned();
-                self.ask.emit((Command::OpenWeights { name, network }, picked.files));
+                self.ask.emit((Command::OpenWeights { name, network, settings }, picked.files));
             }
             paths => self.act.emit(Action::Refused(
                 Area::Network,

@@ -27,7 +27,7 @@ pub use trial::{Trial, in_words};
 pub use work::{Running, Work};
 
 use crate::{
-    flow::{Command, Event, FinetuneFound, FinetuneStart, NetworkSummary, RunId, Tally, Task},
+    flow::{Command, Event, FinetuneFound, FinetuneStart, GivenSettings, NetworkSummary, RunId, Tally, Task},
     link::{Link, LinkError},
     memory::Mcu,
     net::{Family, Padding, Spec, Width},
@@ -81,6 +81,8 @@ pub struct State {
     pub with_float: bool,
     /// Whether weights are read as the network on the screen, whatever their file says.
     pub forced: bool,
+    /// What the user says of weights that their file does not say.
+    pub given: GivenSettings,
     /// What is being measured, by the number of its command.
     asked: BTreeMap<RunId, Asked>,
     /// The page shows the network that this command loads, whichever it is.
@@ -142,6 +144,7 @@ impl Default for State {
             limit: None,
             with_float: true,
             forced: false,
+            given: GivenSettings::default(),
             asked: BTreeMap::new(),
             follows: None,
             adopts_training: false,
@@ -190,6 +193,7 @@ impl State {
             Action::SetLimit(limit) => next.limit = limit,
             Action::SetFloat(with_float) => next.with_float = with_float,
             Action::SetForced(forced) => next.forced = forced,
+            Action::SetGiven(given) => next.given = given,
             Action::Saved(name, bytes) => next.saved = Some((name, bytes)),
         }
         next
@@ -340,6 +344,7 @@ impl State {
                 }
                 self.select_network(*spec);
             }
+            Command::UseSettings(_) => self.follows = Some(run),
             Command::OpenWeights { .. } => {
                 self.follows = Some(run);
                 self.opened_link.iter_mut().for_each(Opened::weights_chosen);

@@ -37,7 +37,8 @@ impl Inbox {
             Command::FindSearch
             | Command::FindFinetune
             | Command::OpenDemo(_)
-            | Command::OpenWeights { .. } => {
+            | Command::OpenWeights { .. }
+            | Command::UseSettings(_) => {
                 self.wait((run, command, files));
             }
             _ => {

@@ -4,6 +4,7 @@ mod finetune;
 mod measure;
 mod prepare;
 mod search;
+mod settings;
 
 use super::files;
 use super::keep::Keep;
@@ -12,16 +13,17 @@ use super::wire;
 use crate::calibrate::Calibration;
 use crate::data::{Archive, Source, Sources};
 use crate::flow::{
-    Artefact, Command, Event, Item, Listing, NetworkSummary, Package, PackageName, RunId, Tally, Task,
+    Artefact, Command, Event, GivenSettings, Item, Listing, NetworkSummary, Package, PackageName, RunId,
+    Tally, Task,
 };
-use crate::import::{ImportOptions, import};
+use crate::import::{ImportOptions, check_size, import};
 use crate::link::{HashPrefix, Link};
-use crate::memory::Bytes;
 use crate::net::{Model, Spec};
 use crate::quant::{Grids, QuantizedNetwork};
 use crate::train::Trained;
 use gloo::timers::future::TimeoutFuture;
 use js_sys::Array;
+use settings::Opened;
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -87,6 +89,8 @@ pub struct Runner {
     model: Option<(Model, NetworkSummary)>,
     /// Quantizers that were trained with the weights, if their file has them.
     grids: Option<Grids>,
+    /// Where the weights came from, or a file that was refused.
+    opened: Option<Opened>,
     images: Option<Images>,
     prepared: Option<Prepared>,
     calibration: Option<Calibration>,
@@ -134,6 +138,7 @@ impl Runner {
             begun: false,
             model: None,
             grids: None,
+            opened: None,
             images: None,
             prepared: None,
             calibration: None,
@@ -215,7 +220,11 @@ impl Runner {
     async fn carry_out(&mut self, command: Command, picked: Vec<File>) -> Result<(), End> {
         match command {
             Command::OpenDemo(spec) => self.open_demo(spec).await,
-            Command::OpenWeights { name, network } => self.open_weights(&name, network, &picked),
+            Command::OpenWeights { name, network, settings } => {
+                self.open_weights(&name, network, settings, &picked)
+            }
+            Command::UseSettings(settings) => self.use_settings(settings).await,
+            Command::CheckPreprocessing => self.check_preprocessing().await,
             Command::OpenImages { paths } => self.open_images(picked, &paths),
             Command::Measure { policy, limit } => self.measure(policy, limit).await,
             Command::MeasureFloat { limit } => self.measure_float(limit).await,
@@ -260,31 +269,34 @@ impl Runner {
         if self.signals.stop.get() { Err(End::Stopped) } else { Ok(()) }
     }
 
-    fn open_weights(&mut self, name: &str, network: Option<Spec>, picked: &[File]) -> Result<(), End> {
+    fn open_weights(
+        &mut self,
+        name: &str,
+        network: Option<Spec>,
+        settings: GivenSettings,
+        picked: &[File],
+    ) -> Result<(), End> {
         let missing = || End::Failed(format!("{name}: no file came along; choose it again"));
         let file = picked.first().ok_or_else(missing)?;
-        if file.size() > WEIGHTS as f64 {
-            let (found, most) = (Bytes(file.size() as usize), Bytes(WEIGHTS));
-            return Err(End::Failed(format!(
-                "{name}: {found}; a weights file may have at most {most}, of which the networks here need a tenth; save the \
-                 weights alone, without the optimizer's state"
-            )));
-        }
+        check_size(file.size() as u64).map_err(|error| End::Failed(format!("{name}: {error}")))?;
+        // A file that is refused can be read again with what it lacks.
+        self.opened = Some(Opened::File { name: name.into(), network, file: file.clone() });
         let bytes = files::read_all(file)?;
-        self.adopt_weights(name, network, &bytes).map_err(|error| match error {
+        self.adopt_weights(name, &settings.options(network), &bytes).map_err(|error| match error {
             End::Failed(message) => End::Failed(format!("{name}: {message}")),
             end => end,
         })
     }
 
-    fn adopt_weights(&mut self, source: &str, network: Option<Spec>, bytes: &[u8]) -> Result<(), End> {
-        let padding = network.map(|network| network.padding);
-        let imported = import(bytes, &ImportOptions { network, padding, ..Default::default() })?;
+    fn adopt_weights(&mut self, source: &str, options: &ImportOptions, bytes: &[u8]) -> Result<(), End> {
+        let imported = import(bytes, options)?;
         let model = imported.model;
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let policy = imported.grids.as_ref().map(|grids| grids.policy(&model.graph));
         let (spec, source, labels) = (model.spec, source.into(), model.labels.clone());
-        let summary = NetworkSummary { spec, source, labels, sha256, policy };
+        let notes = imported.notes.iter().map(ToString::to_string).collect();
+        let settings = imported.settings;
+        let summary = NetworkSummary { spec, source, labels, sha256, policy, settings, notes };
         self.report(&Event::Network(summary.clone()));
         self.grids = imported.grids;
         self.model = Some((model, summary));
@@ -313,10 +325,7 @@ impl Runner {
     }
 
     async fn open_demo(&mut self, spec: Spec) -> Result<(), End> {
-        let weights = self.fetch(&format!("demo/{spec}.safetensors")).await?;
-        // Other weights may have been opened meanwhile.
-        self.breathe().await?;
-        self.adopt_weights(&spec.to_string(), Some(spec), &weights)?;
+        self.open_demo_weights(spec, GivenSettings::default()).await?;
         if self.images.as_ref().is_some_and(|images| images.listing.source == DEMO_IMAGES) {
             return Ok(());
         }
@@ -325,6 +334,14 @@ impl Runner {
         let archive = Archive::open(DEMO_IMAGES, std::io::Cursor::new(bytes))?;
         let source = Source { name: DEMO_IMAGES.into(), files: Box::new(archive) };
         self.adopt_images(DEMO_IMAGES.into(), Sources::new(vec![source]))
+    }
+
+    async fn open_demo_weights(&mut self, spec: Spec, settings: GivenSettings) -> Result<(), End> {
+        let weights = self.fetch(&format!("demo/{spec}.safetensors")).await?;
+        // Other weights may have been opened meanwhile.
+        self.breathe().await?;
+        self.opened = Some(Opened::Demo(spec));
+        self.adopt_weights(&spec.to_string(), &settings.options(Some(spec)), &weights)
     }
 
     /// A file of the app itself. The worker's name is the address of the page.
@@ -352,7 +369,10 @@ impl Runner {
         let (_, loaded) = self.model.as_ref().ok_or_else(no_network)?;
         let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
         let NetworkSummary { spec, source, sha256, .. } = network;
-        if (&loaded.sha256, loaded.spec) != (sha256, *spec) {
+        let values = |summary: &NetworkSummary| -> Vec<String> {
+            summary.settings.iter().map(|setting| setting.value.clone()).collect()
+        };
+        if (&loaded.sha256, loaded.spec, values(loaded)) != (sha256, *spec, values(network)) {
             return Err(End::Failed(format!(
                 "the stored {what} is of {spec} from {source}; open that first"
             )));
@@ -431,9 +451,6 @@ impl Runner {
     }
 }
 
-/// Most bytes of a weights file: it is read at once, beside the network that is made of it.
-const WEIGHTS: usize = 512 << 20;
-
 /// SHA-256 of the paths of images.
 fn digest<'a>(items: impl Iterator<Item = &'a Item>) -> [u8; 32] {
     let mut digest = Sha256::new();
@@ -480,7 +497,10 @@ impl Deaths {
 /// What a command is reported as.
 pub fn task_of(command: &Command) -> Task {
     match command {
-        Command::OpenDemo(_) | Command::OpenWeights { .. } | Command::Stop(_) => Task::Weights,
+        Command::OpenDemo(_) | Command::OpenWeights { .. } | Command::UseSettings(_) | Command::Stop(_) => {
+            Task::Weights
+        }
+        Command::CheckPreprocessing => Task::CheckPreprocessing,
         Command::OpenImages { .. } => Task::Images,
         Command::Measure { .. } => Task::Evaluate,
         Command::MeasureFloat { .. } => Task::EvaluateFloat,

@@ -1,12 +1,16 @@
-"""Writes import.json: logits of the networks of torchvision, timm and Keras on made-up weights.
+"""Writes import.json: logits of the networks of torchvision, timm, Keras and others on made-up weights.
 
-The importer must understand three namings of the same networks. Here the packages themselves build
+The importer must understand several namings of the same networks. Here the packages themselves build
 every network, its tensors are filled by a formula short enough to repeat anywhere, and the package
 computes the logits. So the tests need no weights in the repository, and share no code with what
 they test.
 
-    pip install torch torchvision timm keras numpy
-    python tests/golden/make_import_golden.py
+    pip install torch torchvision timm keras transformers numpy
+    python tests/golden/make_import_golden.py             # all of them
+    python tests/golden/make_import_golden.py haq mcunet  # these; the others stay as they are
+
+HAQ's and MCUNet's models are in no package: `Haq` and `Mcunet` build modules of the same names
+(models/mobilenet.py and mobilenetv2.py of mit-han-lab/haq; ProxylessNASNets of mit-han-lab/mcunet).
 
 The formula. All arithmetic on u32, wrapping:
 
@@ -33,6 +37,7 @@ machine; `float32_error` is the largest distance to the same network run in floa
 import json
 import math
 import os
+import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -44,7 +49,14 @@ import numpy as np
 import timm
 import torch
 from timm.models.efficientnet import _gen_mobilenet_v1
+from torch import nn
 from torchvision.models import MNASNet, MobileNetV2
+from transformers import (
+    MobileNetV1Config,
+    MobileNetV1ForImageClassification,
+    MobileNetV2Config,
+    MobileNetV2ForImageClassification,
+)
 
 OUTPUT = Path(__file__).with_name("import.json")
 SIDE, CLASSES = 64, 10
@@ -137,7 +149,8 @@ class Torch:
         """float64 [CLASSES]; in the precision the network has."""
         pixels = image() if pixels is None else pixels
         batch = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None]
-        return self.network(batch.to(next(self.network.parameters()).dtype))[0].double().numpy()
+        output = self.network(batch.to(next(self.network.parameters()).dtype))
+        return getattr(output, "logits", output)[0].double().numpy()
 
     def float32_logits(self):
         values = Torch(self.network.float()).logits()
@@ -189,6 +202,124 @@ class Keras:
 
     def float32_logits(self):
         return self.run(self.single)[0].astype(np.float64)
+
+
+def sized(channels, width):
+    """`channels` at a width multiplier: a multiple of 8, at most a tenth below."""
+    rounded = max(8, int(channels * width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels * width else rounded
+
+
+# Expansion, channels, blocks, stride and kernel of each stage.
+V2 = [(1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 32, 3, 2, 3), (6, 64, 4, 2, 3), (6, 96, 3, 1, 3)]
+V2 += [(6, 160, 3, 2, 3), (6, 320, 1, 1, 3)]
+MNASNET = [(1, 16, 1, 1, 3), (3, 24, 3, 2, 3), (3, 40, 3, 2, 5), (6, 80, 3, 2, 5), (6, 96, 2, 1, 3)]
+MNASNET += [(6, 192, 4, 2, 5), (6, 320, 1, 1, 3)]
+
+
+def stages(table, width):
+    """(expansion, input, output, stride, kernel) of every block."""
+    source = sized(32, width)
+    for expansion, channels, blocks, stride, kernel in table:
+        for index in range(blocks):
+            yield expansion, source, sized(channels, width), stride if index == 0 else 1, kernel
+            source = sized(channels, width)
+
+
+def convolution(source, channels, kernel, stride=1, groups=1):
+    return nn.Conv2d(source, channels, kernel, stride, kernel // 2, groups=groups, bias=False)
+
+
+class Haq(nn.Module):
+    """Sequences whose members are numbered."""
+
+    def __init__(self, family, width):
+        super().__init__()
+        self.family = family
+        plain = [sized(32, width)]
+        if family == 1:
+            self.conv1 = self.sequence((3, plain[0], 3, 2, 1, True))
+            strides = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1]
+            plain += [int(c * width) for c in [64, 128, 128, 256, 256] + [512] * 6 + [1024] * 2]
+            pairs = zip(plain, plain[1:], strides)
+            blocks = [self.sequence((a, a, 3, s, a, True), (a, b, 1, 1, 1, True)) for a, b, s in pairs]
+            self.features = nn.Sequential(*blocks)
+            self.classifier = nn.Sequential(nn.Linear(plain[-1], CLASSES))
+            return
+        features = [self.sequence((3, plain[0], 3, 2, 1, True))]
+        for expansion, source, channels, stride, kernel in stages(V2, width):
+            hidden = source * expansion
+            layers = [(source, hidden, 1, 1, 1, True)] if expansion > 1 else []
+            layers += [(hidden, hidden, kernel, stride, hidden, True), (hidden, channels, 1, 1, 1, False)]
+            block = nn.Module()
+            block.conv = self.sequence(*layers)
+            block.residual = stride == 1 and source == channels
+            features.append(block)
+        last = 1280
+        features.append(self.sequence((channels, last, 1, 1, 1, True)))
+        self.features = nn.Sequential(*features)
+        self.classifier = nn.Linear(last, CLASSES)
+
+    @staticmethod
+    def sequence(*layers):
+        members = []
+        for source, channels, kernel, stride, groups, active in layers:
+            members += [convolution(source, channels, kernel, stride, groups), nn.BatchNorm2d(channels)]
+            members += [nn.ReLU6()] if active else []
+        return nn.Sequential(*members)
+
+    def forward(self, x):
+        x = self.conv1(x) if self.family == 1 else x
+        for block in self.features:
+            inner = getattr(block, "conv", block)
+            x = inner(x) + x if getattr(block, "residual", False) else inner(x)
+        return self.classifier(x.mean(3).mean(2))
+
+
+class Mcunet(nn.Module):
+    """Inverted residuals as MCUNet and ProxylessNAS name them."""
+
+    def __init__(self, table, width, activation):
+        super().__init__()
+        self.activation = activation
+        self.first_conv = self.layer(3, sized(32, width), 3, 2)
+        blocks = []
+        for expansion, source, channels, stride, kernel in stages(table, width):
+            hidden = source * expansion
+            inner = nn.Module()
+            if expansion > 1:
+                inner.inverted_bottleneck = self.layer(source, hidden, 1)
+            inner.depth_conv = self.layer(hidden, hidden, kernel, stride, hidden)
+            inner.point_linear = self.layer(hidden, channels, 1)
+            block = nn.Module()
+            block.mobile_inverted_conv = inner
+            block.residual = stride == 1 and source == channels
+            blocks.append(block)
+        self.blocks = nn.ModuleList(blocks)
+        self.feature_mix_layer = self.layer(channels, 1280, 1)
+        self.classifier = nn.Module()
+        self.classifier.linear = nn.Linear(1280, CLASSES)
+
+    @staticmethod
+    def layer(source, channels, kernel, stride=1, groups=1):
+        layer = nn.Module()
+        layer.conv = convolution(source, channels, kernel, stride, groups)
+        layer.bn = nn.BatchNorm2d(channels, eps=1e-3)
+        return layer
+
+    def forward(self, x):
+        def run(layer, x, active=True):
+            x = layer.bn(layer.conv(x))
+            return self.activation(x) if active else x
+
+        x = run(self.first_conv, x)
+        for block in self.blocks:
+            inner, y = block.mobile_inverted_conv, x
+            if hasattr(inner, "inverted_bottleneck"):
+                y = run(inner.inverted_bottleneck, y)
+            y = run(inner.point_linear, run(inner.depth_conv, y), False)
+            x = x + y if block.residual else y
+        return self.classifier.linear(run(self.feature_mix_layer, x).mean(3).mean(2))
 
 
 def cases():
@@ -243,6 +374,19 @@ def cases():
             f"applications.{model.__name__}({', '.join(f'{k}={v}' for k, v in arguments.items())})",
             Keras(lambda model=model, arguments=arguments: model(**arguments)),
         )
+    for name, config, model in (
+        ("mobilenet-v1-0.5", MobileNetV1Config, MobileNetV1ForImageClassification),
+        ("mobilenet-v2-0.5", MobileNetV2Config, MobileNetV2ForImageClassification),
+        ("mobilenet-v2-1.0", MobileNetV2Config, MobileNetV2ForImageClassification),
+    ):
+        width = float(name.rsplit("-", 1)[1])
+        arguments = f"{config.__name__}(depth_multiplier={width}, num_labels={CLASSES})"
+        network = Torch(model(config(depth_multiplier=width, num_labels=CLASSES)))
+        yield name, "transformers", f"{model.__name__}({arguments})", network
+    yield "mobilenet-v1-0.5", "haq", "Haq(1, 0.5) of this script", Torch(Haq(1, 0.5))
+    yield "mobilenet-v2-1.0", "haq", "Haq(2, 1.0) of this script", Torch(Haq(2, 1.0))
+    yield "mobilenet-v2-0.5", "mcunet", "Mcunet(V2, 0.5) of this script", Torch(Mcunet(V2, 0.5, nn.ReLU6()))
+    yield "mnasnet-0.5", "mcunet", "Mcunet(MNASNET, 0.5) of this script", Torch(Mcunet(MNASNET, 0.5, nn.ReLU()))
 
 
 CONVENTIONS = {
@@ -260,6 +404,14 @@ CONVENTIONS = {
     },
 }
 CONVENTIONS["timm"] = CONVENTIONS["torchvision"]
+CONVENTIONS["haq"] = CONVENTIONS["torchvision"]
+CONVENTIONS["mcunet"] = CONVENTIONS["torchvision"] | {"bn_eps": 1e-3}
+CONVENTIONS["transformers"] = CONVENTIONS["torchvision"] | {
+    "padding": CONVENTIONS["keras"]["padding"],
+    "bn_eps": 1e-3,
+}
+# Namings whose networks this script builds itself.
+OURS = ("haq", "mcunet")
 
 
 def activation(network):
@@ -292,7 +444,7 @@ def golden(name, naming, constructor, network):
     entry = {
         "model": f"{name}-{SIDE}",
         "naming": naming,
-        "package": f"{naming} {version(naming)}",
+        "package": None if naming in OURS else f"{naming} {version(naming)}",
         "constructor": constructor,
         "classes": CLASSES,
         "activation": activation(network),
@@ -328,6 +480,9 @@ def written(document):
 
 def main():
     torch.manual_seed(0)
+    wanted = sys.argv[1:]
+    kept = json.loads(OUTPUT.read_text())["networks"] if wanted else []
+    kept = [network for network in kept if network["naming"] not in wanted]
     formula = __doc__.split("The formula. ")[1].split("Logits are")[0]
     document = {
         "about": "Logits of networks built by the packages named, on tensors filled by a formula.",
@@ -337,7 +492,7 @@ def main():
         "fill_check": {"name": "input", "first_hashes": [int(x) for x in hashed("input", 4)]},
         "input": {"name": "input", "shape": [SIDE, SIDE, 3], "preprocessing": "x/127.5-1"},
         "tensor_row": ["name", "shape", "offset", "exponent"],
-        "networks": [golden(*case) for case in cases()],
+        "networks": kept + [golden(*case) for case in cases() if not wanted or case[1] in wanted],
     }
     OUTPUT.write_text(written(document))
     print(f"{OUTPUT.name}: {OUTPUT.stat().st_size} bytes")

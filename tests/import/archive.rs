@@ -4,7 +4,7 @@ use bitsmith::{
     import::{Naming, names},
     net::Spec,
 };
-use safetensors::{Dtype, serialize, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 use std::collections::{BTreeMap, HashMap};
 
 /// The tensors and metadata of a file.
@@ -26,6 +26,19 @@ impl Archive {
             archive.put(&name, &shape, &values);
         }
         archive
+    }
+
+    /// What a file holds.
+    pub fn read(bytes: &[u8]) -> Self {
+        let tensors = SafeTensors::deserialize(bytes).expect("a safetensors file");
+        let (_, header) = SafeTensors::read_metadata(bytes).expect("a safetensors file");
+        let tensor = |(name, view): (String, TensorView)| {
+            (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
+        };
+        Self {
+            tensors: tensors.tensors().into_iter().map(tensor).collect(),
+            metadata: header.metadata().clone().unwrap_or_default().into_iter().collect(),
+        }
     }
 
     /// Adds or replaces a tensor of type F32.

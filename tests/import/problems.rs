@@ -1,7 +1,10 @@
 //! Whatever is wrong with a file is said by name, with what was expected and found, and all at once.
 
 use crate::archive::Archive;
-use bitsmith::import::{FileError, ImportError, ImportOptions, Naming, Problem, import};
+use bitsmith::import::{
+    FileError, ImportError, ImportOptions, MAX_FILE_BYTES, Naming, Problem, check_size, import, names,
+};
+use bitsmith::net::Spec;
 use proptest::prelude::*;
 use safetensors::Dtype;
 use std::sync::LazyLock;
@@ -121,12 +124,25 @@ fn another_network_than_expected_is_refused() {
 #[test]
 fn classes_and_sides_out_of_range_are_refused() {
     let mut archive = keras();
-    archive.put("conv_preds/kernel", &[1, 1, 256, 1], &[0.0; 256]);
-    archive.put("conv_preds/bias", &[1], &[0.0]);
+    archive.put("conv_preds/kernel", &[1, 1, 1, 10_001], &[0.0; 10_001]);
+    archive.put("conv_preds/bias", &[10_001], &[0.0; 10_001]);
     assert!(matches!(error(&archive), ImportError::Spec(_)));
     let options = ImportOptions { side: Some(100), ..Default::default() };
     let error = import(&keras().bytes(), &options).expect_err("no side of the zoo");
     assert!(error.to_string().contains("image side '100'"), "{error}");
+}
+
+#[test]
+fn a_file_too_large_is_refused_by_its_size_alone() {
+    assert_eq!(check_size(MAX_FILE_BYTES), Ok(()));
+    let error = check_size(MAX_FILE_BYTES + 1).expect_err("too large").to_string();
+    assert!(error.contains("513 MiB") && error.contains("at most 512 MiB"), "{error}");
+    // The largest network of the zoo is allowed in every type of elements.
+    let largest =
+        "mobilenet-v2-2.0-320".parse::<Spec>().and_then(|spec| spec.with_classes(10_000)).expect("in range");
+    let elements: usize =
+        names(&largest, Naming::Keras).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    assert!((elements * 8) as u64 <= MAX_FILE_BYTES, "{elements}");
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use crate::archive::Archive;
 use bitsmith::{
-    import::{DEFAULT_SIDE, ImportOptions, Imported, Naming, Note, import, names},
+    import::{
+        DEFAULT_SIDE, ImportError, ImportOptions, Imported, Naming, Origin, Setting, SettingKind, import,
+        names, save,
+    },
     net::{Affine, Family, Model, Normalization, Padding, Spec, Width},
 };
 use half::{bf16, f16};
@@ -31,7 +34,10 @@ fn every_network_is_recognized_from_names_and_shapes() {
                 assert_eq!(found.model.normalization, naming.usual_normalization(family));
                 assert_eq!(epsilon(&found.model), naming.usual_epsilon());
                 assert_eq!(found.model.labels, None);
-                assert_eq!(found.notes.len(), 4, "{:?}", found.notes);
+                assert_eq!(found.notes, []);
+                assert!(found.settings.iter().all(Setting::is_assumed), "{:?}", found.settings);
+                let stem = usize::from((naming, family) == (Naming::Haq, Family::MobileNetV1));
+                assert_eq!(found.settings.len(), 4 + stem, "{:?}", found.settings);
             }
         }
     }
@@ -56,6 +62,7 @@ fn metadata_replaces_conventions_and_the_caller_replaces_metadata() {
     assert_eq!((spec.to_string().as_str(), spec.padding), ("mobilenet-v2-0.35-96", Padding::TensorFlow));
     assert_eq!((epsilon(&found.model), normalization), (0.002, Normalization::UNIT));
     assert_eq!(found.notes, []);
+    assert!(found.settings.iter().all(|setting| setting.origin == Origin::Stated), "{:?}", found.settings);
 
     let options = ImportOptions {
         network: "mobilenet-v2-0.35-160".parse().ok(),
@@ -69,6 +76,7 @@ fn metadata_replaces_conventions_and_the_caller_replaces_metadata() {
     let Model { spec, normalization, .. } = found.model;
     assert_eq!((spec.to_string().as_str(), spec.padding), ("mobilenet-v2-0.35-160", Padding::PyTorch));
     assert_eq!((epsilon(&found.model), normalization), (0.003, Normalization::IMAGENET));
+    assert!(found.settings.iter().all(|setting| setting.origin == Origin::Given), "{:?}", found.settings);
     let found = imported(&archive, &ImportOptions { side: Some(192), ..options });
     assert_eq!(found.model.spec.side, 192);
 }
@@ -76,21 +84,83 @@ fn metadata_replaces_conventions_and_the_caller_replaces_metadata() {
 #[test]
 fn metadata_is_not_trusted_over_shapes() {
     let mut archive = Archive::of("mobilenet-v1-0.25-224", Naming::Keras);
-    for (key, value) in [
-        ("model", "resnet"),
-        ("width", "0.75"),
-        ("resolution", "100"),
-        ("classes", "cat,dog"),
-        ("bn_eps", "x"),
-    ] {
+    for (key, value) in [("model", "resnet"), ("width", "0.75"), ("classes", "cat,dog")] {
         archive.metadata.insert(key.into(), value.into());
     }
     let found = imported(&archive, &ImportOptions::default());
     assert_eq!(found.model.spec.to_string(), "mobilenet-v1-0.25-224");
     assert_eq!((found.model.spec.classes, found.model.labels), (1000, None));
-    let ignored = |key| found.notes.iter().any(|n| matches!(n, Note::Ignored { key: k, .. } if *k == key));
-    for key in ["model", "width", "resolution", "classes", "bn_eps"] {
-        assert!(ignored(key), "{key}: {:?}", found.notes);
+    for key in ["model", "width", "classes"] {
+        assert!(found.notes.iter().any(|note| note.key == key), "{key}: {:?}", found.notes);
+    }
+}
+
+/// A setting that the file states is used or refused, never replaced by a guess.
+#[test]
+fn a_stated_setting_that_cannot_be_used_is_refused_unless_the_caller_gives_it() {
+    let given = ImportOptions {
+        side: Some(128),
+        padding: Some(Padding::PyTorch),
+        epsilon: Some(0.002),
+        normalization: Some(Normalization::UNIT),
+        ..Default::default()
+    };
+    for (key, value, option) in [
+        ("resolution", "100", "--network"),
+        ("padding", "some", "--padding"),
+        ("bn_eps", "x", "--epsilon"),
+        ("preprocessing", "as in the paper", "--preprocessing"),
+        ("preprocessing", "x/255, then minus the mean", "--preprocessing"),
+        ("mean", "0.5", "--mean"),
+    ] {
+        let mut archive = Archive::of("mobilenet-v1-0.25-224", Naming::Keras);
+        archive.metadata.insert(key.into(), value.into());
+        let error = import(&archive.bytes(), &ImportOptions::default()).expect_err(value);
+        assert!(matches!(error, ImportError::Setting { .. }), "{error}");
+        let text = error.to_string();
+        for part in [key, value, option] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert_eq!(imported(&archive, &given).model.normalization, Normalization::UNIT, "{key}");
+    }
+    let mut archive = Archive::of("mobilenet-v1-0.25-224", Naming::Keras);
+    archive.metadata.insert("activation".into(), "relu6".into());
+    imported(&archive, &given);
+    archive.metadata.insert("activation".into(), "hswish".into());
+    let error = import(&archive.bytes(), &given).expect_err("no network of the zoo").to_string();
+    assert!(error.contains("hswish") && error.contains("relu6"), "{error}");
+}
+
+#[test]
+fn every_spelling_of_a_normalization_is_the_same_network() {
+    let mut archive = Archive::of("mobilenet-v2-0.35-224", Naming::Torchvision);
+    for (entries, expected) in [
+        (&[("preprocessing", "(x/255 - 0.5)/0.5")][..], Normalization::SIGNED),
+        (&[("preprocessing", "x/127.5 - 1")], Normalization::SIGNED),
+        (&[("preprocessing", "raw 0..255")], Normalization::RAW),
+        (&[("preprocessing", "x")], Normalization::RAW),
+        (&[("mean", "0.485, 0.456, 0.406"), ("std", "0.229, 0.224, 0.225")], Normalization::IMAGENET),
+    ] {
+        archive.metadata = entries.iter().map(|&(k, v)| (k.into(), v.into())).collect();
+        let found = imported(&archive, &ImportOptions::default());
+        assert_eq!(found.model.normalization, expected, "{entries:?}");
+        let stated = found.settings.iter().find(|setting| setting.kind == SettingKind::Normalization);
+        assert_eq!(stated.map(|setting| &setting.origin), Some(&Origin::Stated), "{entries:?}");
+    }
+}
+
+/// What is written is read as it was, whatever the preprocessing.
+#[test]
+fn a_saved_network_states_its_preprocessing() {
+    let archive = Archive::of("mobilenet-v1-0.25-224", Naming::Keras);
+    let own = Normalization { mean: [121.0, 117.25, 101.5], deviation: [60.1, 59.0, 61.75] };
+    for normalization in Normalization::USUAL.into_iter().chain([own]) {
+        let options = ImportOptions { normalization: Some(normalization), ..Default::default() };
+        let model = imported(&archive, &options).model;
+        let again = import(&save(&model, None).expect("a whole network"), &ImportOptions::default());
+        let again = again.expect("what we write we read");
+        assert_eq!(again.model.normalization, normalization);
+        assert!(!again.settings.iter().any(Setting::is_assumed), "{:?}", again.settings);
     }
 }
 
@@ -106,15 +176,21 @@ fn labels_come_along() {
 fn wrapped_and_older_names_are_the_same_network() {
     let plain = Archive::of("mobilenet-v2-0.35-224", Naming::Timm);
     let expected = imported(&plain, &ImportOptions::default());
-    let mut wrapped = Archive::default();
-    for (name, tensor) in &plain.tensors {
-        wrapped.tensors.insert(format!("module.{name}"), tensor.clone());
-        if name.ends_with("running_var") {
-            let counter = name.replace("running_var", "num_batches_tracked");
-            wrapped.tensors.insert(format!("module.{counter}"), (Dtype::I64, vec![], vec![0; 8]));
+    for wrapper in ["module.", "model.", "ema.", "ema_model.module.", "net.", "state_dict."] {
+        let mut wrapped = Archive::default();
+        for (name, tensor) in &plain.tensors {
+            wrapped.tensors.insert(format!("{wrapper}{name}"), tensor.clone());
+            if name.ends_with("running_var") {
+                let counter = name.replace("running_var", "num_batches_tracked");
+                wrapped.tensors.insert(format!("{wrapper}{counter}"), (Dtype::I64, vec![], vec![0; 8]));
+            }
         }
+        // Counters of a wrapper stand beside the network.
+        for counter in ["n_averaged", "num_updates"] {
+            wrapped.tensors.insert(counter.into(), (Dtype::I64, vec![], vec![0; 8]));
+        }
+        assert_eq!(imported(&wrapped, &ImportOptions::default()), expected, "{wrapper}");
     }
-    assert_eq!(imported(&wrapped, &ImportOptions::default()), expected);
 
     let plain = Archive::of("mobilenet-v1-0.25-224", Naming::Keras);
     let expected = imported(&plain, &ImportOptions::default());

@@ -96,6 +96,24 @@ impl From<PaddingName> for Padding {
     }
 }
 
+impl From<Padding> for PaddingName {
+    fn from(padding: Padding) -> Self {
+        match padding {
+            Padding::TensorFlow => PaddingName::Tensorflow,
+            Padding::PyTorch => PaddingName::Pytorch,
+        }
+    }
+}
+
+impl std::fmt::Display for PaddingName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            PaddingName::Tensorflow => "tensorflow",
+            PaddingName::Pytorch => "pytorch",
+        })
+    }
+}
+
 impl ValueEnum for Allocator {
     fn value_variants<'a>() -> &'a [Self] {
         &Self::ALL

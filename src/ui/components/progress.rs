@@ -101,7 +101,9 @@ fn use_stop(on_stop: Option<Callback<MouseEvent>>, place: &NodeRef) -> Option<Ca
 /// What a task's rate counts.
 const fn unit(task: Task) -> Option<&'static str> {
     match task {
-        Task::Images | Task::Calibrate | Task::Evaluate | Task::EvaluateFloat => Some("images"),
+        Task::Images | Task::CheckPreprocessing | Task::Calibrate | Task::Evaluate | Task::EvaluateFloat => {
+            Some("images")
+        }
         Task::Search => Some("policies"),
         Task::Finetune => Some("steps"),
         Task::Weights | Task::Quantize | Task::Package => None,
@@ -112,6 +114,7 @@ const fn title(task: Task) -> &'static str {
     match task {
         Task::Weights => "Reading weights",
         Task::Images => "Reading images",
+        Task::CheckPreprocessing => "Checking the preprocessing",
         Task::Calibrate => "Calibrating",
         Task::Quantize => "Quantizing",
         Task::Evaluate => "Measuring in integers",

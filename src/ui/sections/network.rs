@@ -1,8 +1,10 @@
 //! Which network, and its weights.
 
-use super::{Controls, Section, WEIGHTS, failure};
+mod settings;
+
+use super::{Controls, ReadAs, Section, WEIGHTS, failure};
 use crate::{
-    flow::Command,
+    flow::{Command, GivenSettings},
     net::{Family, Padding, Spec, Width},
     ui::{
         components::{DropZone, Progress, TextField},
@@ -10,6 +12,7 @@ use crate::{
         state::{Action, Area, DEMOS, Network, Work},
     },
 };
+use settings::TrainedSettings;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
@@ -19,13 +22,15 @@ pub struct NetworkSectionProps {
     pub work: Work,
     /// Whether weights are read as this network, whatever their file says.
     pub forced: bool,
+    /// What the user says of weights that their file does not say.
+    pub given: GivenSettings,
     pub controls: Controls,
 }
 
 /// Family, width, side and classes; demo networks; own weights.
 #[component]
 pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
-    let NetworkSectionProps { network, work, forced, controls } = props;
+    let NetworkSectionProps { network, work, forced, given, controls } = props;
     let spec = network.spec;
     let demos = DEMOS.map(|demo| {
         let ask = controls.ask.clone();
@@ -34,8 +39,9 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
         html! { <button type="button" {onclick} aria-pressed={pressed.to_string()}>{ demo.family.title() }</button> }
     });
     let on_files = {
-        let (controls, network) = (controls.clone(), forced.then_some(spec));
-        Callback::from(move |picked| controls.open_weights(picked, network))
+        let (controls, how) =
+            (controls.clone(), ReadAs { network: forced.then_some(spec), settings: *given });
+        Callback::from(move |picked| controls.open_weights(picked, how))
     };
     let on_force = controls.act.reform(|event: Event| {
         Action::SetForced(event.target_dyn_into::<HtmlInputElement>().is_some_and(|input| input.checked()))
@@ -55,6 +61,8 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
                 { " Read the file as the network chosen above, whatever it says itself" }
             </label>
             <Loaded {spec} work={work.clone()} act={controls.act.clone()} />
+            <TrainedSettings loaded={work.network.clone()} verdict={work.preprocessing.clone()}
+                has_images={work.images.is_some()} given={*given} controls={controls.clone()} />
             if let Some(running) = work.running(Area::Network) {
                 <Progress running={running.clone()} />
             }
@@ -179,10 +187,15 @@ fn select(
 /// A change handler that turns the chosen position into a network.
 fn choice(act: &Callback<Action>, spec: impl Fn(usize) -> Spec + 'static) -> Callback<Event> {
     let act = act.clone();
+    chosen(move |place| act.emit(Action::SelectNetwork(spec(place))))
+}
+
+/// A change handler that gets the chosen position.
+fn chosen(on: impl Fn(usize) + 'static) -> Callback<Event> {
     Callback::from(move |event: Event| {
         let place = event.target_dyn_into::<HtmlSelectElement>().map(|select| select.selected_index());
         if let Some(place) = place.and_then(|place| usize::try_from(place).ok()) {
-            act.emit(Action::SelectNetwork(spec(place)));
+            on(place);
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{Area, Plan, Preset, Target, Wish};
 use crate::{
-    flow::{Command, Event, RunId},
+    flow::{Command, Event, GivenSettings, RunId},
     net::Spec,
     quant::{Bits, Slot},
     search::Episode,
@@ -49,6 +49,8 @@ pub enum Action {
     SetFloat(bool),
     /// Whether weights are read as the network on the screen, whatever their file says.
     SetForced(bool),
+    /// What the user says of weights was changed.
+    SetGiven(GivenSettings),
     /// The package was handed to the browser under this name, with so many bytes.
     Saved(String, usize),
 }

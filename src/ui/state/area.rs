@@ -26,7 +26,7 @@ impl Area {
 
     pub(super) fn of_task(task: Task) -> Self {
         match task {
-            Task::Weights => Area::Network,
+            Task::Weights | Task::CheckPreprocessing => Area::Network,
             Task::Images => Area::Images,
             Task::Calibrate | Task::Quantize | Task::Evaluate | Task::EvaluateFloat => Area::Result,
             Task::Package => Area::Share,
@@ -38,7 +38,10 @@ impl Area {
     /// Where a command's progress shows.
     pub(super) fn of_command(command: &Command) -> Option<Self> {
         match command {
-            Command::OpenDemo(_) | Command::OpenWeights { .. } => Some(Area::Network),
+            Command::OpenDemo(_)
+            | Command::OpenWeights { .. }
+            | Command::UseSettings(_)
+            | Command::CheckPreprocessing => Some(Area::Network),
             Command::OpenImages { .. } => Some(Area::Images),
             Command::Measure { .. } | Command::MeasureFloat { .. } => Some(Area::Result),
             Command::Package { .. } | Command::SaveTrained => Some(Area::Share),

@@ -15,6 +15,10 @@ fn state(actions: impl IntoIterator<Item = Action>) -> State {
 /// The number of the only command.
 const RUN: RunId = 1;
 
+fn open_weights(name: &str) -> Command {
+    Command::OpenWeights { name: name.into(), network: None, settings: GivenSettings::default() }
+}
+
 fn reported(event: Event) -> Action {
     about(RUN, event)
 }
@@ -30,7 +34,15 @@ fn measure(state: &State) -> Command {
 
 fn network(spec: Spec) -> Action {
     let (source, sha256) = ("demo".into(), "0".repeat(64));
-    reported(Event::Network(NetworkSummary { spec, source, labels: None, sha256, policy: None }))
+    reported(Event::Network(NetworkSummary {
+        spec,
+        source,
+        labels: None,
+        sha256,
+        policy: None,
+        settings: Vec::new(),
+        notes: Vec::new(),
+    }))
 }
 
 fn images() -> Action {
@@ -147,7 +159,7 @@ fn images_that_a_measurement_reads_are_the_ones_that_were_opened() {
 
 #[test]
 fn the_page_follows_a_file_but_not_against_the_user() {
-    let asked = state([Action::Asked(RUN, Command::OpenWeights { name: "w".into(), network: None }, 0.0)]);
+    let asked = state([Action::Asked(RUN, open_weights("w"), 0.0)]);
     assert_eq!(asked.after(network(DEMOS[2])).design.network.spec, DEMOS[2]);
     let changed = asked.after(Action::SelectNetwork(DEMOS[1])).after(network(DEMOS[2]));
     assert_eq!(changed.design.network.spec, DEMOS[1]);
@@ -211,11 +223,22 @@ fn own_weights_opened_while_the_demo_loads_are_those_that_show() {
     let (demo, own) = (1, 2);
     let weights = |run, spec, source: &str| {
         let (source, sha256) = (source.into(), "0".repeat(64));
-        about(run, Event::Network(NetworkSummary { spec, source, labels: None, sha256, policy: None }))
+        about(
+            run,
+            Event::Network(NetworkSummary {
+                spec,
+                source,
+                labels: None,
+                sha256,
+                policy: None,
+                settings: Vec::new(),
+                notes: Vec::new(),
+            }),
+        )
     };
     let opened = state([
         Action::Asked(demo, Command::OpenDemo(DEMOS[0]), 0.0),
-        Action::Asked(own, Command::OpenWeights { name: "own".into(), network: None }, 0.0),
+        Action::Asked(own, open_weights("own"), 0.0),
     ]);
     // The demo may have been on its way already, or be stopped.
     for late in [weights(demo, DEMOS[0], "demo"), about(demo, Event::Stopped(Task::Weights))] {

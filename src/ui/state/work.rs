@@ -1,7 +1,7 @@
 //! What the worker does and has.
 
 use super::Area;
-use crate::flow::{Command, Event, ImagesSummary, NetworkSummary, RunId, Tally, Task};
+use crate::flow::{Command, Event, ImagesSummary, NetworkSummary, PreprocessingVerdict, RunId, Tally, Task};
 
 /// A task of the worker that the page waits for.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +60,8 @@ pub struct Work {
     pub unstored: Option<String>,
     /// Weights that are loaded.
     pub network: Option<NetworkSummary>,
+    /// What was found of the preprocessing that was assumed of them.
+    pub preprocessing: Option<PreprocessingVerdict>,
     /// Images that are loaded.
     pub images: Option<ImagesSummary>,
     running: [Option<Running>; Area::COUNT],
@@ -124,6 +126,11 @@ impl Work {
             }
             Event::Network(summary) => {
                 self.network = Some(summary.clone());
+                self.preprocessing = None;
+                self.ended(run);
+            }
+            Event::PreprocessingChecked(verdict) => {
+                self.preprocessing = verdict.clone();
                 self.ended(run);
             }
             Event::Images(summary) => {
