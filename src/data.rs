@@ -20,6 +20,7 @@ pub mod files;
 mod folder;
 pub mod imagenet;
 pub mod kind;
+pub mod labels;
 pub mod layout;
 pub mod listing;
 pub mod passed_over;
@@ -40,8 +41,8 @@ pub use files::{FileInfo, Files, Names};
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::Folder;
 pub use kind::Kind;
-pub use listing::{Class, Dataset, ImageRef, Split};
+pub use listing::{Class, Dataset, ImageRef, LabelFile, Split};
 pub use passed_over::{PassedOver, Reason};
-pub use preprocess::{Crop, Preprocess};
+pub use preprocess::{Preprocess, Resize};
 pub use sources::{Source, Sources};
 pub use split::Splits;

@@ -6,6 +6,7 @@
 mod fingerprint;
 mod given;
 mod images;
+mod inputs;
 mod messages;
 mod package;
 mod preprocessing_check;
@@ -17,6 +18,7 @@ pub use crate::export::{ExportError, PackageName};
 pub use crate::import::{Origin as SettingOrigin, Setting, SettingKind, channels};
 pub use given::GivenSettings;
 pub use images::{CALIBRATION, Item, Listing};
+pub use inputs::{ClassRow, Inputs, PassedOverRow, SourceRow};
 pub use messages::{
     ClassSummary, Command, Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, ImagesSummary,
     Measurement, NetworkSummary, RunId, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart,

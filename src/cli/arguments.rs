@@ -8,7 +8,7 @@ pub use values::{BitsArgument, MemoryName, PaddingName, at_least};
 
 use super::calibration::CalibrationArguments;
 use super::weights::WeightsArguments;
-use crate::data::Charset;
+use crate::data::{Charset, Resize};
 use crate::flow::{Artefact, PackageName};
 use crate::link::Link;
 use crate::memory::{Bytes, Mcu, Reserve};
@@ -252,6 +252,14 @@ pub struct ImageArguments {
     /// shown].
     #[arg(long, value_name = "ENCODING")]
     pub names: Option<Charset>,
+    /// How images become squares: crop, crop=PART of the resized shorter side, stretch or pad [default: crop=0.875, as
+    /// ImageNet networks are evaluated].
+    #[arg(long, value_name = "HOW")]
+    pub resize: Option<Resize>,
+    /// Labels of images in no class folder: rows of name and label, or one label a line. Such files inside folders and
+    /// archives are found without this option.
+    #[arg(long, value_name = "FILE")]
+    pub labels: Vec<PathBuf>,
 }
 
 /// Arguments of `search`.

@@ -107,6 +107,7 @@ fn report(measured: &Measured) -> Report {
         "classes": session.model.spec.classes,
         "weights_sha256": session.sha256,
         "settings": session.provenance(),
+        "inputs": session.taken(),
         "calibration_images": calibration,
         "float_correct": float.map(|t| t.correct),
         "float_top1": float.map(|t| t.percent()),

@@ -3,18 +3,18 @@
 use super::arguments::{ImageArguments, Inputs, PaddingName};
 use super::progress::Progress;
 use crate::calibrate::{Calibration, Observer, Quantization, Settings, trained};
-#[cfg(feature = "train")]
-use crate::data::Crop;
 use crate::data::{Archive, Charset, Files, Folder, Limits, Preprocess, PureRust, Source, Sources};
 use crate::float::FloatNetwork;
-use crate::flow::{Item, Listing, PreprocessingCheck, PreprocessingVerdict, Provenance, Tally};
-use crate::import::{Setting, check_size, import};
+use crate::flow::{
+    Inputs as Taken, Item, Listing, Origin, PreprocessingCheck, PreprocessingVerdict, Provenance, Tally,
+};
+use crate::import::{Note, Setting, check_size, import};
 use crate::infer::{Engine, Workspace};
 use crate::link::{HashPrefix, Link};
 use crate::net::Model;
 use crate::printable::printable_lines;
 use crate::quant::{Grids, Policy, QuantizedNetwork};
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -39,6 +39,10 @@ pub struct Session {
     settings: Vec<Setting>,
     listing: Listing,
     sources: Sources,
+    /// Entries of the weights' metadata that were not used.
+    notes: Vec<Note>,
+    /// Images that cannot be read, each with the reason.
+    unread: Vec<(String, String)>,
 }
 
 impl Session {
@@ -52,12 +56,6 @@ impl Session {
         // The side is the caller's, the number of classes the file's.
         let options = trained.options(network)?;
         let imported = import(&bytes, &options).with_context(|| format!("{}", weights.display()))?;
-        for setting in imported.settings.iter().filter(|setting| setting.is_assumed()) {
-            eprintln!("{}", printable_lines(&format!("note: {setting}")));
-        }
-        for note in &imported.notes {
-            eprintln!("{}", printable_lines(&format!("note: {note}")));
-        }
         let model = imported.model;
         if let Some(expected) = network
             && (expected.family, expected.width) != (model.spec.family, model.spec.width)
@@ -65,11 +63,10 @@ impl Session {
             return Err(anyhow!("{} holds {}, not {expected}", weights.display(), model.spec));
         }
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let session = Self {
-            grids: imported.grids,
-            settings: imported.settings,
-            ..Self::new(model, sha256, images, calibration.images)?
-        };
+        let mut session = Self::list(model, sha256, images, calibration.images)?;
+        (session.grids, session.settings, session.notes) =
+            (imported.grids, imported.settings, imported.notes);
+        eprintln!("{}", printable_lines(&session.taken().text()));
         if let Some(link) = link {
             session.compare(link);
         }
@@ -90,18 +87,51 @@ impl Session {
         }
     }
 
-    /// Lists images for a model; `sha256` is that of its file.
-    pub fn new(
+    /// What weights and images were found to be.
+    pub fn taken(&self) -> Taken {
+        Taken::new(&self.sources, &self.listing, Some(&self.model), &self.provenance(), &self.unread)
+    }
+
+    /// Lists images for a model that has no weights yet.
+    #[cfg(feature = "train")]
+    pub fn new(model: Model, images: &ImageArguments) -> anyhow::Result<Self> {
+        let mut session = Self::list(model, String::new(), images, 0)?;
+        session.model.labels = Some(session.class_names());
+        eprintln!("{}", printable_lines(&session.taken().text()));
+        Ok(session)
+    }
+
+    fn list(
         model: Model,
         sha256: String,
         images: &ImageArguments,
         calibration: usize,
     ) -> anyhow::Result<Self> {
         let open = |path: &PathBuf| open_images(path, images.names);
-        let mut sources = Sources::new(images.images.iter().map(open).collect::<Result<_, _>>()?);
-        let source = sources.names().join(", ");
-        let listing = Listing::new(source, &mut sources, calibration)?;
-        Ok(Self { model, sha256, grids: None, settings: Vec::new(), listing, sources })
+        let mut opened: Vec<Source> = images.images.iter().map(open).collect::<Result<_, _>>()?;
+        let source = opened.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ");
+        for path in &images.labels {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            opened.push(Source { name, files: Box::new(Folder::file(path)?) });
+        }
+        let mut sources = Sources::new(opened);
+        let mut listing = Listing::new(source, &mut sources, calibration)?;
+        for path in &images.labels {
+            // What is given is used or refused.
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            ensure!(
+                listing.dataset.labels.iter().any(|file| file.path == name),
+                "{}: expected names or numbers of images in no class folder with their labels, found none of the {} \
+                 images without a class",
+                path.display(),
+                listing.dataset.unlabelled()
+            );
+        }
+        if let Some(resize) = images.resize {
+            listing.set_resize(resize, Origin::Given, "--resize");
+        }
+        let (settings, notes, unread) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { model, sha256, grids: None, settings, notes, listing, sources, unread })
     }
 
     /// Names of the images' classes.
@@ -131,7 +161,7 @@ impl Session {
 
     /// What the weights do not show, and where it came from.
     pub fn provenance(&self) -> Vec<Provenance> {
-        self.settings.iter().map(Into::into).collect()
+        self.settings.iter().map(Into::into).chain(self.notes.iter().map(Into::into)).collect()
     }
 
     fn check_preprocessing(&self, images: &[Labelled]) -> anyhow::Result<()> {
@@ -178,11 +208,13 @@ impl Session {
     #[cfg(feature = "train")]
     pub fn training_images(&mut self, side: usize, limit: Option<usize>) -> anyhow::Result<Vec<Labelled>> {
         let items = self.listing.limited_train(limit);
-        self.decode_as("training images", &items, Preprocess { side, crop: Crop::Square })
+        let preprocess = self.listing.preprocess_training(side);
+        self.decode_as("training images", &items, preprocess)
     }
 
     fn decode(&mut self, what: &'static str, items: &[Item]) -> anyhow::Result<Vec<Labelled>> {
-        self.decode_as(what, items, Preprocess::new(usize::from(self.model.spec.side)))
+        let preprocess = self.listing.preprocess(usize::from(self.model.spec.side));
+        self.decode_as(what, items, preprocess)
     }
 
     /// Images that cannot be read are named and left out.
@@ -206,10 +238,16 @@ impl Session {
                     pixels.map(|pixels| (pixels, map.outputs()[item.class]))
                 })
                 .collect();
-            for image in decoded {
+            for (image, item) in decoded.into_iter().zip(batch) {
                 match image {
                     Ok(image) => images.push(image),
-                    Err(error) => bar.print(&printable_lines(&format!("skipped {error}"))),
+                    Err(error) => {
+                        bar.print(&printable_lines(&format!("skipped {error}")));
+                        let unread = (item.path.clone(), error.reason());
+                        if !self.unread.contains(&unread) {
+                            self.unread.push(unread);
+                        }
+                    }
                 }
             }
             bar.inc(batch.len() as u64);

@@ -26,8 +26,7 @@ pub struct Train {
 pub fn run(arguments: &Train) -> anyhow::Result<Report> {
     let usual = Recipe::from_scratch();
     let model = fresh(arguments.network.spec()?, Normalization::SIGNED, arguments.recipe.seed(&usual));
-    let mut session = Session::new(model, String::new(), &arguments.images, 0)?;
-    session.model.labels = Some(session.class_names());
+    let mut session = Session::new(model, &arguments.images)?;
     let start = Trained { model: session.model.clone(), grids: None };
     train(&mut session, &start, usual, &arguments.recipe, arguments.half)
 }

@@ -335,6 +335,7 @@ fn finish(
     let json = json!({
         "network": trained.model.spec.to_string(),
         "weights_sha256": session.sha256,
+        "inputs": session.taken(),
         "weight_bits": bits(|network| network.policy.weight_bits(&network.graph)),
         "activation_bits": bits(|network| network.policy.activation_bits(&network.graph)),
         "mean_weight_bits": network.as_ref().map(|network| network.policy.mean_weight_bits(&network.graph)),

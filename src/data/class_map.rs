@@ -3,16 +3,37 @@
 use super::error::DataError;
 use super::imagenet;
 use super::listing::Class;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+use unicode_normalization::UnicodeNormalization;
 
 /// How classes were matched with outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MatchedBy {
     /// By the network's own list of labels.
     Label,
     /// By ImageNet id: a network of 1000 outputs, or of 1001 with the background first.
     ImageNetId,
+    /// By ImageNet name, such as `tench`: networks as above.
+    ImageNetName,
+    /// By the number that a file with labels gives.
+    Number,
     /// By position: as many classes as outputs, classes in the order of their folder names.
     Position,
+}
+
+impl fmt::Display for MatchedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MatchedBy::Label => "by the network's label",
+            MatchedBy::ImageNetId => "by ImageNet id",
+            MatchedBy::ImageNetName => "by ImageNet name",
+            MatchedBy::Number => "by the number in the file with labels",
+            MatchedBy::Position => "by position: order of folder names",
+        })
+    }
 }
 
 /// The output of each class. An image counts as right if the largest of *all* outputs is its class's, so
@@ -26,7 +47,8 @@ pub struct ClassMap {
 impl ClassMap {
     /// Matches `classes` with a network of `outputs` outputs. `labels`, if the weights carry any, names
     /// each output; a class fits a label equal to its folder or its name (case aside, `_` as a space).
-    /// Tried in this order: labels, if every class has one; ImageNet ids; position.
+    /// Tried in this order: labels, if every class has one; numbers, if classes are numbers of a file with labels;
+    /// ImageNet ids; ImageNet names; position, unless a label contradicts it.
     ///
     /// # Errors
     /// [`DataError::ClassCount`] with both counts if none of these fits.
@@ -38,15 +60,22 @@ impl ClassMap {
                 Err(reason) => detail = reason,
             }
         }
-        if let Some(map) = by_imagenet_id(classes, outputs) {
+        if let Some(map) = by_number(classes, outputs) {
+            return Ok(map);
+        }
+        if let Some(map) = by_imagenet(classes, outputs) {
             return Ok(map);
         }
         if classes.len() == outputs {
+            if let Some(class) = labels.and_then(|labels| contradicted(classes, labels)) {
+                let detail = format!("{detail}, while the label {class} stands at another position");
+                return Err(DataError::ClassCount { classes: classes.len(), outputs, detail });
+            }
             return Ok(ClassMap { outputs: (0..outputs).collect(), matched_by: MatchedBy::Position });
         }
         if detail.is_empty()
             && let Some(background) = imagenet_background(outputs)
-            && let Some(class) = classes.iter().find(|class| imagenet::class_of(&class.folder).is_none())
+            && let Some(class) = classes.iter().find(|class| imagenet::wnid_of(&class.folder).is_none())
         {
             let order = if background == 0 { "" } else { " after a background" };
             detail = format!(
@@ -81,12 +110,10 @@ fn by_label(classes: &[Class], outputs: usize, labels: &[String]) -> Result<Clas
     if labels.len() != outputs {
         return Err(format!(", its list of labels {}", labels.len()));
     }
-    let plain = |text: &str| text.to_lowercase().replace('_', " ");
     let labels: Vec<String> = labels.iter().map(|label| plain(label)).collect();
     let mut found = Vec::with_capacity(classes.len());
     for class in classes {
-        let wanted = [plain(&class.folder), plain(&class.name)];
-        match labels.iter().position(|label| wanted.contains(label)) {
+        match labels.iter().position(|label| is_label_of(label, class)) {
             Some(output) if !found.contains(&output) => found.push(output),
             Some(_) => {
                 return Err(format!(
@@ -102,13 +129,45 @@ fn by_label(classes: &[Class], outputs: usize, labels: &[String]) -> Result<Clas
     Ok(ClassMap { outputs: found, matched_by: MatchedBy::Label })
 }
 
-fn by_imagenet_id(classes: &[Class], outputs: usize) -> Option<ClassMap> {
+fn by_number(classes: &[Class], outputs: usize) -> Option<ClassMap> {
+    let outputs: Option<Vec<usize>> =
+        classes.iter().map(|class| class.number.filter(|&number| number < outputs)).collect();
+    Some(ClassMap { outputs: outputs?, matched_by: MatchedBy::Number })
+}
+
+fn by_imagenet(classes: &[Class], outputs: usize) -> Option<ClassMap> {
     let background = imagenet_background(outputs)?;
-    let outputs: Option<Vec<usize>> = classes
-        .iter()
-        .map(|class| imagenet::class_of(&class.folder).map(|index| index + background))
-        .collect();
-    Some(ClassMap { outputs: outputs?, matched_by: MatchedBy::ImageNetId })
+    let each = |class_of: fn(&str) -> Option<usize>| -> Option<Vec<usize>> {
+        let outputs: Vec<usize> =
+            classes.iter().map(|class| Some(class_of(&class.folder)? + background)).collect::<Option<_>>()?;
+        let distinct: BTreeSet<&usize> = outputs.iter().collect();
+        (distinct.len() == outputs.len()).then_some(outputs)
+    };
+    let id = |folder: &str| imagenet::wnid_of(folder).and_then(imagenet::class_of);
+    let (outputs, matched_by) = match each(id) {
+        Some(outputs) => (outputs, MatchedBy::ImageNetId),
+        None => (each(imagenet::class_named)?, MatchedBy::ImageNetName),
+    };
+    Some(ClassMap { outputs, matched_by })
+}
+
+/// A class whose label stands at another position than its folder.
+fn contradicted<'a>(classes: &'a [Class], labels: &[String]) -> Option<&'a str> {
+    let stands_elsewhere = |(position, class): (usize, &'a Class)| {
+        let found = labels.iter().position(|label| is_label_of(&plain(label), class))?;
+        (found != position).then_some(class.folder.as_str())
+    };
+    classes.iter().enumerate().find_map(stands_elsewhere)
+}
+
+/// Case aside, `_` as a space, in Unicode's normal form C.
+fn plain(text: &str) -> String {
+    text.trim().nfc().collect::<String>().to_lowercase().replace('_', " ")
+}
+
+fn is_label_of(label: &str, class: &Class) -> bool {
+    let wnid = imagenet::wnid_of(&class.folder);
+    plain(&class.folder) == label || plain(&class.name) == label || wnid.is_some_and(|wnid| wnid == label)
 }
 
 /// Outputs before the first ImageNet class, if a network of this many outputs has the ImageNet classes.
@@ -132,6 +191,10 @@ mod tests {
     fn every_way_of_matching() {
         let pets = classes(&["cat", "dog"]);
         let fish = classes(&["n01440764", "n15075141"]);
+        let named = classes(&["n01440764-tench", "n15075141_toilet_tissue"]);
+        let english = classes(&["golf_ball", "tench"]);
+        let numbers = [Class::numbered(7), Class::numbered(3)].to_vec();
+        let accents = classes(&["bar", "cafe\u{301}"]);
         for (classes, outputs, names, expected, matched_by) in [
             (&pets, 2, None, [0, 1], MatchedBy::Position),
             (&fish, 2, None, [0, 1], MatchedBy::Position),
@@ -142,6 +205,11 @@ mod tests {
             (&fish, 2, Some(labels(&["n15075141", "n01440764"])), [1, 0], MatchedBy::Label),
             (&pets, 2, Some(labels(&["0", "1"])), [0, 1], MatchedBy::Position),
             (&fish, 1000, Some(labels(&["x"])), [0, 999], MatchedBy::ImageNetId),
+            (&named, 1000, None, [0, 999], MatchedBy::ImageNetId),
+            (&named, 2, Some(labels(&["n15075141", "n01440764"])), [1, 0], MatchedBy::Label),
+            (&english, 1001, None, [575, 1], MatchedBy::ImageNetName),
+            (&numbers, 20, None, [7, 3], MatchedBy::Number),
+            (&accents, 2, Some(labels(&["caf\u{e9}", "bar"])), [1, 0], MatchedBy::Label),
         ] {
             let map = ClassMap::new(classes, outputs, names.as_deref()).expect("a map");
             assert_eq!((map.outputs(), map.matched_by()), (expected.as_slice(), matched_by));
@@ -162,6 +230,7 @@ mod tests {
             (1001, None, "after a background"),
             (3, Some(labels(&["cat", "cow", "ant"])), "none of them labelled as the folder dog"),
             (3, Some(labels(&["cat"])), "3 outputs, its list of labels 1;"),
+            (2, Some(labels(&["dogs", "cat"])), "the label cat stands at another position;"),
         ] {
             let error = ClassMap::new(&pets, outputs, names.as_deref()).expect_err("no map").to_string();
             assert!(error.contains(expected), "{error}");

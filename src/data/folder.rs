@@ -38,6 +38,17 @@ impl Folder {
         Ok(Folder { files, on_disk, passed_over: walk.passed_over, names })
     }
 
+    /// A single file, listed by its name.
+    ///
+    /// # Errors
+    /// When it is not there, with its path.
+    pub fn file(path: &Path) -> Result<Self, DataError> {
+        let metadata = fs::metadata(path).map_err(|error| in_folder(path, error))?;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let files = vec![FileInfo { path: name, size: metadata.len() }];
+        Ok(Folder { files, on_disk: vec![path.to_owned()], passed_over: Vec::new(), names: None })
+    }
+
     fn path(&self, index: usize) -> Result<&Path, DataError> {
         self.on_disk.get(index).map(PathBuf::as_path).ok_or_else(|| no_such_file(index, self.on_disk.len()))
     }

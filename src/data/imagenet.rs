@@ -12,11 +12,48 @@ static ENTRIES: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
     TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t')).collect()
 });
 
+/// Class numbers in the order of the development kit's ids.
+static DEVKIT: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let numbers = include_str!("imagenet_devkit.txt").lines().filter(|line| !line.starts_with('#'));
+    numbers.flat_map(str::split_whitespace).filter_map(|number| number.parse().ok()).collect()
+});
+
+/// The WordNet id of an id, 1 to 1000, of ILSVRC 2012's development kit, which has an order of its own.
+#[must_use]
+pub fn wnid_of_devkit(id: usize) -> Option<&'static str> {
+    let class = *DEVKIT.get(id.checked_sub(1)?)?;
+    ENTRIES.get(class).map(|(wnid, _)| *wnid)
+}
+
+/// The number in the name of an ImageNet validation or test image: 1 of `ILSVRC2012_val_00000001.JPEG`.
+#[must_use]
+pub fn number_in(path: &str) -> Option<usize> {
+    let name = path.rsplit('/').next()?;
+    let digits = name.strip_prefix("ILSVRC2012_")?.split('_').nth(1)?.split('.').next()?;
+    digits.parse().ok()
+}
+
 /// The class number, 0 to 999, of a WordNet id such as `n01440764`; the class order is the sorted order
 /// of the ids.
 #[must_use]
 pub fn class_of(wnid: &str) -> Option<usize> {
     ENTRIES.binary_search_by(|(id, _)| (*id).cmp(wnid)).ok()
+}
+
+/// The WordNet id that a folder's name begins with, alone or before another word: `n01440764-tench`.
+#[must_use]
+pub fn wnid_of(folder: &str) -> Option<&str> {
+    let wnid = folder.get(..9)?;
+    let ends = folder.get(9..)?.chars().next().is_none_or(|next| !next.is_alphanumeric());
+    class_of(wnid).filter(|_| ends).map(|_| wnid)
+}
+
+/// The class number of an English name such as `tench`, case aside, `_` or `-` as a space.
+#[must_use]
+pub fn class_named(name: &str) -> Option<usize> {
+    let plain = |text: &str| text.to_lowercase().replace(['_', '-'], " ");
+    let name = plain(name);
+    ENTRIES.iter().position(|(_, known)| plain(known) == name)
 }
 
 /// The short English name of class `index`, such as `tench` for 0.
@@ -68,6 +105,31 @@ mod tests {
         assert_eq!(class_of("n00000000"), None);
         assert_eq!(class_of("cat"), None);
         assert_eq!(name_of(CLASSES), None);
+        for (folder, wnid) in [
+            ("n01440764", Some("n01440764")),
+            ("n01440764-tench", Some("n01440764")),
+            ("n01440764_Tinca tinca", Some("n01440764")),
+            ("n014407640", None),
+            ("n00000000-x", None),
+            ("tench", None),
+            ("日本語のなまえ", None),
+        ] {
+            assert_eq!(wnid_of(folder), wnid, "{folder}");
+        }
+        assert_eq!((class_named("Golf_ball"), class_named("golf")), (Some(574), None));
+    }
+
+    /// Pairs that public descriptions of the development kit show.
+    #[test]
+    fn the_development_kit_has_an_order_of_its_own() {
+        let all: std::collections::BTreeSet<_> = (1..=CLASSES).filter_map(wnid_of_devkit).collect();
+        assert_eq!(all.len(), CLASSES);
+        for (id, wnid) in [(1, "n02119789"), (2, "n02100735"), (3, "n02110185"), (1000, "n03255030")] {
+            assert_eq!(wnid_of_devkit(id), Some(wnid));
+        }
+        assert_eq!((wnid_of_devkit(0), wnid_of_devkit(1001)), (None, None));
+        assert_eq!(number_in("val/ILSVRC2012_val_00000293.JPEG"), Some(293));
+        assert_eq!((number_in("1.jpg"), number_in("ILSVRC2012_val.JPEG")), (None, None));
     }
 
     #[test]

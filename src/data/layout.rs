@@ -103,10 +103,10 @@ pub fn places(files: &[Located], sources: &[Cow<str>]) -> Vec<Place> {
         .collect();
     for Root { folder, split } in &roots {
         folder.files.iter().for_each(|&file| places[file] = Place::NoClass { split: *split });
-        let lone_container = folder.children.len() == 1 && !classes.is_empty();
+        let lone_container = folder.children.len() == 1;
         for (name, child) in &folder.children {
             if lone_container && is_container(name) && !classes.contains(name) {
-                // As val/images/ beside train/CLASS/images/.
+                // As val/images/ beside train/CLASS/images/, or images/ beside labels.csv.
                 child.each(&mut |file| places[file] = Place::NoClass { split: *split });
             } else if classes_hold_splits {
                 for (inner, part) in &child.children {
@@ -347,6 +347,7 @@ mod tests {
                     ("dog/test/4", "dog test"),
                 ],
             ),
+            ("a container of all", &[("set/images/1", "-"), ("set/images/2", "-")]),
             ("no classes", &[("train/1", "- train"), ("test/2", "- test")]),
             ("nothing", &[("1", "-")]),
         ];

@@ -4,7 +4,7 @@
 //! jpg, jpeg or png, or if its first bytes say so; what is passed over is kept with the reason.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
@@ -12,10 +12,12 @@ use super::error::DataError;
 use super::files::{FileInfo, Files};
 use super::imagenet;
 use super::kind::{self, Kind};
+use super::labels::{Label, Table};
 use super::layout::{Located, Place, places};
 use super::passed_over::{PassedOver, Reason, is_system};
 use super::sources::Sources;
 pub use super::split_name::Split;
+use super::split_name::loose;
 
 /// A class of images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +26,23 @@ pub struct Class {
     pub folder: String,
     /// Name to show: of an ImageNet id the English name, else the folder's.
     pub name: String,
+    /// The class number, if a file with labels has numbers.
+    pub number: Option<usize>,
 }
 
 impl Class {
     /// The class of a folder.
     #[must_use]
     pub fn new(folder: &str) -> Self {
-        let name = imagenet::class_of(folder).and_then(imagenet::name_of).unwrap_or(folder);
-        Class { folder: folder.to_owned(), name: name.to_owned() }
+        let name = imagenet::wnid_of(folder).and_then(imagenet::class_of).and_then(imagenet::name_of);
+        let name = name.unwrap_or(folder);
+        Class { folder: folder.to_owned(), name: name.to_owned(), number: None }
+    }
+
+    /// A class of which a file with labels gives the number.
+    #[must_use]
+    pub fn numbered(number: usize) -> Self {
+        Class { number: Some(number), ..Class::new(&number.to_string()) }
     }
 }
 
@@ -59,35 +70,58 @@ pub struct Dataset {
     pub images: Vec<ImageRef>,
     /// Files that are not used, and why.
     pub passed_over: Vec<PassedOver>,
+    /// Files that label images in no class folder.
+    pub labels: Vec<LabelFile>,
 }
 
-/// A file that may be used: number, source, path in normal form C.
+/// A file that labels images in no class folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelFile {
+    /// Its path.
+    pub path: String,
+    /// Images that it labels.
+    pub images: usize,
+    /// Whether its labels are numbers that stand for the class folders in the order of their names, from 0.
+    pub by_folder: bool,
+}
+
+/// A file that may be an image: number, source, path in normal form C.
 struct Candidate {
     file: usize,
     source: usize,
     path: String,
 }
 
+/// What the files of all sources are.
+#[derive(Default)]
+struct Sorted {
+    images: Vec<Candidate>,
+    /// Files that may have labels.
+    texts: Vec<Candidate>,
+    passed_over: Vec<PassedOver>,
+}
+
+/// A larger text has no labels, in bytes.
+const LARGEST_TEXT: u64 = 64 << 20;
+
 impl Dataset {
-    /// Finds the images in all sources, by name and else by their first bytes.
+    /// Finds the images in all sources, by name and else by their first bytes, and labels of those in no class folder.
     ///
     /// # Errors
-    /// [`DataError::NoImages`] if no image lies in a class folder.
+    /// [`DataError::NoImages`] if no image has a class.
     pub fn open(sources: &mut Sources) -> Result<Self, DataError> {
         let names: Vec<String> = sources.names().into_iter().map(Cow::into_owned).collect();
         let names: Vec<Cow<str>> = names.iter().map(|name| Cow::Borrowed(name.as_str())).collect();
-        let mut passed_over: Vec<PassedOver> =
-            sources.each().iter().flat_map(|source| source.files.passed_over()).cloned().collect();
-        let mut candidates = Vec::new();
+        let mut sorted = Sorted::default();
+        sorted.passed_over.extend(sources.each().iter().flat_map(|s| s.files.passed_over()).cloned());
         let infos = sources.files().to_vec();
         for (file, info) in infos.iter().enumerate() {
-            let path = normal(&info.path);
-            match reason_to_pass_over(&path, || sources.start(file, kind::START)) {
-                Some(reason) => passed_over.push(PassedOver { path, reason }),
-                None => candidates.push(Candidate { file, source: sources.source_of(file), path }),
-            }
+            let candidate = Candidate { file, source: sources.source_of(file), path: normal(&info.path) };
+            sorted.add(candidate, info.size, || sources.start(file, kind::START));
         }
-        Self::assemble(candidates, &names, passed_over, infos.len())
+        Self::assemble(sorted, &names, infos.len(), |file| {
+            sources.read(file).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+        })
     }
 
     /// Finds the images among `files` of one source by their names alone.
@@ -95,28 +129,36 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::open`].
     pub fn from_files(files: &[FileInfo]) -> Result<Self, DataError> {
-        let (mut candidates, mut passed_over) = (Vec::new(), Vec::new());
+        let mut sorted = Sorted::default();
         for (file, info) in files.iter().enumerate() {
-            let path = normal(&info.path);
-            match reason_to_pass_over(&path, || Ok(Vec::new())) {
-                Some(reason) => passed_over.push(PassedOver { path, reason }),
-                None => candidates.push(Candidate { file, source: 0, path }),
-            }
+            let candidate = Candidate { file, source: 0, path: normal(&info.path) };
+            sorted.add(candidate, info.size, || Ok(Vec::new()));
         }
-        Self::assemble(candidates, &[Cow::Borrowed("")], passed_over, files.len())
+        Self::assemble(sorted, &[Cow::Borrowed("")], files.len(), |_| None)
     }
 
     fn assemble(
-        candidates: Vec<Candidate>,
+        sorted: Sorted,
         sources: &[Cow<str>],
-        mut passed_over: Vec<PassedOver>,
         files: usize,
+        mut read: impl FnMut(usize) -> Option<String>,
     ) -> Result<Self, DataError> {
-        let located: Vec<Located> = candidates.iter().map(|c| (c.source, c.path.as_str())).collect();
-        let places = places(&located, sources);
-        let found = candidates.len();
+        let Sorted { images, texts, mut passed_over } = sorted;
+        let located: Vec<Located> = images.iter().map(|c| (c.source, c.path.as_str())).collect();
+        let mut places = places(&located, sources);
+        let found = images.len();
+        let mut labels = Vec::new();
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        for text in &texts {
+            let no_class = places.iter().any(|place| matches!(place, Place::NoClass { .. }));
+            let table = no_class.then(|| read(text.file)).flatten().and_then(|text| Table::read(&text));
+            let used = table.and_then(|table| label(&table, text, &images, &mut places, &mut numbers));
+            let reason = if used.is_some() { Reason::Labels } else { Reason::NoImage };
+            labels.extend(used);
+            passed_over.push(PassedOver { path: text.path.clone(), reason });
+        }
         let mut labelled: Vec<(String, ImageRef)> = Vec::new();
-        for (Candidate { file, source, path }, place) in candidates.into_iter().zip(places) {
+        for (Candidate { file, source, path }, place) in images.into_iter().zip(places) {
             match place {
                 Place::Class { folder, split } => {
                     labelled.push((folder, ImageRef { path, file, source, class: 0, split }));
@@ -129,14 +171,22 @@ impl Dataset {
             return Err(DataError::NoImages { files, images: found });
         }
         let folders: BTreeSet<&str> = labelled.iter().map(|(folder, _)| folder.as_str()).collect();
-        let classes: Vec<Class> = folders.into_iter().map(Class::new).collect();
+        let class =
+            |folder: &str| numbers.get(folder).map_or_else(|| Class::new(folder), |&n| Class::numbered(n));
+        let classes: Vec<Class> = folders.into_iter().map(class).collect();
         let class_of = |folder: &str| classes.partition_point(|class| class.folder.as_str() < folder);
         let mut images: Vec<ImageRef> = labelled
             .into_iter()
             .map(|(folder, image)| ImageRef { class: class_of(&folder), ..image })
             .collect();
         images.sort_by(|a, b| a.path.cmp(&b.path).then(a.source.cmp(&b.source)));
-        Ok(Dataset { classes, images, passed_over })
+        Ok(Dataset { classes, images, passed_over, labels })
+    }
+
+    /// Images in no class folder, which are left out.
+    #[must_use]
+    pub fn unlabelled(&self) -> usize {
+        self.passed_over.iter().filter(|file| file.reason == Reason::NoClass).count()
     }
 
     /// Images of a class, of those in a split, or of those in none.
@@ -151,23 +201,94 @@ fn normal(path: &str) -> String {
     if is_nfc(path) { path.to_owned() } else { path.nfc().collect() }
 }
 
-/// Why a file is no image that is read; `start` reads its first bytes.
-fn reason_to_pass_over(path: &str, start: impl FnOnce() -> Result<Vec<u8>, DataError>) -> Option<Reason> {
-    if is_system(path) {
-        return Some(Reason::System);
+impl Sorted {
+    /// Adds a file of `size` bytes; `start` reads its first ones.
+    fn add(&mut self, file: Candidate, size: u64, start: impl FnOnce() -> Result<Vec<u8>, DataError>) {
+        let extension = file.path.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+        let extension = extension.map_or(String::new(), |(_, extension)| extension.to_ascii_lowercase());
+        let reason = if is_system(&file.path) {
+            Reason::System
+        } else if ["jpg", "jpeg", "png"].contains(&extension.as_str()) {
+            // Read later; if it is something else, that is when it is found out.
+            return self.images.push(file);
+        } else {
+            match start().map(|start| Kind::of(&start)) {
+                Ok(Kind::Jpeg | Kind::Png) => return self.images.push(file),
+                Ok(Kind::Text)
+                    if size <= LARGEST_TEXT
+                        && ["txt", "csv", "tsv", "lst", ""].contains(&extension.as_str()) =>
+                {
+                    return self.texts.push(file);
+                }
+                Ok(Kind::OtherImage(name)) => Reason::Format(name),
+                Ok(Kind::Archive(name)) => Reason::Archive(name),
+                Ok(Kind::Text | Kind::Unknown) => Reason::NoImage,
+                Err(error) => Reason::Unreadable(error.reason()),
+            }
+        };
+        self.passed_over.push(PassedOver { path: file.path, reason });
     }
-    let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, e)| e);
-    if ["jpg", "jpeg", "png"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
-        // Read later; if it is something else, that is when it is found out.
-        return None;
+}
+
+/// Labels images in no class folder, if the file has labels for any: those below its own folder, else those elsewhere; of
+/// one split if its name says so. Numbers that are classes get into `numbers` under their text.
+fn label(
+    table: &Table,
+    file: &Candidate,
+    images: &[Candidate],
+    places: &mut [Place],
+    numbers: &mut BTreeMap<String, usize>,
+) -> Option<LabelFile> {
+    let (folder, name) =
+        file.path.rsplit_once('/').map_or(("", file.path.as_str()), |(folder, name)| (folder, name));
+    let named = loose(name.rsplit_once('.').map_or(name, |(stem, _)| stem));
+    let is_below = |image: &Candidate| {
+        image.source == file.source
+            && (folder.is_empty()
+                || image.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+    };
+    let wanted = |place: &Place| matches!(place, Place::NoClass { split } if split.is_none() || named.is_none() || *split == named);
+    let chosen = |everywhere: bool| -> Vec<usize> {
+        (0..images.len()).filter(|&i| wanted(&places[i]) && (everywhere || is_below(&images[i]))).collect()
+    };
+    let (chosen, labels) = [false, true].into_iter().find_map(|everywhere| {
+        let chosen = chosen(everywhere);
+        let paths: Vec<&str> = chosen.iter().map(|&image| images[image].path.as_str()).collect();
+        let labels = table.labels_of(&paths, name)?;
+        labels.iter().any(Option::is_some).then_some((chosen, labels))
+    })?;
+    let folders: BTreeSet<String> = places
+        .iter()
+        .filter_map(|place| match place {
+            Place::Class { folder, .. } if !numbers.contains_key(folder) => Some(folder.clone()),
+            _ => None,
+        })
+        .collect();
+    let folders: Vec<String> = folders.into_iter().collect();
+    let all_fit =
+        labels.iter().flatten().all(|label| matches!(label, Label::Number(n) if *n < folders.len()));
+    let mut count = 0;
+    for (image, label) in chosen.into_iter().zip(labels) {
+        let Some(label) = label else { continue };
+        let Place::NoClass { split } = places[image] else { continue };
+        let folder = match label {
+            Label::Number(number) if all_fit => folders[number].clone(),
+            Label::Number(number) => {
+                numbers.insert(number.to_string(), number);
+                number.to_string()
+            }
+            Label::Name(name) => {
+                let name = normal(&name);
+                // A folder may be called n01440764-tench where the label is n01440764.
+                let wnid = imagenet::wnid_of(&name);
+                let same = folders.iter().find(|folder| wnid.is_some() && imagenet::wnid_of(folder) == wnid);
+                same.cloned().unwrap_or(name)
+            }
+        };
+        places[image] = Place::Class { folder, split: split.or(named) };
+        count += 1;
     }
-    match start().map(|start| Kind::of(&start)) {
-        Ok(Kind::Jpeg | Kind::Png) => None,
-        Ok(Kind::OtherImage(name)) => Some(Reason::Format(name)),
-        Ok(Kind::Archive(name)) => Some(Reason::Archive(name)),
-        Ok(Kind::Text | Kind::Unknown) => Some(Reason::NoImage),
-        Err(error) => Some(Reason::Unreadable(error.reason())),
-    }
+    Some(LabelFile { path: file.path.clone(), images: count, by_folder: all_fit })
 }
 
 #[cfg(test)]
@@ -180,6 +301,116 @@ mod tests {
         let set = list(&["train/caf\u{e9}/1.jpg", "val/cafe\u{301}/1.jpg"]).expect("images");
         assert_eq!(set.classes, [Class::new("caf\u{e9}")]);
         assert!(set.images.iter().all(|image| image.path.contains("caf\u{e9}")));
+    }
+
+    struct Texts(Vec<FileInfo>, Vec<&'static str>);
+
+    impl Files for Texts {
+        fn files(&self) -> &[FileInfo] {
+            &self.0
+        }
+
+        fn read(&mut self, index: usize) -> Result<Vec<u8>, DataError> {
+            Ok(self.1[index].as_bytes().to_vec())
+        }
+    }
+
+    /// Files by path and text, sorted by path.
+    fn open(files: &[(&str, &'static str)]) -> Dataset {
+        let infos =
+            files.iter().map(|(path, text)| FileInfo { path: (*path).into(), size: text.len() as u64 });
+        let texts = Texts(infos.collect(), files.iter().map(|(_, text)| *text).collect());
+        Dataset::open(&mut Sources::new(vec![super::super::Source {
+            name: "set".into(),
+            files: Box::new(texts),
+        }]))
+        .expect("images")
+    }
+
+    fn said(set: &Dataset) -> Vec<String> {
+        let split = |image: &ImageRef| image.split.map_or("-".to_owned(), |split| split.to_string());
+        set.images
+            .iter()
+            .map(|i| format!("{} {} {}", i.path, set.classes[i.class].folder, split(i)))
+            .collect()
+    }
+
+    #[test]
+    fn files_with_labels_are_used_where_folders_say_nothing() {
+        let set = open(&[
+            ("train/n01440764-tench/1.jpg", ""),
+            ("train/n15075141/1.jpg", ""),
+            ("val/annotations.txt", "v1.JPEG\tn01440764\t0\t1\nv2.JPEG\tn15075141\t0\t1\n"),
+            ("val/images/v1.JPEG", ""),
+            ("val/images/v2.JPEG", ""),
+            ("val/images/v3.JPEG", ""),
+        ]);
+        assert_eq!(
+            said(&set),
+            [
+                "train/n01440764-tench/1.jpg n01440764-tench train",
+                "train/n15075141/1.jpg n15075141 train",
+                "val/images/v1.JPEG n01440764-tench val",
+                "val/images/v2.JPEG n15075141 val",
+            ]
+        );
+        assert_eq!(set.unlabelled(), 1);
+        assert_eq!((set.labels[0].images, set.labels[0].by_folder), (2, false));
+
+        let set = open(&[
+            ("images/1.jpg", ""),
+            ("images/2.jpg", ""),
+            ("images/3.jpg", ""),
+            ("train.csv", "id,label\n1,cat\n2,dog\n"),
+            ("val.csv", "id,label\n3,cat\n"),
+        ]);
+        assert_eq!(said(&set), ["images/1.jpg cat train", "images/2.jpg dog train", "images/3.jpg cat val"]);
+
+        let set = open(&[("a.jpg", ""), ("b.jpg", ""), ("list.txt", "a.jpg 65\nb.jpg 970\n")]);
+        assert_eq!(set.classes, [Class::numbered(65), Class::numbered(970)]);
+
+        let numbers = "a.jpg 1\nb.jpg 0\n";
+        let set = open(&[
+            ("train/cat/1.jpg", ""),
+            ("train/dog/1.jpg", ""),
+            ("val/a.jpg", ""),
+            ("val/b.jpg", ""),
+            ("val.txt", numbers),
+        ]);
+        assert_eq!(said(&set)[2..], ["val/a.jpg dog val", "val/b.jpg cat val"]);
+        assert!(set.labels[0].by_folder);
+    }
+
+    /// By name where the ending says it, else by the first bytes.
+    #[test]
+    fn files_are_known_by_their_bytes() {
+        struct Bytes(Vec<(FileInfo, Vec<u8>)>, Vec<FileInfo>);
+        impl Files for Bytes {
+            fn files(&self) -> &[FileInfo] {
+                &self.1
+            }
+            fn read(&mut self, index: usize) -> Result<Vec<u8>, DataError> {
+                Ok(self.0[index].1.clone())
+            }
+        }
+        let jpeg = b"\xff\xd8\xff\xe0".to_vec();
+        let files: Vec<(FileInfo, Vec<u8>)> = [
+            ("cat/1.jfif", jpeg.clone()),
+            ("cat/2", jpeg.clone()),
+            ("cat/3.JPG_large", jpeg.clone()),
+            ("cat/4.webp", b"RIFF\x10\0\0\0WEBPVP8 ".to_vec()),
+            ("cat/5.txt", b"words".to_vec()),
+            ("dog/1.PNG", Vec::new()),
+        ]
+        .map(|(path, bytes)| (FileInfo { path: path.into(), size: 4 }, bytes))
+        .to_vec();
+        let infos = files.iter().map(|(info, _)| info.clone()).collect();
+        let source = super::super::Source { name: "set".into(), files: Box::new(Bytes(files, infos)) };
+        let set = Dataset::open(&mut Sources::new(vec![source])).expect("images");
+        let paths: Vec<&str> = set.images.iter().map(|image| image.path.as_str()).collect();
+        assert_eq!(paths, ["cat/1.jfif", "cat/2", "cat/3.JPG_large", "dog/1.PNG"]);
+        let reasons: Vec<&Reason> = set.passed_over.iter().map(|file| &file.reason).collect();
+        assert_eq!(reasons, [&Reason::Format("WebP"), &Reason::NoImage]);
     }
 
     fn list(paths: &[&str]) -> Result<Dataset, DataError> {
@@ -261,6 +492,7 @@ mod tests {
     #[test]
     fn imagenet_ids_are_shown_by_name() {
         assert_eq!(Class::new("n03445777").name, "golf ball");
+        assert_eq!(Class::new("n03445777-golf").name, "golf ball");
         assert_eq!(Class::new("n99999999").name, "n99999999");
     }
 

@@ -1,8 +1,8 @@
 //! Which images serve what, for one network.
 
 use super::fingerprint::fingerprint;
-use crate::data::{ClassMap, DataError, Dataset, Files, Sources, Splits};
-use crate::flow::{ClassSummary, ImagesSummary};
+use super::{ClassSummary, ImagesSummary, Origin, Provenance};
+use crate::data::{ClassMap, DataError, Dataset, Files, Preprocess, Resize, Sources, Splits};
 use crate::net::Model;
 use crate::search::Sample;
 use std::collections::HashSet;
@@ -43,6 +43,8 @@ pub struct Listing {
     pub reward: Vec<Item>,
     /// The part of `evaluation` that nothing but the last measurement sees.
     pub test: Vec<Item>,
+    resize: Resize,
+    resize_from: (Origin, String),
 }
 
 impl Listing {
@@ -61,7 +63,41 @@ impl Listing {
         let [train, reward, test] = [&splits.train, &splits.reward, &splits.test].map(|part| items(part));
         let size = |file: usize| sources.files().get(file).map_or(0, |file| file.size);
         let sha256 = fingerprint(dataset.images.iter().map(|image| (image.path.as_str(), size(image.file))));
-        Ok(Self { source, sha256, dataset, calibration, evaluation, train, reward, test })
+        let resize_from = (Origin::Assumed, "as ImageNet networks are evaluated".to_owned());
+        let resize = Resize::default();
+        Ok(Self {
+            source,
+            sha256,
+            dataset,
+            calibration,
+            evaluation,
+            train,
+            reward,
+            test,
+            resize,
+            resize_from,
+        })
+    }
+
+    /// Decides how images become squares; `source` is the option, field or entry of metadata that says so.
+    pub fn set_resize(&mut self, resize: Resize, origin: Origin, source: &str) {
+        (self.resize, self.resize_from) = (resize, (origin, source.to_owned()));
+    }
+
+    /// How images of a network with inputs of `side` pixels are read.
+    pub fn preprocess(&self, side: usize) -> Preprocess {
+        Preprocess { side, resize: self.resize }
+    }
+
+    /// How training images are stored, of which training takes random crops itself: squares of `side` pixels.
+    pub fn preprocess_training(&self, side: usize) -> Preprocess {
+        Preprocess { side, resize: self.resize.for_training() }
+    }
+
+    pub(super) fn resize_setting(&self) -> Provenance {
+        let (origin, source) = self.resize_from.clone();
+        let value = format!("{}: {}; bilinear with antialiasing", self.resize, self.resize.in_words());
+        Provenance { what: "resize".to_owned(), value, origin, source }
     }
 
     /// The evaluation images of a limited run: as many of each class as possible, sorted by path.
@@ -112,8 +148,8 @@ impl Listing {
         ClassMap::new(&self.dataset.classes, model.graph.classes(), model.labels.as_deref())
     }
 
-    /// What the screen shows of it. `skipped` names files that could not be read.
-    pub fn summary(&self, skipped: &[String]) -> ImagesSummary {
+    /// What the screen shows of it in short.
+    pub fn summary(&self) -> ImagesSummary {
         let mut counts = vec![0; self.dataset.classes.len()];
         for image in &self.dataset.images {
             counts[image.class] += 1;
@@ -130,8 +166,6 @@ impl Listing {
             train: self.train.len(),
             reward: self.reward.len(),
             test: self.test.len(),
-            skipped: skipped.iter().take(100).cloned().collect(),
-            skipped_count: skipped.len(),
         }
     }
 }

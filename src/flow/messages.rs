@@ -1,6 +1,6 @@
 //! Messages between the page and its worker.
 
-use super::{Artefact, GivenSettings, PackageName, PreprocessingVerdict, Tally};
+use super::{Artefact, GivenSettings, Inputs, PackageName, PreprocessingVerdict, Tally};
 use crate::import::Setting;
 use crate::net::Spec;
 use crate::quant::Policy;
@@ -154,6 +154,8 @@ pub enum Event {
     PreprocessingChecked(Option<PreprocessingVerdict>),
     /// Images are loaded, as far as they could be.
     Images(ImagesSummary),
+    /// What weights and images were found to be; comes after either is loaded, and when images turn out to be unreadable.
+    Inputs(Box<Inputs>),
     /// Part of a task is done.
     Progress {
         /// Which.
@@ -278,10 +280,6 @@ pub struct ImagesSummary {
     pub reward: usize,
     /// Those of them that nothing but the last measurement sees.
     pub test: usize,
-    /// Names of files that could not be read, each with the reason; at most the first 100.
-    pub skipped: Vec<String>,
-    /// How many could not be read.
-    pub skipped_count: usize,
 }
 
 /// One class of the loaded images.

@@ -56,7 +56,7 @@ impl Provenance {
     }
 
     /// Origin and where exactly, e.g. "assumed: usual for Keras".
-    pub fn from(&self) -> String {
+    pub fn chosen_by(&self) -> String {
         format!("{}: {}", self.origin, self.source)
     }
 }

@@ -143,11 +143,11 @@ pub fn source(paths: &[String]) -> String {
     }
 }
 
-/// A file that was picked by itself is told by its bytes, one in a folder by its name.
+/// By its name, or by its bytes if it was picked by itself: one that is called an archive and is none is refused.
 fn is_archive(file: &File, path: &str) -> Result<bool, DataError> {
-    if !path.contains('/') {
-        return Ok(matches!(Kind::of(&start(file, kind::START)?), Kind::Archive(_)));
+    let name = path.to_ascii_lowercase();
+    if [".zip", ".tar", ".tgz", ".tar.gz"].iter().any(|ending| name.ends_with(ending)) {
+        return Ok(true);
     }
-    let path = path.to_ascii_lowercase();
-    Ok([".zip", ".tar", ".tgz", ".tar.gz"].iter().any(|ending| path.ends_with(ending)))
+    Ok(!path.contains('/') && matches!(Kind::of(&start(file, kind::START)?), Kind::Archive(_)))
 }

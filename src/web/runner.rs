@@ -13,8 +13,8 @@ use super::wire;
 use crate::calibrate::Calibration;
 use crate::data::{Archive, Source, Sources};
 use crate::flow::{
-    Artefact, Command, Event, GivenSettings, Item, Listing, NetworkSummary, Package, PackageName, RunId,
-    Tally, Task,
+    Artefact, Command, Event, GivenSettings, Inputs, Item, Listing, NetworkSummary, Package, PackageName,
+    Provenance, RunId, Tally, Task,
 };
 use crate::import::{ImportOptions, check_size, import};
 use crate::link::{HashPrefix, Link};
@@ -46,10 +46,14 @@ impl<E: std::error::Error> From<E> for End {
     }
 }
 
+/// Images that cannot be read, each with the reason.
+type Unread = Vec<(String, String)>;
+
 /// Images as they came from the user.
 struct Images {
     sources: Sources,
     listing: Listing,
+    unread: Unread,
 }
 
 /// Images decoded for a network of a certain side and classes.
@@ -300,10 +304,25 @@ impl Runner {
         self.report(&Event::Network(summary.clone()));
         self.grids = imported.grids;
         self.model = Some((model, summary));
+        self.report_inputs();
         self.calibration = None;
         (self.measured, self.trained) = (None, None);
         self.float = None;
         Ok(())
+    }
+
+    /// Tells the page what weights and images are, as soon as there are images.
+    fn report_inputs(&self) {
+        if let Some(Images { sources, listing, unread }) = &self.images {
+            let (model, settings) = match &self.model {
+                Some((model, summary)) => {
+                    (Some(model), summary.settings.iter().map(Provenance::from).collect())
+                }
+                None => (None, Vec::new()),
+            };
+            let inputs = Inputs::new(sources, listing, model, &settings, unread);
+            self.report(&Event::Inputs(Box::new(inputs)));
+        }
     }
 
     fn open_images(&mut self, picked: Vec<File>, paths: &[String]) -> Result<(), End> {
@@ -313,8 +332,9 @@ impl Runner {
 
     fn adopt_images(&mut self, source: String, mut sources: Sources) -> Result<(), End> {
         let listing = Listing::new(source, &mut sources, crate::flow::CALIBRATION)?;
-        self.report(&Event::Images(listing.summary(&[])));
-        self.images = Some(Images { sources, listing });
+        self.report(&Event::Images(listing.summary()));
+        self.images = Some(Images { sources, listing, unread: Vec::new() });
+        self.report_inputs();
         self.prepared = None;
         self.held.clear();
         self.calibration = None;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { drop, longestTask, openApp } from "./support/app.mjs";
-import { photos, shared, tgz } from "./support/archive.mjs";
+import { photos, shared, tgz, zip } from "./support/archive.mjs";
 
 const LOADED = { timeout: 60_000 };
 const MEASURED = { timeout: 300_000 };
@@ -80,4 +80,66 @@ test("what is no archive of photos is refused with the reason", async (t) => {
   await page.locator("#images").getByRole("alert").getByText(/broken\.tgz/).waitFor(LOADED);
   await drop(page, "#images .drop", await file(t, "flat.tgz", tgz([["LICENSE.txt", Buffer.from("text")]])));
   await page.locator("#images").getByRole("alert").getByText(/one folder per class/).waitFor(LOADED);
+});
+
+/** Photos as `[number, bytes]` pairs, `each` of two classes. */
+async function pairs(each) {
+  const { files } = await photos(each);
+  return files.slice(0, 2 * each).map(([, bytes], number) => [number, bytes]);
+}
+
+/** Opens images and gives what the tables of the page say, by their titles. */
+async function tables(page, paths, name) {
+  await page.getByLabel("Choose archives").setInputFiles(paths);
+  await page.locator("#images .loaded", { hasText: name }).waitFor(LOADED);
+  const details = page.locator("#images details.inputs");
+  if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
+  const all = await details.locator("table").evaluateAll((found) =>
+    found.map((table) => ({
+      title: table.caption.textContent,
+      rows: [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent)),
+    })),
+  );
+  return (title) => all.find((table) => table.title.startsWith(title))?.rows ?? [];
+}
+
+test("sets as people have them are read as on the command line, and a table says how", async (t) => {
+  const { page } = await openApp(t);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  const eight = await pairs(4);
+  const class_of = (number) => (number < 4 ? "bag" : "coat");
+
+  // Deeper folders belong to the class.
+  const nested = eight.map(([i, bytes]) => [`${class_of(i)}/${i % 2 ? "in" : "out"}/${i}.jpg`, bytes]);
+  let found = await tables(page, await file(t, "nested.tgz", tgz(nested)), "nested.tgz");
+  assert.deepEqual(found("Classes").map(([name, output, , images]) => [name, output, images]), [["bag", "1", "4"], ["coat", "2", "4"]]);
+
+  // Two archives are splits, and equal paths in them are two files.
+  const flat = eight.map(([i, bytes]) => [`${class_of(i)}/${i}.jpg`, bytes]);
+  const both = [await file(t, "train.tgz", tgz(flat)), await file(t, "val.tgz", tgz(flat))];
+  found = await tables(page, both, "train.tgz, val.tgz, 16 images in 2 classes");
+  await page.locator("#images .loaded", { hasText: "8 to measure on" }).waitFor(LOADED);
+  assert.deepEqual(found("Sources").map(([name, , images]) => [name, images]), [["train.tgz", "8"], ["val.tgz", "8"]]);
+
+  // Files are known by their bytes; what is passed over is counted and named, and opens the tables.
+  const jfif = [...flat.map(([path, bytes]) => [path.replace("jpg", "jfif"), bytes]), ["bag/x.gif", Buffer.from("GIF89a")]];
+  found = await tables(page, await file(t, "jfif.tgz", tgz(jfif)), "jfif.tgz, 8 images in 2 classes");
+  assert.match(found("Files passed over").flat().join(" "), /1 a GIF image.*bag\/x\.gif/);
+
+  // 狗 and 花 in GBK.
+  const folder = (number) => Buffer.from(number < 4 ? [0xb9, 0xb7] : [0xbb, 0xa8]);
+  const gbk = eight.map(([i, bytes]) => [Buffer.concat([folder(i), Buffer.from(`/${i}.jpg`)]), bytes]);
+  found = await tables(page, await file(t, "gbk.zip", zip(gbk)), "gbk.zip");
+  assert.deepEqual(found("Classes").map(([name]) => name), ["狗", "花"]);
+  assert.match(found("Sources").flat().join(" "), /GBK \(a guess\)/);
+  assert.notEqual(await page.locator("#images details.inputs").getAttribute("open"), null);
+});
+
+test("an archive of another format is refused in one sentence", async (t) => {
+  const { page } = await openApp(t);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  await drop(page, "footer", await file(t, "photos.7z", Buffer.from("7z\xbc\xaf\x27\x1c\0\x04", "latin1")));
+  const alert = page.locator("#images").getByRole("alert");
+  await alert.getByText(/found a 7z archive/).waitFor(LOADED);
+  assert.equal((await alert.textContent()).match(/found a 7z archive/g).length, 1);
 });

@@ -24,6 +24,7 @@ pub fn report(session: &Session, on: &DeviceArguments, runs: &[Run], work_share:
         "classes": session.model.spec.classes,
         "weights_sha256": session.sha256,
         "images": session.images_source(),
+        "inputs": session.taken(),
         "work_share": work_share,
         "runs": runs.iter().map(|run| run_json(session, on, run)).collect::<Vec<_>>(),
     });

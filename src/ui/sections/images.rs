@@ -2,13 +2,15 @@
 
 use super::{Controls, Section, failure};
 use crate::{
-    flow::ImagesSummary,
+    data::MatchedBy,
+    flow::{ImagesSummary, Inputs, Origin},
     ui::{
         components::{DropZone, Progress},
         format,
         state::{Area, Work},
     },
 };
+use std::rc::Rc;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -31,9 +33,11 @@ pub fn ImagesSection(props: &ImagesSectionProps) -> Html {
         <Section id="images" number={3} title="Images">
             <DropZone id="images" what="a folder, .zip, .tar or .tgz" accept=".zip,.tar,.tgz,.gz" multiple={true}
                 file_title="Choose archives" folder_title="Choose folder" {on_files} />
-            <p class="hint">{ "One folder per class. Images stay on this machine." }</p>
+            <p class="hint">{ "One folder per class, or a file with labels. Images stay on this machine." }</p>
             { match &work.images {
-                Some(images) => html! { <Summary images={images.clone()} classes={*classes} /> },
+                Some(images) => html! {
+                    <Summary images={images.clone()} inputs={work.inputs.clone()} classes={*classes} />
+                },
                 None => html! { <p class="hint">{ "No images loaded. A demo network brings its own." }</p> },
             } }
             if let Some(running) = work.running(Area::Images) {
@@ -47,13 +51,14 @@ pub fn ImagesSection(props: &ImagesSectionProps) -> Html {
 #[derive(Properties, PartialEq)]
 struct SummaryProps {
     images: ImagesSummary,
+    inputs: Option<Rc<Inputs>>,
     classes: u16,
 }
 
-/// Source, counts, classes, and what was skipped.
+/// Source and counts, and all tables of what was found.
 #[component]
 fn Summary(props: &SummaryProps) -> Html {
-    let SummaryProps { images, classes } = props;
+    let SummaryProps { images, inputs, classes } = props;
     let grouped = |number: usize| format::grouped(number as u64);
     let all: usize = images.classes.iter().map(|class| class.images).sum();
     html! {
@@ -67,27 +72,50 @@ fn Summary(props: &SummaryProps) -> Html {
                     network's classes.",
                     format::count(images.classes.len(), "class", "classes"), grouped(usize::from(*classes))) }</p>
             }
-            <details>
-                <summary>{ "Classes" }</summary>
-                <ul class="class-list" tabindex="0" aria-label="Classes">
-                    { for images.classes.iter().map(|class| html! {
-                        <li key={class.folder.clone()}>{ &class.name }
-                            if class.name != class.folder { <span class="hint">{ format!(" {}", class.folder) }</span> }
-                            { " " }<b>{ grouped(class.images) }</b></li>
-                    }) }
-                </ul>
-            </details>
-            if images.skipped_count > 0 {
-                <details>
-                    <summary>{ format!("{} skipped", format::count(images.skipped_count, "file", "files")) }</summary>
-                    <ul class="class-list skipped" tabindex="0" aria-label="Skipped files">
-                        { for images.skipped.iter().map(|line| html! { <li>{ line }</li> }) }
-                        if images.skipped_count > images.skipped.len() {
-                            <li>{ format!("and {} more", grouped(images.skipped_count - images.skipped.len())) }</li>
-                        }
-                    </ul>
-                </details>
+            if let Some(inputs) = inputs {
+                <Tables inputs={inputs.clone()} />
             }
         </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct TablesProps {
+    inputs: Rc<Inputs>,
+}
+
+/// What weights and images were found to be: open where something was assumed.
+#[component]
+fn Tables(props: &TablesProps) -> Html {
+    let inputs = &props.inputs;
+    let assumed = inputs.settings.iter().filter(|setting| setting.origin == Origin::Assumed).count();
+    let passed_over: usize = inputs.passed_over.iter().map(|row| row.count).sum();
+    let mut parts = vec!["How files were read".to_owned()];
+    if assumed > 0 {
+        parts.push(format!("{} assumed", format::count(assumed, "setting", "settings")));
+    }
+    if inputs.matched_by == Some(MatchedBy::Position) {
+        parts.push("classes matched by position".to_owned());
+    }
+    if passed_over > 0 {
+        parts.push(format!("{} passed over", format::count(passed_over, "file", "files")));
+    }
+    html! {
+        <details class="inputs" open={inputs.is_worth_a_look()}>
+            <summary>{ parts.join(" · ") }</summary>
+            { for inputs.tables().into_iter().map(|table| html! {
+                <div class="scroll" tabindex="0" role="region" aria-label={table.title.clone()}>
+                    <table>
+                        <caption>{ table.title }</caption>
+                        <thead><tr>{ for table.columns.iter().map(|column| html! { <th scope="col">{ column }</th> }) }</tr></thead>
+                        <tbody>
+                            { for table.rows.iter().map(|row| html! {
+                                <tr>{ for row.iter().map(|cell| html! { <td>{ cell }</td> }) }</tr>
+                            }) }
+                        </tbody>
+                    </table>
+                </div>
+            }) }
+        </details>
     }
 }

@@ -56,8 +56,6 @@ fn images() -> Action {
         train: 500,
         reward: 100,
         test: 300,
-        skipped: Vec::new(),
-        skipped_count: 0,
     }))
 }
 

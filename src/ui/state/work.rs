@@ -1,7 +1,10 @@
 //! What the worker does and has.
 
 use super::Area;
-use crate::flow::{Command, Event, ImagesSummary, NetworkSummary, PreprocessingVerdict, RunId, Tally, Task};
+use crate::flow::{
+    Command, Event, ImagesSummary, Inputs, NetworkSummary, PreprocessingVerdict, RunId, Tally, Task,
+};
+use std::rc::Rc;
 
 /// A task of the worker that the page waits for.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +67,8 @@ pub struct Work {
     pub preprocessing: Option<PreprocessingVerdict>,
     /// Images that are loaded.
     pub images: Option<ImagesSummary>,
+    /// What weights and images were found to be.
+    pub inputs: Option<Rc<Inputs>>,
     running: [Option<Running>; Area::COUNT],
     failures: [Option<String>; Area::COUNT],
     revivals: [Option<String>; Area::COUNT],
@@ -139,6 +144,7 @@ impl Work {
                     self.ended(run);
                 }
             }
+            Event::Inputs(inputs) => self.inputs = Some(Rc::new((**inputs).clone())),
             Event::Progress { task, done, total, tally } => {
                 if let Some(area) = self.area_of(run)
                     && let Some(running) = &mut self.running[area as usize]

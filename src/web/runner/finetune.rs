@@ -4,7 +4,7 @@ use super::super::trainer_port::TrainerPort;
 use super::super::training::{Part, TrainNews, TrainOrder, TrainTask};
 use super::{Deaths, End, Item, Measured, Runner, digest, no_images, no_network, wire};
 use crate::calibrate;
-use crate::data::{Crop, Preprocess};
+use crate::data::Preprocess;
 use crate::flow::{Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, NetworkSummary, Task};
 use crate::net::Model;
 use crate::train::{Augmentation, Report, Trained, Turn};
@@ -171,9 +171,10 @@ impl Runner {
             self.breathe().await?;
         }
         let (stored, _) = Augmentation::usual(side);
-        let stored = Preprocess { side: stored, crop: Crop::Square };
+        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        let (stored, input) = (listing.preprocess_training(stored), listing.preprocess(side));
         self.hand_over(&trainer, Part::Train, train, stored).await?;
-        self.hand_over(&trainer, Part::Reward, reward, Preprocess::new(side)).await?;
+        self.hand_over(&trainer, Part::Reward, reward, input).await?;
         let FinetuneRequest { recipe, device, .. } = request.clone();
         let task = TrainTask { start, teacher, recipe, device, checkpoint: checkpoint.clone() };
         trainer.tell(&TrainOrder::Start(Box::new(task)), &Array::new());

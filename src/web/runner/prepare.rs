@@ -1,8 +1,8 @@
 //! Decoding the images for the network at hand, spread over the pool.
 
-use super::{Answer, End, Item, Order, Prepared, Runner, Set, no_images, no_network, pool, wire};
+use super::{Answer, End, Item, Order, Prepared, Runner, Set, Unread, no_images, no_network, pool, wire};
 use crate::data::{ClassMap, Files, Preprocess};
-use crate::flow::{Event, Task};
+use crate::flow::Task;
 use futures::future::try_join_all;
 use js_sys::Array;
 
@@ -36,8 +36,8 @@ impl Runner {
         self.held.clear();
         self.clear(None).await?;
         let total = calibration.len() + evaluation.len();
-        let mut skipped = Vec::new();
-        let preprocess = Preprocess::new(side);
+        let mut skipped = Unread::new();
+        let preprocess = images.listing.preprocess(side);
         let mut pixels = Vec::new();
         let keep = |_: &[Item], images: Array| pixels.extend(images.iter().map(|image| wire::bytes(&image)));
         self.decode(&calibration, preprocess, None, (0, total), &mut skipped, keep).await?;
@@ -45,9 +45,10 @@ impl Runner {
         let progress = (calibration.len(), total);
         self.decode(&evaluation, preprocess, keep, progress, &mut skipped, |_, _| ()).await?;
         if !skipped.is_empty()
-            && let Some(images) = &self.images
+            && let Some(images) = &mut self.images
         {
-            self.report(&Event::Images(images.listing.summary(&skipped)));
+            images.unread = skipped;
+            self.report_inputs();
         }
         let outputs = map.outputs().to_vec();
         let read = pixels.into_iter().zip(&calibration).filter(|(pixels, _)| !pixels.is_empty());
@@ -62,12 +63,13 @@ impl Runner {
             return Ok(());
         }
         let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
-        let map = self.images.as_ref().ok_or_else(no_images)?.listing.class_map(model)?;
-        let preprocess = Preprocess::new(usize::from(model.spec.side));
+        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        let map = listing.class_map(model)?;
+        let preprocess = listing.preprocess(usize::from(model.spec.side));
         self.held.retain(|(held, _)| *held != set);
         self.clear(Some(set)).await?;
         // Those that cannot be read were named when the evaluation images were decoded, or will be.
-        let mut skipped = Vec::new();
+        let mut skipped = Unread::new();
         let keep = Some((set, &map));
         self.decode(items, preprocess, keep, (0, items.len()), &mut skipped, |_, _| ()).await?;
         self.held.push((set, items.len()));
@@ -89,7 +91,7 @@ impl Runner {
         preprocess: Preprocess,
         keep: Option<(Set, &ClassMap)>,
         (before, total): (usize, usize),
-        skipped: &mut Vec<String>,
+        skipped: &mut Unread,
         mut on: impl FnMut(&[Item], Array),
     ) -> Result<(), End> {
         let mut done = before;
@@ -114,7 +116,7 @@ impl Runner {
             let answers = try_join_all(asked).await?;
             for (share, (answer, images)) in round.chunks(share).zip(answers) {
                 if let Answer::Loaded { failed } = answer {
-                    skipped.extend(failed.into_iter().map(|(at, why)| format!("{}: {why}", share[at].path)));
+                    skipped.extend(failed.into_iter().map(|(at, why)| (share[at].path.clone(), why)));
                 }
                 on(share, images);
             }
@@ -125,10 +127,11 @@ impl Runner {
         Ok(())
     }
 
-    fn read(&mut self, file: usize, skipped: &mut Vec<String>) -> Vec<u8> {
+    fn read(&mut self, file: usize, skipped: &mut Unread) -> Vec<u8> {
         let Some(images) = &mut self.images else { return Vec::new() };
         images.sources.read(file).unwrap_or_else(|error| {
-            skipped.push(error.to_string());
+            let path = images.sources.files().get(file).map(|info| info.path.clone());
+            skipped.push((path.unwrap_or_default(), error.reason()));
             Vec::new()
         })
     }

@@ -1,6 +1,6 @@
 // Archives of photos in class folders, made in memory for the tests.
 import { readdir, readFile, stat } from "node:fs/promises";
-import { gzipSync } from "node:zlib";
+import { crc32, gzipSync } from "node:zlib";
 
 const BLOCK = 512;
 const root = new URL("../../../", import.meta.url);
@@ -30,6 +30,35 @@ function entry(path, bytes) {
 /** A tgz of `[path, bytes]` pairs. */
 export const tgz = (files) =>
   gzipSync(Buffer.concat([...files.map(([path, bytes]) => entry(path, bytes)), Buffer.alloc(2 * BLOCK)]));
+
+/** A zip of `[path, bytes]` pairs, stored; paths are bytes in whatever encoding, and nothing says which. */
+export function zip(files) {
+  const [locals, central] = [[], []];
+  let at = 0;
+  for (const [path, bytes] of files) {
+    // Version, flags, method, time, date, checksum, both sizes, lengths of name and extra field.
+    const common = Buffer.alloc(26);
+    common.writeUInt16LE(20, 0);
+    common.writeUInt32LE(crc32(bytes), 10);
+    common.writeUInt32LE(bytes.length, 14);
+    common.writeUInt32LE(bytes.length, 18);
+    common.writeUInt16LE(path.length, 22);
+    const local = Buffer.concat([Buffer.from("PK\x03\x04"), common, path, bytes]);
+    const rest = Buffer.alloc(14);
+    rest.writeUInt32LE(at, 10);
+    central.push(Buffer.from("PK\x01\x02\x14\0", "latin1"), common, rest, path);
+    locals.push(local);
+    at += local.length;
+  }
+  const directory = Buffer.concat(central);
+  const end = Buffer.alloc(22);
+  end.write("PK\x05\x06", "latin1");
+  end.writeUInt16LE(files.length, 8);
+  end.writeUInt16LE(files.length, 10);
+  end.writeUInt32LE(directory.length, 12);
+  end.writeUInt32LE(at, 16);
+  return Buffer.concat([...locals, directory, end]);
+}
 
 /** The files of a tar archive (regular files with short names) as `[path, bytes]` pairs. */
 function* entries(tar) {
