@@ -70,6 +70,11 @@ impl Setting {
     pub fn is_assumed(&self) -> bool {
         matches!(self.origin, Origin::Assumed(_))
     }
+
+    /// Whether nobody said the value, and images with known labels can tell whether it is right.
+    pub fn can_be_checked(&self) -> bool {
+        self.is_assumed() && matches!(self.kind, SettingKind::Normalization | SettingKind::Padding)
+    }
 }
 
 impl fmt::Display for Setting {

@@ -38,6 +38,7 @@ pub fn App() -> Html {
     use_leaving(&state);
     use_demo(&ask);
     use_float(&state, &ask);
+    use_check(&state, &ask);
     use_stored(&state, &ask);
     use_revival(&state, &ask);
 
@@ -288,6 +289,17 @@ fn use_float(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>
     use_effect_with((state.trials.len(), state.load()), move |_| {
         if wanted {
             ask.emit((Command::MeasureFloat { limit }, Vec::new()));
+        }
+    });
+}
+
+/// Checks what was assumed of the weights after the first measurement, which has decoded the images that tell.
+#[hook]
+fn use_check(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>)>) {
+    let (ask, wanted) = (ask.clone(), state.wants_check() && state.why_not_measure().is_none());
+    use_effect_with((state.trials.len(), state.load()), move |_| {
+        if wanted {
+            ask.emit((Command::CheckPreprocessing, Vec::new()));
         }
     });
 }

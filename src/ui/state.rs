@@ -27,7 +27,10 @@ pub use trial::{Trial, in_words};
 pub use work::{Running, Work};
 
 use crate::{
-    flow::{Command, Event, FinetuneFound, FinetuneStart, GivenSettings, NetworkSummary, RunId, Tally, Task},
+    flow::{
+        Command, Event, FinetuneFound, FinetuneStart, GivenSettings, NetworkSummary, RunId, Setting, Tally,
+        Task,
+    },
     link::{Link, LinkError},
     memory::Mcu,
     net::{Family, Padding, Spec, Width},
@@ -230,6 +233,17 @@ impl State {
     pub fn wants_float(&self) -> bool {
         let comparable = self.trials.last().is_some_and(|t| t.load == self.load && !t.stopped && !t.restored);
         self.with_float && self.float.is_none() && comparable
+    }
+
+    /// Whether what was assumed of the weights is still to be checked, now that calibration images are decoded.
+    pub fn wants_check(&self) -> bool {
+        let assumed = self
+            .work
+            .network
+            .as_ref()
+            .is_some_and(|loaded| loaded.settings.iter().any(Setting::can_be_checked));
+        let decoded = self.trials.last().is_some_and(|t| t.load == self.load && !t.restored);
+        assumed && decoded && self.work.preprocessing.is_none()
     }
 
     fn select_network(&mut self, spec: Spec) {

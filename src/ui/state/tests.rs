@@ -3,7 +3,10 @@ mod link;
 mod search;
 
 use super::*;
-use crate::flow::{ClassSummary, ImagesSummary, Measurement, NetworkSummary};
+use crate::flow::{
+    ClassSummary, ImagesSummary, Measurement, NetworkSummary, PreprocessingVerdict, SettingKind,
+    SettingOrigin,
+};
 use crate::memory::{Budget, Core, Mcu, MemoryModel, Reserve};
 use crate::quant::{Bits, Slot};
 use link::link;
@@ -153,6 +156,33 @@ fn images_that_a_measurement_reads_are_the_ones_that_were_opened() {
     assert!(reading.work.running(Area::Images).is_none());
     let measured = reading.after(images()).after(reported(Event::Measured(measurement)));
     assert_eq!(measured.trial().map(|trial| trial.tally), Some(tally));
+}
+
+#[test]
+fn assumed_preprocessing_is_checked_once_images_are_decoded() {
+    let loaded = |origin| {
+        let setting = Setting { kind: SettingKind::Normalization, value: "x/255".into(), origin };
+        let summary = NetworkSummary {
+            spec: DEMOS[0],
+            source: "own".into(),
+            labels: None,
+            sha256: "0".repeat(64),
+            policy: None,
+            settings: vec![setting],
+            notes: Vec::new(),
+        };
+        state([reported(Event::Network(summary)), images()])
+    };
+    let assumed = loaded(SettingOrigin::Assumed("the file does not say".into()));
+    assert!(!assumed.wants_check(), "no image is decoded yet");
+    let decoded = measured(assumed);
+    assert!(decoded.wants_check());
+    let verdict = PreprocessingVerdict { choices: Vec::new(), better: None, assumed: (true, false) };
+    let checked = decoded.after(reported(Event::PreprocessingChecked(Some(verdict))));
+    assert!(!checked.wants_check() && checked.work.preprocessing.is_some());
+    assert!(!measured(loaded(SettingOrigin::Stated)).wants_check());
+    // Other weights: what was found is not of them.
+    assert!(checked.after(network(DEMOS[1])).work.preprocessing.is_none());
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
             if assumed > 0 {
                 <p class="warning">{ format!("{} assumed of these weights: a wrong one costs accuracy without an error. ",
                     if assumed == 1 { "One setting is".into() } else { format!("{assumed} settings are") }) }
-                    if can_be_checked(settings) {
+                    if settings.iter().any(Setting::can_be_checked) {
                         <Button onclick={check}
                             why_not={(!has_images).then(|| AttrValue::from("Load images first: their labels tell."))}>
                             { "Check on calibration images" }</Button>
@@ -71,13 +71,6 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
             </details>
         </>
     }
-}
-
-/// Whether calibration images can tell what was assumed.
-fn can_be_checked(settings: &[Setting]) -> bool {
-    let tells =
-        |setting: &&Setting| matches!(setting.kind, SettingKind::Normalization | SettingKind::Padding);
-    settings.iter().filter(tells).any(Setting::is_assumed)
 }
 
 fn line(setting: &Setting) -> Html {
