@@ -12,7 +12,7 @@ use web_sys::DedicatedWorkerGlobalScope;
 
 /// How often a lock that another has is asked for again, and after how many milliseconds each time: the worker of the page
 /// before a reload may have it a little longer.
-const TRIES: u32 = 20;
+const TRIES: u32 = 40;
 const AGAIN: u32 = 50;
 /// Before every state; another number for each form of what follows.
 const FORM: &[u8] = b"bitsmith state 1\n";
@@ -58,18 +58,14 @@ impl Keep {
         if !self.0.stores.get() {
             return Ok(Turn { _lock: None });
         }
-        for _ in 0..TRIES {
-            // Whatever is wrong with locks is no reason not to run.
-            match self.lock().await {
-                Ok(None) => TimeoutFuture::new(AGAIN).await,
-                lock => {
-                    // For the number of the newest value, which another tab may have written.
-                    if let Ok(Some(store)) = self.store().await {
-                        let _ = store.read().await;
-                    }
-                    return Ok(Turn { _lock: lock.ok().flatten() });
-                }
+        // Whatever is wrong with locks is no reason not to run.
+        let lock = self.lock().await;
+        if !matches!(lock, Ok(None)) {
+            // For the number of the newest value, which another tab may have written.
+            if let Ok(Some(store)) = self.store().await {
+                let _ = store.read().await;
             }
+            return Ok(Turn { _lock: lock.ok().flatten() });
         }
         let what = self.0.what;
         Err(format!(
@@ -83,9 +79,17 @@ impl Keep {
         self.0.stores.get() && matches!(self.lock().await, Ok(None))
     }
 
+    /// The lock; `None` if another has it, and has it still after a moment.
     async fn lock(&self) -> Result<Option<Lock>, String> {
         let Inner { scope, name, .. } = &*self.0;
-        lock::take(scope, &format!("{} {name}", app_name(&scope.name()))).await
+        let name = format!("{} {name}", app_name(&scope.name()));
+        for _ in 0..TRIES {
+            if let Some(lock) = lock::take(scope, &name).await? {
+                return Ok(Some(lock));
+            }
+            TimeoutFuture::new(AGAIN).await;
+        }
+        Ok(None)
     }
 
     /// What was kept last, if anything was.
