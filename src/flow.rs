@@ -17,7 +17,7 @@ mod tally;
 pub use crate::export::{ExportError, PackageName};
 pub use crate::import::{Origin as SettingOrigin, Setting, SettingKind, channels};
 pub use given::GivenSettings;
-pub use images::{CALIBRATION, Item, Listing};
+pub use images::{CALIBRATION, Item, Listing, ResizeError};
 pub use inputs::{ClassRow, Inputs, PassedOverRow, SourceRow};
 pub use messages::{
     ClassSummary, Command, Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, ImagesSummary,

@@ -75,6 +75,8 @@ pub struct Imported {
     pub naming: Naming,
     /// What the tensors do not show, each with where it came from.
     pub settings: Vec<Setting>,
+    /// How images become squares, as the metadata state it by `resize`; it is for whoever reads the images.
+    pub resize: Option<String>,
     /// Metadata that was not used.
     pub notes: Vec<Note>,
 }
@@ -143,7 +145,8 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportE
     let labels = metadata.labels(usize::from(spec.classes));
     metadata.compare(&spec);
     let model = Model { spec, graph, weights, normalization, labels };
-    Ok(Imported { model, grids, naming, settings: settings.list, notes: metadata.notes })
+    let resize = metadata.resize();
+    Ok(Imported { model, grids, naming, settings: settings.list, resize, notes: metadata.notes })
 }
 
 /// Settings as they are decided.

@@ -147,6 +147,38 @@ fn resize_is_shown_and_can_be_set() {
     let given = resize(&eval(&images, &["--resize", "pad"]).0);
     assert_eq!((given["origin"].as_str(), given["source"].as_str()), (Some("given"), Some("--resize")));
     assert!(given["value"].as_str().is_some_and(|value| value.starts_with("pad")), "{given}");
+
+    // The weights' own word, before the default and after the option.
+    let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(WEIGHTS)).expect("the demo's weights");
+    let stated = |text: &str| {
+        let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+        let header = String::from_utf8(bytes[8..8 + length].to_vec()).expect("text");
+        let header =
+            header.trim_end().replacen("\"bn_eps\"", &format!("\"resize\":\"{text}\",\"bn_eps\""), 1);
+        let path = root.path().with_extension("safetensors");
+        fs::write(
+            &path,
+            [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &bytes[8 + length..]].concat(),
+        )
+        .expect("a file");
+        path
+    };
+    let with = |text: &str, more: &[&str]| {
+        let (weights, set) = (stated(text), root.path().to_str().expect("text"));
+        let weights = weights.to_str().expect("text");
+        let fixed = ["eval", "--no-float", "--json", "--weights", weights, "--images", set];
+        run(&[&fixed[..], more].concat())
+    };
+    let origin = |output: Output| {
+        let report = serde_json::from_slice(&output.stdout).expect("JSON and nothing else");
+        resize(&report)["origin"].clone()
+    };
+    assert_eq!(origin(with("stretch", &[])), "stated");
+    assert_eq!(origin(with("stretch", &["--resize", "pad"])), "given");
+    let output = with("sideways", &[]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("found 'sideways'"));
+
     let refused = run(&["eval", "--weights", WEIGHTS, "--images", "x", "--resize", "fill"]);
     assert_eq!(refused.status.code(), Some(2));
 }

@@ -66,6 +66,10 @@ impl Session {
         let mut session = Self::list(model, sha256, images, calibration.images)?;
         (session.grids, session.settings, session.notes) =
             (imported.grids, imported.settings, imported.notes);
+        if images.resize.is_none() {
+            let stated = session.listing.adopt_resize(imported.resize.as_deref());
+            stated.with_context(|| format!("{}", weights.display()))?;
+        }
         eprintln!("{}", printable_lines(&session.taken().text()));
         if let Some(link) = link {
             session.compare(link);

@@ -13,6 +13,16 @@ pub const CALIBRATION: usize = 256;
 /// Seed of the samples. Fixed: the same images and the same network give the same integers for everybody.
 const SEED: u64 = 0;
 
+/// Why the usual way to resize is taken.
+const USUAL: &str = "as ImageNet networks are evaluated";
+
+/// A way to resize that weights state and that is not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("metadata resize: {reason}; mend the metadata, or give --resize on the command line")]
+pub struct ResizeError {
+    reason: String,
+}
+
 /// An image to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
@@ -63,7 +73,7 @@ impl Listing {
         let [train, reward, test] = [&splits.train, &splits.reward, &splits.test].map(|part| items(part));
         let size = |file: usize| sources.files().get(file).map_or(0, |file| file.size);
         let sha256 = fingerprint(dataset.images.iter().map(|image| (image.path.as_str(), size(image.file))));
-        let resize_from = (Origin::Assumed, "as ImageNet networks are evaluated".to_owned());
+        let resize_from = (Origin::Assumed, USUAL.to_owned());
         let resize = Resize::default();
         Ok(Self {
             source,
@@ -82,6 +92,25 @@ impl Listing {
     /// Decides how images become squares; `source` is the option, field or entry of metadata that says so.
     pub fn set_resize(&mut self, resize: Resize, origin: Origin, source: &str) {
         (self.resize, self.resize_from) = (resize, (origin, source.to_owned()));
+    }
+
+    /// Decides it as the metadata of weights state it; without a statement as ImageNet networks are evaluated.
+    ///
+    /// # Errors
+    /// If `stated` is no way to resize.
+    pub fn adopt_resize(&mut self, stated: Option<&str>) -> Result<(), ResizeError> {
+        match stated {
+            Some(text) => {
+                let error = |reason| ResizeError { reason };
+                self.set_resize(
+                    text.parse().map_err(error)?,
+                    Origin::Stated,
+                    "the weights file's metadata, resize",
+                );
+            }
+            None => self.set_resize(Resize::default(), Origin::Assumed, USUAL),
+        }
+        Ok(())
     }
 
     /// How images of a network with inputs of `side` pixels are read.

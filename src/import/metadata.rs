@@ -141,6 +141,11 @@ impl<'a> Metadata<'a> {
         self.refuse("activation", &format!("{ours}, which is this network's"), SettingKind::Activation)
     }
 
+    /// How images become squares.
+    pub fn resize(&self) -> Option<String> {
+        self.get("resize").map(str::to_owned)
+    }
+
     /// Names of the classes: a JSON array, lines, or words between commas.
     pub fn labels(&mut self, classes: usize) -> Option<Vec<String>> {
         let key = if self.get("labels").is_some() { "labels" } else { "classes" };

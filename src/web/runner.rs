@@ -93,6 +93,8 @@ pub struct Runner {
     model: Option<(Model, NetworkSummary)>,
     /// Quantizers that were trained with the weights, if their file has them.
     grids: Option<Grids>,
+    /// How the weights' metadata say that images become squares.
+    resize: Option<String>,
     /// Where the weights came from, or a file that was refused.
     opened: Option<Opened>,
     images: Option<Images>,
@@ -142,6 +144,7 @@ impl Runner {
             begun: false,
             model: None,
             grids: None,
+            resize: None,
             opened: None,
             images: None,
             prepared: None,
@@ -294,6 +297,15 @@ impl Runner {
 
     fn adopt_weights(&mut self, source: &str, options: &ImportOptions, bytes: &[u8]) -> Result<(), End> {
         let imported = import(bytes, options)?;
+        if let Some(images) = &mut self.images {
+            images.listing.adopt_resize(imported.resize.as_deref())?;
+        }
+        if self.resize != imported.resize {
+            // Images were decoded as the weights before want them.
+            self.prepared = None;
+            self.held.clear();
+            self.resize = imported.resize;
+        }
         let model = imported.model;
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let policy = imported.grids.as_ref().map(|grids| grids.policy(&model.graph));
@@ -331,7 +343,8 @@ impl Runner {
     }
 
     fn adopt_images(&mut self, source: String, mut sources: Sources) -> Result<(), End> {
-        let listing = Listing::new(source, &mut sources, crate::flow::CALIBRATION)?;
+        let mut listing = Listing::new(source, &mut sources, crate::flow::CALIBRATION)?;
+        listing.adopt_resize(self.resize.as_deref())?;
         self.report(&Event::Images(listing.summary()));
         self.images = Some(Images { sources, listing, unread: Vec::new() });
         self.report_inputs();
