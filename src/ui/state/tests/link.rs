@@ -17,7 +17,11 @@ fn parsed(state: &State) -> Link {
 }
 
 fn weights(name: &str) -> Action {
-    Action::Asked(RUN, Command::OpenWeights { name: name.into(), network: None }, 0.0)
+    Action::Asked(
+        RUN,
+        Command::OpenWeights { name: name.into(), network: None, settings: Default::default() },
+        0.0,
+    )
 }
 
 #[test]
