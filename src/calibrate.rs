@@ -10,6 +10,7 @@
 //!
 //! The correction costs nothing on the device: it goes into the multipliers and biases that are there anyway.
 
+mod channel;
 mod coding;
 mod convert;
 mod moments;
@@ -70,12 +71,31 @@ pub enum CalibrateError {
     /// The integer network does not run.
     #[error(transparent)]
     Infer(#[from] InferError),
-    /// A layer has no integer form.
+    /// A pool or an add has no integer form.
     #[error("layer {layer}: {error}; give its tensors more bits or calibrate with other images")]
     Layer {
         /// Its name.
         layer: String,
         /// What is wrong.
         error: RequantizerError,
+    },
+    /// An output channel of a layer with weights has no integer form.
+    #[error(
+        "layer {layer}, output channel {channel}: {error}; look for a value out of range among the weights and the batch \
+         normalization of this channel, and use other weights"
+    )]
+    Channel {
+        /// Name of the layer.
+        layer: String,
+        /// Number of the channel, from 0.
+        channel: usize,
+        /// What is wrong.
+        error: RequantizerError,
+    },
+    /// A layer that needs weights has none.
+    #[error("layer {layer} has no weights: expected those of its shape; load the weights again")]
+    NoWeights {
+        /// Name of the layer.
+        layer: String,
     },
 }

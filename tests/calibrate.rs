@@ -4,13 +4,16 @@
 mod cases;
 #[path = "common/quantized.rs"]
 mod quantized;
+#[path = "common/walked.rs"]
+mod walked;
 
-use bitsmith::calibrate::{CalibrateError, Observer, Quantization, Settings};
+use bitsmith::calibrate::{CalibrateError, Observer, Quantization, Settings, trained};
 use bitsmith::float::FloatNetwork;
 use bitsmith::infer::{Engine, Workspace, reference};
 use bitsmith::net::{Affine, Model};
-use bitsmith::quant::{Bits, Granularity, Policy, RangeMethod, WeightRange};
+use bitsmith::quant::{Bits, Granularity, Policy, RangeMethod, RequantizerError, WeightRange};
 use quantized::{images, mixed, model, quantized};
+use walked::{Damage, observed, policies, silent};
 
 #[test]
 fn integers_are_the_recorded_ones() {
@@ -100,6 +103,113 @@ fn degenerate_channels_have_integers() {
     let network = quantized(&model, &policy, Settings::default(), &images(&model, 4));
     let engine = Engine::new(&network).expect("no overflow");
     assert_eq!(engine.predict(&mut Workspace::default(), &images(&model, 1)[0]), Ok(0));
+}
+
+/// A channel is switched off only if its factor is too small. What is too large is an error that names it.
+#[test]
+fn values_out_of_range_name_layer_and_channel() {
+    const LAYER: usize = 4;
+    const CHANNEL: usize = 5;
+    let sound = model("mobilenet-v1-0.25-32");
+    let images = images(&sound, 4);
+    type Of = fn(&RequantizerError) -> bool;
+    let large: Of = |error| matches!(error, RequantizerError::Large(_));
+    let bias: Of = |error| matches!(error, RequantizerError::Bias(_));
+    let cases = [
+        ("gamma", 1e30, large, "expected a magnitude below 2^30"),
+        ("gamma", f32::NAN, large, "a factor of NaN"),
+        ("gamma", f32::INFINITY, large, "a factor of inf"),
+        ("beta", 1e12, bias, "expected a magnitude below 2^31"),
+        ("beta", -1e12, bias, "expected a magnitude below 2^31"),
+        ("beta", f32::NAN, bias, "a bias of NaN"),
+    ];
+    for reestimate in [true, false] {
+        let settings = Settings { reestimate, ..Settings::default() };
+        let calibration = observed(&sound, settings, &images);
+        for (field, value, is_expected, expected) in cases {
+            let mut wrong = sound.clone();
+            let Some(Affine::BatchNorm(bn)) = wrong.weights[LAYER].as_mut().map(|layer| &mut layer.affine)
+            else {
+                panic!("layer {LAYER} has batch normalization")
+            };
+            let values = if field == "gamma" { &mut bn.gamma } else { &mut bn.beta };
+            values[CHANNEL] = value;
+            for (widths, policy) in policies(&sound) {
+                let case = format!("{field} {value} {widths}, re-estimated: {reestimate}");
+                let quantization =
+                    Quantization::new(&wrong, &calibration, &policy, &images).expect("images fit");
+                let error = quantization.finish().err().unwrap_or_else(|| panic!("{case}: integers exist"));
+                let text = error.to_string();
+                assert!(text.contains(expected), "{case}: {text}");
+                let name = &sound.graph.layers[LAYER].name;
+                assert!(text.contains(&format!("layer {name}, output channel {CHANNEL}")), "{case}: {text}");
+                let CalibrateError::Channel { layer, channel, error } = error else {
+                    panic!("{case}: {text}")
+                };
+                assert_eq!((&layer, channel), (name, CHANNEL), "{case}");
+                assert!(is_expected(&error), "{case}: {error:?}");
+            }
+        }
+    }
+}
+
+/// Classes with hardly any weights beside the others', down to none, keep their bias.
+#[test]
+fn logits_keep_their_value() {
+    let biases = [100.0, -250.0];
+    for size in [0.0, 1e-30, 1e-9, 1e-6, 1e-4, 1e-3] {
+        let mut model = model("mobilenet-v1-0.25-32");
+        let images = images(&model, 2);
+        let classifier = model.weights.iter_mut().flatten().next_back().expect("layers");
+        let per_class = classifier.weight.len() / 10;
+        for (class, &bias) in biases.iter().enumerate() {
+            classifier.weight[class * per_class..][..per_class].iter_mut().for_each(|w| *w *= size);
+            let Affine::Bias(all) = &mut classifier.affine else { panic!("a classifier has a bias") };
+            all[class] = bias;
+        }
+        let float = FloatNetwork::new(&model).expect("complete");
+        for reestimate in [true, false] {
+            let settings = Settings { reestimate, ..Settings::default() };
+            let calibration = observed(&model, settings, &images);
+            for (widths, policy) in policies(&model) {
+                let quantization = Quantization::new(&model, &calibration, &policy, &images);
+                let network = quantization.and_then(Quantization::finish).expect("integers exist");
+                let scale = network.tensors[network.graph.logits()].scale;
+                for image in &images {
+                    let expected = float.run(image).expect("fits");
+                    let found = reference::run(&network, image).expect("runs");
+                    for (class, bias) in biases.iter().enumerate() {
+                        let (expected, found) = (f64::from(expected[class]), scale * f64::from(found[class]));
+                        let case =
+                            format!("weights times {size}, {widths}, re-estimated: {reestimate}, {bias}");
+                        assert!((found - expected).abs() < 0.05, "{case}: {found}, expected {expected}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Training begins with what calibration made of dead and nearly dead channels, and its result has integers as well.
+#[test]
+fn dead_channels_stay_dead_when_training_begins() {
+    for name in ["mobilenet-v1-0.25-32", "mobilenet-v2-0.35-32", "mnasnet-0.35-32"] {
+        let mut model = model(name);
+        Damage::All.apply(&mut model);
+        let images = images(&model, 2);
+        let calibration = observed(&model, Settings::default(), &images);
+        for (widths, policy) in policies(&model) {
+            let mut quantization =
+                Quantization::new(&model, &calibration, &policy, &images).expect("images fit");
+            let (network, (settled, grids)) = loop {
+                if let Some(network) = quantization.step().expect("integers exist") {
+                    break (network, quantization.settled());
+                }
+            };
+            let again = trained(&settled, &grids).expect("integers exist");
+            assert_eq!(silent(&again), silent(&network), "{name} {widths}");
+        }
+    }
 }
 
 #[test]

@@ -25,6 +25,34 @@ proptest! {
     }
 }
 
+/// A kernel without some of its channels is that of weights at zero in these channels.
+#[test]
+fn silent_channels_have_no_weights() {
+    let mut scratch = Scratch::default();
+    for seed in 0..200 {
+        let case = LayerCase::random(seed, [Bits::B8; 3]);
+        let LayerCase { graph, kernel, input, .. } = &case;
+        let channels = kernel.zero_points.len();
+        let per_channel = kernel.weights.len() / channels;
+        let mut random = Random(seed);
+        let silent: Vec<usize> = (0..channels).filter(|_| random.one_in(3)).collect();
+        let mut weights = kernel.weights.clone();
+        for &channel in &silent {
+            weights[channel * per_channel..][..per_channel].fill(kernel.zero_points[channel]);
+        }
+        let whole = Arc::new(PreparedKernel::new(graph, 0, &kernel.weights, &kernel.zero_points));
+        let found = whole.without(&silent);
+        let expected = PreparedKernel::new(graph, 0, &weights, &kernel.zero_points);
+        assert_eq!(found.reach(), expected.reach(), "{case:?}");
+        let mut sums = |kernel: &PreparedKernel| {
+            let mut all = Vec::new();
+            kernel.sums(input, &case.kernel.pad_codes, &mut scratch, |_, row| all.extend_from_slice(row));
+            all
+        };
+        assert_eq!(sums(&found), sums(&expected), "without {silent:?} of {case:?}");
+    }
+}
+
 #[test]
 fn networks_agree_under_random_policies() {
     let mut workspace = Workspace::default();

@@ -4,8 +4,7 @@ use super::{Calibration, SumMoments};
 use crate::infer::PreparedKernel;
 use crate::net::{LayerId, Model, Normalization, TensorId};
 use crate::quant::{Bits, Quantizer, WeightCodes, WeightRange};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 /// What quantization computes of each tensor and width alone: codes of weights, quantizers of activations. They are
 /// computed when first asked for; a search, which sees the same few hundred of them over and over, keeps one of
@@ -16,12 +15,7 @@ pub struct Codings {
     weights: Vec<[OnceLock<Arc<CodedWeights>>; 3]>,
     /// By tensor and width.
     tensors: Vec<[OnceLock<Quantizer>; 3]>,
-    /// Weights without the channels that batch normalization switches off.
-    without: Mutex<Without>,
 }
-
-/// By layer, width and channels.
-type Without = HashMap<(LayerId, Bits, Vec<usize>), Arc<CodedWeights>>;
 
 /// A layer's weights in integers.
 #[derive(Debug)]
@@ -43,7 +37,6 @@ impl Codings {
         Self {
             weights: model.graph.layers.iter().map(|_| widths()).collect(),
             tensors: model.graph.tensors.iter().map(|_| [const { OnceLock::new() }; 3]).collect(),
-            without: Mutex::default(),
         }
     }
 
@@ -81,20 +74,6 @@ impl Codings {
             .get_or_init(|| Arc::new(CodedWeights::new(model, calibration, id, bits)));
         Some(coded.clone())
     }
-
-    /// The same with all weights of some channels at zero.
-    pub(super) fn without(
-        &self,
-        model: &Model,
-        id: LayerId,
-        coded: &CodedWeights,
-        channels: Vec<usize>,
-    ) -> Arc<CodedWeights> {
-        let mut known = self.without.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = known.entry((id, coded.bits, channels));
-        let channels = entry.key().2.clone();
-        entry.or_insert_with(|| Arc::new(coded.without(model, id, &channels))).clone()
-    }
 }
 
 impl CodedWeights {
@@ -121,6 +100,7 @@ impl CodedWeights {
             }
             _ => WeightCodes::new(weight, channels, bits, settings.granularity, settings.weights),
         };
+        let widest = if layer.output == model.graph.logits() { share_scale(&mut weights) } else { 0.0 };
         let per_channel = weights.codes.len() / channels;
         let zero_term = |(codes, q): (&[u8], &Quantizer)| {
             let steps = codes.iter().map(|&w| f64::from(w) - f64::from(q.zero_point));
@@ -128,20 +108,20 @@ impl CodedWeights {
         };
         let zero_terms =
             weights.codes.chunks_exact(per_channel).zip(&weights.quantizers).map(zero_term).collect();
-        let widest = if layer.output == model.graph.logits() { share_scale(&mut weights) } else { 0.0 };
-        let kernel = Arc::new(prepared(model, id, &weights));
+        let kernel = PreparedKernel::new(&model.graph, id, &weights.codes, &zero_points(&weights));
+        let kernel = Arc::new(kernel);
         let bits = if settings.weights == WeightRange::Codebook { Bits::B8 } else { bits };
         Self { weights, bits, kernel, zero_terms, widest }
     }
 
-    fn without(&self, model: &Model, id: LayerId, channels: &[usize]) -> Self {
-        let mut weights = self.weights.clone();
-        let per_channel = weights.codes.len() / weights.quantizers.len();
-        for &c in channels {
-            weights.codes[c * per_channel..][..per_channel].fill(weights.quantizers[c].zero_point);
+    /// Codes of all weights, those of some channels at zero.
+    pub(super) fn codes_without(&self, silent: &[usize]) -> Vec<u8> {
+        let mut codes = self.weights.codes.clone();
+        let per_channel = codes.len() / self.weights.quantizers.len();
+        for &c in silent {
+            codes[c * per_channel..][..per_channel].fill(self.weights.quantizers[c].zero_point);
         }
-        let kernel = Arc::new(prepared(model, id, &weights));
-        Self { weights, bits: self.bits, kernel, zero_terms: self.zero_terms.clone(), widest: self.widest }
+        codes
     }
 
     /// One for each output channel.
@@ -192,26 +172,30 @@ impl Input {
     }
 }
 
-fn prepared(model: &Model, id: LayerId, weights: &WeightCodes) -> PreparedKernel {
-    PreparedKernel::new(&model.graph, id, &weights.codes, &zero_points(weights))
-}
-
 fn zero_points(weights: &WeightCodes) -> Vec<u8> {
     weights.quantizers.iter().map(|q| q.zero_point).collect()
 }
 
+/// Steps of a class's weights that are finer than this part of the widest say nothing beside those of the others.
+const FINEST: f64 = 1.0 / 64.0;
+
 /// The scale that the logits share: that of the channel with the widest steps, so that no factor exceeds one.
-/// Channels whose weights are all zero take part in no sum and take its scale.
+/// Channels whose weights are all zero take part in no sum and take its scale. Others are written with steps of at
+/// least [`FINEST`] of it, so that a class with hardly any weights keeps its bias within 32 bits.
 fn share_scale(weights: &mut WeightCodes) -> f64 {
     let per_channel = weights.codes.len() / weights.quantizers.len();
     let zero = |codes: &[u8], q: &Quantizer| codes.iter().all(|&code| code == q.zero_point);
     let channels = || weights.codes.chunks_exact(per_channel).zip(&weights.quantizers);
     let widest = channels().filter(|(codes, q)| !zero(codes, q)).fold(0.0, |s: f64, (_, q)| s.max(q.scale));
     let widest = if widest > 0.0 { widest } else { 1.0 };
-    let empty: Vec<bool> = channels().map(|(codes, q)| zero(codes, q)).collect();
-    for (q, empty) in weights.quantizers.iter_mut().zip(empty) {
-        if empty {
+    let finest = widest * FINEST;
+    for (codes, q) in weights.codes.chunks_exact_mut(per_channel).zip(&mut weights.quantizers) {
+        if zero(codes, q) {
             q.scale = widest;
+        } else if q.scale < finest {
+            let coarse = Quantizer { scale: finest, ..*q };
+            codes.iter_mut().for_each(|code| *code = coarse.quantize(q.dequantize(*code)));
+            *q = coarse;
         }
     }
     widest

@@ -1,12 +1,11 @@
 //! One layer to integers.
 
+use super::channel::ChannelLine;
 use super::coding::{CodedWeights, Codings, Input};
 use super::{CalibrateError, Calibration, Moments, SumMoments};
 use crate::infer::{EngineLayer, EngineStep, PreparedKernel};
-use crate::net::{Layer, LayerId, Model, Op};
-use crate::quant::{
-    AddRequantizer, Kernel, Policy, QuantizedLayer, Quantizer, Requantizer, RequantizerError,
-};
+use crate::net::{Affine, Layer, LayerId, Model, Op};
+use crate::quant::{AddRequantizer, Kernel, Policy, QuantizedLayer, Quantizer, Requantizer};
 use std::sync::Arc;
 
 /// A deviation below this part of the one it is compared with counts as none: the channel is constant.
@@ -40,6 +39,10 @@ pub struct LayerIntegers(Integers);
 enum Integers {
     Kernel {
         weights: Arc<CodedWeights>,
+        /// The weights without the silent channels.
+        kernel: Arc<PreparedKernel>,
+        /// Channels that are constant: their weights are zero.
+        silent: Vec<usize>,
         requantizers: Vec<Requantizer>,
         pad_codes: Vec<u8>,
         slopes_offsets: Vec<(f64, f64)>,
@@ -60,8 +63,8 @@ impl LayerIntegers {
         id: LayerId,
     ) -> Result<EngineStep, CalibrateError> {
         let layer = match &self.0 {
-            Integers::Kernel { weights, requantizers, pad_codes, .. } => EngineLayer::Kernel {
-                kernel: weights.kernel.clone(),
+            Integers::Kernel { kernel, requantizers, pad_codes, .. } => EngineLayer::Kernel {
+                kernel: kernel.clone(),
                 requantizers: requantizers.clone(),
                 pad_codes: pad_codes.clone(),
             },
@@ -74,15 +77,26 @@ impl LayerIntegers {
     /// The same with codes of its own.
     pub fn quantized(&self) -> QuantizedLayer {
         match &self.0 {
-            Integers::Kernel { weights, requantizers, pad_codes, .. } => QuantizedLayer::Kernel(Kernel {
-                weights: weights.weights.codes.clone(),
-                bits: weights.bits,
-                zero_points: weights.zero_points(),
-                requantizers: requantizers.clone(),
-                pad_codes: pad_codes.clone(),
-            }),
+            Integers::Kernel { weights, silent, requantizers, pad_codes, .. } => {
+                QuantizedLayer::Kernel(Kernel {
+                    weights: weights.codes_without(silent),
+                    bits: weights.bits,
+                    zero_points: weights.zero_points(),
+                    requantizers: requantizers.clone(),
+                    pad_codes: pad_codes.clone(),
+                })
+            }
             Integers::Pool(requantizer) => QuantizedLayer::Pool(*requantizer),
             Integers::Add(requantizer) => QuantizedLayer::Add(*requantizer),
+        }
+    }
+
+    /// Channels that are constant, whatever the image, because batch normalization switches them off or their weights
+    /// say nothing.
+    pub fn silent(&self) -> &[usize] {
+        match &self.0 {
+            Integers::Kernel { silent, .. } => silent,
+            Integers::Pool(_) | Integers::Add(_) => &[],
         }
     }
 
@@ -136,77 +150,85 @@ impl Conversion<'_> {
         sums: Option<&SumMoments>,
     ) -> Result<LayerIntegers, CalibrateError> {
         let layer = &self.model.graph.layers[id];
-        let integers = self.integers(policy, tensors, id, layer, sums);
-        integers
-            .map(LayerIntegers)
-            .map_err(|error| CalibrateError::Layer { layer: layer.name.clone(), error })
+        let failed = |error| CalibrateError::Layer { layer: layer.name.clone(), error };
+        let input = tensors[layer.inputs[0]];
+        let output = tensors[layer.output];
+        let integers = match layer.op {
+            Op::Conv(..) | Op::Depthwise(..) | Op::Linear => self.kernel(policy, tensors, id, layer, sums)?,
+            Op::GlobalAvgPool => {
+                let pixels = self.model.graph.input_shape(layer).pixels() as f64;
+                let factor = input.scale / (output.scale * pixels);
+                let zero = factor * pixels * f64::from(input.zero_point);
+                Integers::Pool(Requantizer::new(factor, -zero).map_err(failed)?)
+            }
+            Op::Add => {
+                let second = tensors[layer.inputs[1]];
+                Integers::Add(AddRequantizer::new(&input, &second, &output).map_err(failed)?)
+            }
+        };
+        Ok(LayerIntegers(integers))
     }
 
-    fn integers(
+    /// Weights with the requantizers for `y = slope sum + offset` per channel in real units.
+    fn kernel(
         &self,
         policy: &Policy,
         tensors: &mut [Quantizer],
         id: LayerId,
         layer: &Layer,
         sums: Option<&SumMoments>,
-    ) -> Result<Integers, RequantizerError> {
-        let input = tensors[layer.inputs[0]];
+    ) -> Result<Integers, CalibrateError> {
+        let quantizer = tensors[layer.inputs[0]];
+        let max_code = if layer.inputs[0] == 0 { u8::MAX } else { quantizer.bits.max_code() };
+        let input = Input::new(self.model, id, quantizer);
+        let coded = self.codings.weights(self.model, self.calibration, id, policy.weight(id));
+        let (Some(coded), Some(parameters)) = (coded, self.model.layer(id)) else {
+            return Err(CalibrateError::NoWeights { layer: layer.name.clone() });
+        };
+        let is_logits = layer.output == self.model.graph.logits();
+        if is_logits {
+            tensors[layer.output].scale = input.scale * coded.widest;
+        }
         let output = tensors[layer.output];
-        Ok(match layer.op {
-            Op::Conv(..) | Op::Depthwise(..) | Op::Linear => {
-                let coded = self.codings.weights(self.model, self.calibration, id, policy.weight(id));
-                // That it has weights was checked when the float network was observed.
-                let coded = coded.ok_or(RequantizerError::Factor(0.0))?;
-                let input = Input::new(self.model, id, input);
-                if layer.output == self.model.graph.logits() {
-                    tensors[layer.output].scale = input.scale * coded.widest;
-                }
-                self.kernel(id, layer, coded, input, &tensors[layer.output], sums)
-            }
-            Op::GlobalAvgPool => {
-                let pixels = self.model.graph.input_shape(layer).pixels() as f64;
-                let factor = input.scale / (output.scale * pixels);
-                Integers::Pool(Requantizer::new(factor, -factor * pixels * f64::from(input.zero_point))?)
-            }
-            Op::Add => Integers::Add(AddRequantizer::new(&input, &tensors[layer.inputs[1]], &output)?),
-        })
-    }
-
-    /// Weights with the requantizers for `y = slope sum + offset` per channel in real units.
-    fn kernel(
-        &self,
-        id: LayerId,
-        layer: &Layer,
-        coded: Arc<CodedWeights>,
-        input: Input,
-        output: &Quantizer,
-        sums: Option<&SumMoments>,
-    ) -> Integers {
-        let affine = self.model.layer(id).map(|parameters| parameters.affine.slope_offset());
-        let mut slope_offset = affine.unwrap_or_default();
+        let mut slope_offset = parameters.affine.slope_offset();
+        let mut means = match &parameters.affine {
+            Affine::BatchNorm(bn) => bn.mean.iter().map(|&mean| f64::from(mean)).collect(),
+            Affine::Bias(bias) => vec![0.0; bias.len()],
+        };
         if let (Some(float), Some(sums)) = (&self.calibration.sums[id], sums) {
+            let seen = coded.real(&input, sums);
             // Logits are compared with each other: each keeps its slope.
             let keep_slopes = layer.op == Op::Linear;
-            reestimate(&mut slope_offset, float, &coded.real(&input, sums), keep_slopes);
+            reestimate(&mut slope_offset, float, &seen, keep_slopes);
+            means = seen.into_iter().map(|(mean, _)| mean).collect();
         }
-        let mut switched_off = Vec::new();
+        let mut silent = Vec::new();
         let mut requantizers = Vec::with_capacity(slope_offset.len());
         for (c, &(slope, offset)) in slope_offset.iter().enumerate() {
             let factor = slope * input.scale * coded.weights.quantizers[c].scale / output.scale;
             let steps = offset / output.scale;
-            let requantizer = Requantizer::new(factor, steps - factor * coded.zero_term(c, &input));
-            requantizers.push(requantizer.unwrap_or_else(|_| {
-                // Batch normalization switches the channel off, or nearly: what remains is its offset.
-                switched_off.push(c);
-                Requantizer::constant(steps.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16)
-            }));
+            let line = ChannelLine {
+                factor,
+                offset: steps - factor * coded.zero_term(c, &input),
+                reach: coded.kernel.reach()[c],
+                max_code,
+                expected: (offset + slope * means[c]) / output.scale,
+                is_logit: is_logits,
+            };
+            let (requantizer, is_constant) = line.requantizer().map_err(|error| CalibrateError::Channel {
+                layer: layer.name.clone(),
+                channel: c,
+                error,
+            })?;
+            requantizers.push(requantizer);
+            if is_constant {
+                silent.push(c);
+            }
         }
-        let weights = if switched_off.is_empty() {
-            coded
-        } else {
-            self.codings.without(self.model, id, &coded, switched_off)
-        };
-        Integers::Kernel { weights, requantizers, pad_codes: input.pad_codes, slopes_offsets: slope_offset }
+        let kernel =
+            if silent.is_empty() { coded.kernel.clone() } else { Arc::new(coded.kernel.without(&silent)) };
+        let (weights, pad_codes, slopes_offsets) = (coded, input.pad_codes, slope_offset);
+        Ok(Integers::Kernel { weights, kernel, silent, requantizers, pad_codes, slopes_offsets })
     }
 }
 

@@ -4,7 +4,7 @@ use super::settle::settle;
 use super::walk::Walk;
 use super::{CalibrateError, Calibration, Codings, Conversion, SumMoments};
 use crate::float::FloatError;
-use crate::net::{LayerWeights, Model};
+use crate::net::{LayerWeights, Model, TensorId};
 use crate::parallel;
 use crate::quant::{Grids, Policy, QuantizedLayer, QuantizedNetwork, Quantizer};
 
@@ -55,6 +55,12 @@ impl<'a> Quantization<'a> {
     /// Layers done and layers in all.
     pub fn progress(&self) -> (usize, usize) {
         (self.layers.len(), self.model.graph.layers.len())
+    }
+
+    /// Codes of a tensor of each image that statistics are re-estimated on, those that the finished network gives;
+    /// empty ones before its layer is done and after the last layer that reads it.
+    pub fn codes(&self, tensor: TensorId) -> impl Iterator<Item = &[u8]> {
+        self.walks.iter().flat_map(move |walk| walk.codes(tensor))
     }
 
     /// Does the next layer. After the last, the network in integers.

@@ -1,8 +1,9 @@
 //! Calibration images on their way through the network in integers.
 
 use super::{SumMoments, SumsWanted};
-use crate::infer::{EngineStep, Scratch};
+use crate::infer::{EngineStep, PreparedKernel, Scratch};
 use crate::net::{Graph, LayerId, TensorId};
+use std::sync::Arc;
 
 /// Sums of an image up to this many bytes are kept from [`Walk::sums`] for [`Walk::advance`]; beyond, they are
 /// quicker computed again than written to memory and read.
@@ -12,6 +13,8 @@ const KEPT: usize = 1 << 16;
 #[derive(Clone, Debug)]
 pub struct Walk {
     images: Vec<Image>,
+    /// What the images' sums were computed with, if they are kept.
+    kernel: Option<Arc<PreparedKernel>>,
     scratch: Scratch,
 }
 
@@ -31,7 +34,7 @@ impl Walk {
             codes[0] = pixels.as_ref().to_vec();
             Image { codes, sums: Vec::new() }
         };
-        Self { images: images.iter().map(image).collect(), scratch: Scratch::default() }
+        Self { images: images.iter().map(image).collect(), kernel: None, scratch: Scratch::default() }
     }
 
     /// Images that already have codes for some tensors: `codes` gives those of an image, each with its tensor.
@@ -47,7 +50,7 @@ impl Walk {
             }
             image
         };
-        Self { images: (0..images).map(image).collect(), scratch: Scratch::default() }
+        Self { images: (0..images).map(image).collect(), kernel: None, scratch: Scratch::default() }
     }
 
     /// Codes of a tensor of each image; empty ones if it is not in memory.
@@ -76,16 +79,18 @@ impl Walk {
             });
             moments.add(sums, largest);
         }
+        self.kernel = keep.then(|| wanted.kernel.clone());
         moments
     }
 
-    /// Computes a layer's output codes and forgets inputs that nobody reads again. After [`Walk::sums`] of the same
-    /// layer, or without.
+    /// Computes a layer's output codes, those of the finished network, and forgets inputs that nobody reads again.
+    /// After [`Walk::sums`] of the same layer, or without.
     pub fn advance(&mut self, graph: &Graph, id: LayerId, step: &EngineStep) {
         let layer = &graph.layers[id];
+        let kernel = self.kernel.take();
         for Image { codes, sums } in &mut self.images {
             let mut output = vec![0; step.len()];
-            let is_kept = sums.len() == output.len() && step.requantize(sums, &mut output);
+            let is_kept = kernel.as_ref().is_some_and(|kernel| step.requantize(kernel, sums, &mut output));
             if !is_kept {
                 let second = layer.inputs.get(1).map_or(&[][..], |&second| &codes[second]);
                 step.codes(&codes[layer.inputs[0]], second, &mut self.scratch, &mut output);

@@ -6,9 +6,10 @@ mod padded;
 
 use super::reach::Reach;
 use crate::net::{Graph, Layer, LayerId, Op, Pads, Shape, Window};
-use bytemuck::cast;
+use bytemuck::{cast, cast_mut};
 use dense::Dense;
 use depthwise::Depthwise;
+use std::sync::Arc;
 use wide::{i16x8, i16x16, i32x8, u8x16};
 
 /// Output channels whose sums are computed side by side.
@@ -23,6 +24,15 @@ pub struct PreparedKernel {
     geometry: Geometry,
     weights: Weights,
     reach: Vec<Reach>,
+    origin: Option<Origin>,
+}
+
+/// What a kernel was made of by [`PreparedKernel::without`].
+#[derive(Clone, Debug)]
+struct Origin {
+    kernel: Arc<PreparedKernel>,
+    /// Output channels that are silent since.
+    silent: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -96,7 +106,38 @@ impl PreparedKernel {
             Op::Depthwise(..) => Weights::Depthwise(Depthwise::new(&centred, geometry)),
             _ => Weights::Dense(Dense::new(&centred)),
         };
-        Self { geometry, weights: prepared, reach: Reach::of_channels(weights, zero_points) }
+        let reach = Reach::of_channels(weights, zero_points);
+        Self { geometry, weights: prepared, reach, origin: None }
+    }
+
+    /// The same kernel with the weights of some output channels at zero: these channels' sums are zero for every
+    /// input, those of the others stay.
+    ///
+    /// # Panics
+    /// If there is no such channel.
+    pub fn without(self: &Arc<Self>, silent: &[usize]) -> Self {
+        let mut kernel = Self {
+            origin: Some(Origin { kernel: self.clone(), silent: silent.to_vec() }),
+            ..Self::clone(self)
+        };
+        for &channel in silent {
+            kernel.reach[channel] = Reach::default();
+            match &mut kernel.weights {
+                Weights::Dense(dense) => dense.silence(channel),
+                Weights::Depthwise(depthwise) => depthwise.silence(channel),
+            }
+        }
+        kernel
+    }
+
+    /// Which channels of a kernel's sums to set to zero to have those of this one; `None` if the two have no more in
+    /// common.
+    pub(super) fn silent_beside(self: &Arc<Self>, kernel: &Arc<Self>) -> Option<&[usize]> {
+        if Arc::ptr_eq(self, kernel) {
+            return Some(&[]);
+        }
+        let origin = self.origin.as_ref().filter(|origin| Arc::ptr_eq(&origin.kernel, kernel))?;
+        Some(&origin.silent)
     }
 
     /// How far the sums of each output channel can go.
@@ -170,6 +211,14 @@ pub(super) fn grown<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut 
         buffer.resize(len, T::default());
     }
     &mut buffer[..len]
+}
+
+/// Sets the weights of a channel to zero in the vectors of its block of eight.
+fn silence(block: &mut [i16x16], channel: usize) {
+    for pairs in block {
+        let lanes: &mut [i16; 2 * LANES] = cast_mut(pairs);
+        lanes[channel % LANES * 2..][..2].fill(0);
+    }
 }
 
 /// Stores as many lanes as the output has left.

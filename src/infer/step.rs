@@ -114,13 +114,20 @@ impl EngineStep {
         }
     }
 
-    /// As [`EngineStep::codes`], from the layer's sums of products over the whole map, `[h, w, c]` without bias.
-    /// False if the layer has no such sums.
+    /// As [`EngineStep::codes`], from the sums that `kernel` gave over the whole map, `[h, w, c]` without bias. False if
+    /// they say nothing about this layer: it must have that very kernel, or one made of it by
+    /// [`PreparedKernel::without`], whose silent channels become zero in `sums`.
     ///
     /// # Panics
     /// If the lengths of `sums` and `out` differ.
-    pub fn requantize(&self, sums: &[i32], out: &mut [u8]) -> bool {
-        let Work::Kernel { requantizer, .. } = &self.work else { return false };
+    pub fn requantize(&self, kernel: &Arc<PreparedKernel>, sums: &mut [i32], out: &mut [u8]) -> bool {
+        let Work::Kernel { kernel: own, requantizer, .. } = &self.work else { return false };
+        let Some(silent) = own.silent_beside(kernel) else { return false };
+        if !silent.is_empty() {
+            for pixel in sums.chunks_exact_mut(own.reach().len()) {
+                silent.iter().for_each(|&channel| pixel[channel] = 0);
+            }
+        }
         requantizer.apply(sums, out);
         true
     }

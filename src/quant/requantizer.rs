@@ -8,12 +8,18 @@ const TWO_POW_31: f64 = 2_147_483_648.0;
 /// Why a real factor has no integer form.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum RequantizerError {
-    /// The factor is too large, too small or not a number.
-    #[error("a factor of {0} between accumulator and output: expected a magnitude from 2^-32 to 2^30")]
-    Factor(f64),
-    /// The bias leaves the range of an i32.
+    /// The factor is zero, or too small: the sums say nothing.
+    #[error("a factor of {0} between accumulator and output: expected a magnitude of at least 2^-32")]
+    Small(f64),
+    /// The factor is too large or not a number.
+    #[error("a factor of {0} between accumulator and output: expected a magnitude below 2^30")]
+    Large(f64),
+    /// The bias leaves the range of an i32, or is not a number.
     #[error("a bias of {0} accumulator steps: expected a magnitude below 2^31")]
     Bias(f64),
+    /// The inputs of a residual add have steps of another size than the output.
+    #[error("input steps of {0} output steps: expected 2^-10 to 2^20")]
+    Ratio(f64),
 }
 
 /// Takes the accumulator of one output channel to its code.
@@ -34,7 +40,7 @@ impl Requantizer {
     /// A requantizer for `y = factor * sum + offset` in output steps, rounded to nearest.
     ///
     /// # Errors
-    /// If factor or bias have no integer form.
+    /// If factor or bias have no integer form. A factor that is too small is named before a bias that is too large.
     pub fn new(factor: f64, offset: f64) -> Result<Self, RequantizerError> {
         Self::floored(factor, offset + 0.5)
     }
@@ -46,17 +52,21 @@ impl Requantizer {
     pub fn floored(factor: f64, offset: f64) -> Result<Self, RequantizerError> {
         let (multiplier, shift) = mantissa_shift(factor)?;
         let bias = (offset / factor).round();
-        if bias.abs() >= TWO_POW_31 {
-            return Err(RequantizerError::Bias(bias));
+        if bias.abs() < TWO_POW_31 {
+            Ok(Self { bias: bias as i32, multiplier, shift })
+        } else {
+            Err(RequantizerError::Bias(bias))
         }
-        Ok(Self { bias: bias as i32, multiplier, shift })
     }
 
     /// Always `steps` output steps above the zero point, if every sum is zero: for channels that batch
     /// normalization switches off (gamma zero), whose weights are therefore all set to zero.
-    pub fn constant(steps: i16) -> Self {
-        // steps + 1/2 with 15 binary digits after the point.
-        Self { bias: (i32::from(steps) << 15) + (1 << 14), multiplier: 1 << 30, shift: 45 }
+    pub fn constant(steps: i32) -> Self {
+        // steps + 1/2 with as many binary digits after the point as there is room for, up to 15: the runtime is
+        // quickest with shifts from 32 on. Without a digit, steps alone.
+        let redundant = (steps ^ (steps >> 31)).leading_zeros() - 1;
+        let digits = redundant.min(15);
+        Self { bias: (steps << digits) + ((1 << digits) >> 1), multiplier: 1 << 30, shift: 30 + digits as u8 }
     }
 
     /// The factor as a real number.
@@ -77,15 +87,20 @@ impl Requantizer {
 
 /// Splits a factor into `multiplier / 2^shift` with 2^30 <= |multiplier| < 2^31.
 fn mantissa_shift(factor: f64) -> Result<(i32, u8), RequantizerError> {
-    let bad = RequantizerError::Factor(factor);
+    if !factor.is_finite() {
+        return Err(RequantizerError::Large(factor));
+    }
     if !factor.is_normal() {
-        return Err(bad);
+        return Err(RequantizerError::Small(factor));
     }
     // frexp: |factor| = mantissa * 2^exponent, mantissa in [1/2, 1).
     let exponent = ((factor.to_bits() >> 52) & 0x7ff) as i32 - 1022;
     let mut shift = 31 - exponent;
-    if !(1..=62).contains(&shift) {
-        return Err(bad);
+    if shift > 62 {
+        return Err(RequantizerError::Small(factor));
+    }
+    if shift < 1 {
+        return Err(RequantizerError::Large(factor));
     }
     let mut multiplier = (factor * (1u64 << shift) as f64).round();
     if multiplier.abs() == TWO_POW_31 {
@@ -121,13 +136,13 @@ impl AddRequantizer {
         let ratios = [a.scale / y.scale, b.scale / y.scale];
         let largest = ratios[0].max(ratios[1]);
         if !largest.is_normal() {
-            return Err(RequantizerError::Factor(largest));
+            return Err(RequantizerError::Ratio(largest));
         }
         // The larger factor gets 20 to 21 binary digits, so that three 8-bit terms stay within 31.
         let exponent = ((largest.to_bits() >> 52) & 0x7ff) as i32 - 1022;
         let shift = 21 - exponent;
         if !(1..=30).contains(&shift) {
-            return Err(RequantizerError::Factor(largest));
+            return Err(RequantizerError::Ratio(largest));
         }
         let one = f64::from(1u32 << shift);
         let multipliers = ratios.map(|r| (r * one).round());
@@ -202,17 +217,27 @@ mod tests {
 
     #[test]
     fn constants_stay() {
-        for steps in -255..=255 {
-            let r = Requantizer::constant(steps);
-            assert_eq!(r.scale(r.bias), i64::from(steps));
+        let wide = (0..31).flat_map(|digits| [-1, 0, 1].map(|beside| (1 << digits) + beside));
+        for steps in wide.chain(-256..=255).chain([i32::MIN, i32::MIN + 1, -70_000, i32::MAX]) {
+            for steps in [steps, steps.wrapping_neg()] {
+                let r = Requantizer::constant(steps);
+                assert_eq!(r.scale(r.bias), i64::from(steps));
+                assert!((30..=45).contains(&r.shift), "{steps}: {}", r.shift);
+            }
         }
     }
 
     #[test]
     fn impossible_factors_are_named() {
-        for factor in [0.0, f64::NAN, f64::INFINITY, 1e300, 1e-300, 2f64.powi(30), 2f64.powi(-33)] {
-            assert!(matches!(Requantizer::new(factor, 0.0), Err(RequantizerError::Factor(_))), "{factor}");
+        for factor in [0.0, -0.0, f64::MIN_POSITIVE / 2.0, 1e-300, -1e-300, 2f64.powi(-33)] {
+            assert_eq!(Requantizer::new(factor, 1e9), Err(RequantizerError::Small(factor)));
         }
-        assert!(matches!(Requantizer::new(1e-8, 1e3), Err(RequantizerError::Bias(_))));
+        for factor in [f64::INFINITY, -f64::INFINITY, 1e300, -1e300, 2f64.powi(30)] {
+            assert_eq!(Requantizer::new(factor, 0.0), Err(RequantizerError::Large(factor)));
+        }
+        assert!(matches!(Requantizer::new(f64::NAN, 0.0), Err(RequantizerError::Large(_))));
+        for offset in [1e3, -1e3, f64::INFINITY, f64::NAN] {
+            assert!(matches!(Requantizer::new(1e-8, offset), Err(RequantizerError::Bias(_))), "{offset}");
+        }
     }
 }

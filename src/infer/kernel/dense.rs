@@ -3,7 +3,7 @@
 //! Two neighbouring codes of a patch, as one 32-bit lane, multiply the two weights of each of eight output channels
 //! (`pmaddwd`, `i32x4.dot_i16x8_s`), so no sum is ever taken across lanes.
 
-use super::{Centred, Geometry, LANES, ONE_PIXEL, Scratch, grown, padded::Padded, store, widened};
+use super::{Centred, Geometry, LANES, ONE_PIXEL, Scratch, grown, padded::Padded, silence, store, widened};
 use bytemuck::cast;
 use wide::{i16x8, i16x16, i32x8};
 
@@ -39,6 +39,12 @@ impl Dense {
             })
             .collect();
         Self { weights, depth: centred.depth }
+    }
+
+    /// Sets the weights of an output channel to zero.
+    pub(super) fn silence(&mut self, channel: usize) {
+        let chunks = self.chunks();
+        silence(self.weights[channel / LANES * chunks..][..chunks].as_flattened_mut(), channel);
     }
 
     fn chunks(&self) -> usize {

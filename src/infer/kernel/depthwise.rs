@@ -4,7 +4,7 @@
 //! and multiplies the two weights of that channel (`pmaddwd`, `i32x4.dot_i16x8_s`). Windows that begin in an odd row
 //! have weights of their own, with a zero above.
 
-use super::{Centred, Geometry, LANES, Scratch, grown, padded::fill, store, widened};
+use super::{Centred, Geometry, LANES, Scratch, grown, padded::fill, silence, store, widened};
 use crate::net::Shape;
 use bytemuck::cast;
 use wide::{i16x16, i32x8, u8x16};
@@ -40,6 +40,14 @@ impl Depthwise {
         });
         let taps = corners().map(|(pair, column)| (pair * width + column) * blocks).collect();
         Self { weights, taps }
+    }
+
+    /// Sets the weights of a channel to zero.
+    pub(super) fn silence(&mut self, channel: usize) {
+        let taps = self.taps.len();
+        for weights in &mut self.weights {
+            silence(&mut weights[channel / LANES * taps..][..taps], channel);
+        }
     }
 
     pub(super) fn sums(
