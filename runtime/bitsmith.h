@@ -80,7 +80,7 @@ typedef struct {
 } bs_pool;
 
 /* Residual add: out = clamp(floor((a * multiplier[0] + b * multiplier[1] + offset) / 2^shift), 0, 2^out_bits
-   - 1). The sum must stay within int32. */
+   - 1) with a shift of 0 to 30. Products, offset and their partial sums must stay within int32 for all codes. */
 typedef struct {
     int32_t multiplier[2], offset;
     uint16_t h, w, channels;

@@ -147,10 +147,23 @@ bs_status bs_check_avgpool(const bs_pool *layer, const void *in, const void *out
     return valid ? BS_OK : BS_ERROR_ARGUMENT;
 }
 
+/* Whether products, offset and all their partial sums stay within int32. */
+static bool bs_is_addable(const bs_add *layer)
+{
+    int64_t low = layer->offset < 0 ? layer->offset : 0;
+    int64_t high = layer->offset > 0 ? layer->offset : 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        const int64_t extreme = (int64_t)layer->multiplier[i] * (int32_t)bs_highest(layer->bits[i]);
+        low += extreme < 0 ? extreme : 0;
+        high += extreme > 0 ? extreme : 0;
+    }
+    return low >= INT32_MIN && high <= INT32_MAX;
+}
+
 bs_status bs_check_residual_add(const bs_add *layer, const void *a, const void *b, const void *out)
 {
     const bool valid = layer != NULL && a != NULL && b != NULL && out != NULL && layer->h != 0
         && layer->w != 0 && layer->channels != 0 && bs_is_width(layer->bits[0]) && bs_is_width(layer->bits[1])
-        && bs_is_width(layer->out_bits) && layer->shift <= 30;
+        && bs_is_width(layer->out_bits) && layer->shift <= 30 && bs_is_addable(layer);
     return valid ? BS_OK : BS_ERROR_ARGUMENT;
 }

@@ -65,27 +65,65 @@ fn wrong_cases() -> Vec<Case> {
         case.expect("separate buffers are always possible").refused(field, value)
     };
     vec![
-        wrong(Kernel::Pointwise, 0, 0),   // no rows
-        wrong(Kernel::Pointwise, 4, 9),   // another width of the output
-        wrong(Kernel::Pointwise, 6, 3),   // kernel
-        wrong(Kernel::Pointwise, 10, 3),  // input bits
-        wrong(Kernel::Pointwise, 12, 1),  // output bits
-        wrong(Kernel::Pointwise, 13, 16), // zero point outside the codes
-        wrong(Kernel::Conv, 7, 0),        // stride
-        wrong(Kernel::Conv, 8, 3),        // padding as large as the window
-        wrong(Kernel::Conv, 3, 100),      // windows past the padding
-        wrong(Kernel::Conv, 15, 16),      // padding outside the codes
-        wrong(Kernel::Depthwise, 5, 10),  // another number of channels
-        wrong(Kernel::Depthwise, 6, 4),   // kernel
-        wrong(Kernel::Depthwise, 17, 0),  // no block
-        wrong(Kernel::Depthwise, 17, 8),  // block that is no multiple of 16
-        wrong(Kernel::Linear, 1, 2),      // two pixels
-        wrong(Kernel::Linear, 11, 16),    // weight bits
-        wrong(Kernel::Pool, 7, 0),        // shift
-        wrong(Kernel::Pool, 7, 63),       // shift
-        wrong(Kernel::Add, 5, 0),         // no channels
-        wrong(Kernel::Add, 9, 31),        // shift
+        wrong(Kernel::Pointwise, 0, 0),         // no rows
+        wrong(Kernel::Pointwise, 4, 9),         // another width of the output
+        wrong(Kernel::Pointwise, 6, 3),         // kernel
+        wrong(Kernel::Pointwise, 10, 3),        // input bits
+        wrong(Kernel::Pointwise, 12, 1),        // output bits
+        wrong(Kernel::Pointwise, 13, 16),       // zero point outside the codes
+        wrong(Kernel::Conv, 7, 0),              // stride
+        wrong(Kernel::Conv, 8, 3),              // padding as large as the window
+        wrong(Kernel::Conv, 3, 100),            // windows past the padding
+        wrong(Kernel::Conv, 15, 16),            // padding outside the codes
+        wrong(Kernel::Depthwise, 5, 10),        // another number of channels
+        wrong(Kernel::Depthwise, 6, 4),         // kernel
+        wrong(Kernel::Depthwise, 17, 0),        // no block
+        wrong(Kernel::Depthwise, 17, 8),        // block that is no multiple of 16
+        wrong(Kernel::Linear, 1, 2),            // two pixels
+        wrong(Kernel::Linear, 11, 16),          // weight bits
+        wrong(Kernel::Pool, 7, 0),              // shift
+        wrong(Kernel::Pool, 7, 63),             // shift
+        wrong(Kernel::Add, 5, 0),               // no channels
+        wrong(Kernel::Add, 9, 31),              // shift
+        wrong(Kernel::Add, 0, 1 << 30),         // product beyond 32 bits
+        wrong(Kernel::Add, 1, 3 << 30),         // the same below zero
+        wrong(Kernel::Add, 2, i32::MAX as u32), // offset that leaves no room for the products
     ]
+}
+
+/// Residual adds whose sums go just as far as 32 bits, and the same one step beyond, which debug builds refuse.
+fn widest_adds() -> Vec<Case> {
+    const MOST: i64 = i32::MAX as i64;
+    const LEAST: i64 = i32::MIN as i64;
+    let mut rng = Rng(SEED);
+    let corner_cases = layers::corner_cases();
+    let mut cases = Vec::new();
+    for layer in corner_cases.iter().filter(|layer| layer.kernel == Kernel::Add) {
+        for widths in layers::all_widths() {
+            let [a, b] = [widths[0], widths[1]].map(|bits| (1i64 << bits) - 1);
+            let sums = [
+                ([MOST / a, 0], MOST % a, 1),
+                ([0, MOST / b], MOST % b, 1),
+                ([MOST / a / 2, MOST / a / 2 / b], MOST - MOST / a / 2 * a - MOST / a / 2 / b * b, 1),
+                ([-(MOST / a), 0], LEAST + MOST / a * a, -1),
+                ([0, 0], MOST, 0),
+                ([0, 0], LEAST, 0),
+                // Products of both signs do not add up.
+                ([MOST / a, -(MOST / b)], 0, 0),
+            ];
+            for (multipliers, offset, beyond) in sums {
+                let mut add = |offset: i64| {
+                    let multipliers = multipliers.map(|multiplier| multiplier as i32);
+                    Case::add(layer, widths, multipliers, offset as i32, &mut rng)
+                };
+                cases.push(add(offset));
+                if beyond != 0 {
+                    cases.push(add(offset + beyond).refused_as_it_is());
+                }
+            }
+        }
+    }
+    cases
 }
 
 /// Folder for what the tests write.
@@ -139,7 +177,12 @@ fn every_kernel_equals_the_reference() {
     let cases = random_cases();
     let file = workspace("kernels").join("cases.bin");
     std::fs::write(&file, case_file(&cases)).expect("space for the cases");
-    in_parallel(TARGETS, |target| run_driver(target, &file, &cases, &[]));
+    in_parallel(TARGETS, |target| {
+        // Debug builds refuse nothing that the contract allows.
+        let sanitized = matches!(target, Target::GccSanitized | Target::ClangSanitized);
+        let flags: &[&str] = if sanitized { &["-DBS_CHECK=1"] } else { &[] };
+        run_driver(target, &file, &cases, flags);
+    });
 }
 
 /// All distinct layers of the zoo, in all widths. As many at a time as a file of cases should hold.
@@ -227,7 +270,8 @@ fn instructions_stay_within_limits() {
 
 #[test]
 fn debug_builds_refuse_wrong_arguments() {
-    let cases = wrong_cases();
+    let mut cases = wrong_cases();
+    cases.extend(widest_adds());
     let file = workspace("kernels").join("wrong.bin");
     std::fs::write(&file, case_file(&cases)).expect("space for the cases");
     run_driver(Target::GccSanitized, &file, &cases, &["-DBS_CHECK=1"]);

@@ -51,7 +51,18 @@ impl Case {
             Layout::Separate => 0,
             Layout::Overlap(input) => distance(layer, widths, input)?.next_multiple_of(4),
         };
-        let integers = Integers::random(layer, widths, wild, rng);
+        Some(Self::with(layer, layout, distance, &Integers::random(layer, widths, wild, rng)))
+    }
+
+    /// A residual add with these multipliers and this offset, in buffers of its own.
+    pub fn add(layer: &Layer, widths: Widths, multipliers: [i32; 2], offset: i32, rng: &mut Rng) -> Self {
+        let mut integers = Integers::random(layer, widths, false, rng);
+        integers.add = (multipliers, offset, integers.add.2);
+        Self::with(layer, Layout::Separate, 0, &integers)
+    }
+
+    fn with(layer: &Layer, layout: Layout, distance: usize, integers: &Integers) -> Self {
+        let widths = integers.widths;
         let (in_bits, out_bits) = (input_bits(layer, widths), widths[2]);
         let inputs: Vec<Vec<u8>> = integers
             .inputs
@@ -59,9 +70,9 @@ impl Case {
             .zip(&in_bits)
             .map(|(codes, &bits)| pack_rows(codes, layer.input[2], bits))
             .collect();
-        let weights = pack_weights(layer, &integers);
-        let params = parameters(layer, &integers);
-        let expected = reference::outputs(layer, &integers);
+        let weights = pack_weights(layer, integers);
+        let params = parameters(layer, integers);
+        let expected = reference::outputs(layer, integers);
         let output = if layer.kernel == Kernel::Linear {
             expected.iter().flat_map(|&logit| (logit as i32).to_le_bytes()).collect()
         } else {
@@ -70,7 +81,7 @@ impl Case {
         };
 
         let mut words = vec![layer.kernel as u32, 0];
-        words.extend(fields(layer, &integers));
+        words.extend(fields(layer, integers));
         words.resize(AFTER_FIELDS, 0);
         words.push(scratch(layer) as u32);
         let in_bytes = |i: usize| inputs.get(i).map_or(0, Vec::len);
@@ -88,14 +99,19 @@ impl Case {
         for part in inputs.iter().chain([&weights, &params, &output]) {
             bytes.extend(part);
         }
-        Some(Self { layer: *layer, widths, layout, bytes })
+        Self { layer: *layer, widths, layout, bytes }
     }
 
     /// The same case with another value in a field of the descriptor, which the runtime must refuse.
     pub fn refused(mut self, field: usize, value: u32) -> Self {
+        self.set_word(FIELDS + field, value);
+        self.refused_as_it_is()
+    }
+
+    /// The same case, which the runtime must refuse.
+    pub fn refused_as_it_is(mut self) -> Self {
         const BS_ERROR_ARGUMENT: u32 = 1;
         self.set_word(STATUS, BS_ERROR_ARGUMENT);
-        self.set_word(FIELDS + field, value);
         self
     }
 
