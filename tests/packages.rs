@@ -137,6 +137,25 @@ fn several_networks_share_one_firmware() {
     assert!(symbols.contains(" bs_pointwise") && !symbols.contains(" bs_residual_add"), "{symbols}");
 }
 
+/// Networks of two versions in one project would share the runtime of one of them: CMake refuses, and says which they are.
+#[test]
+fn networks_of_two_versions_are_told_apart() {
+    let root = Downloaded::root("versions");
+    let version = env!("CARGO_PKG_VERSION");
+    let packages =
+        ["older", "newer"].map(|name| Downloaded::export(&root, "mobilenet-v1-0.25-32", "4/8", Some(name)));
+    let project = packages[1].folder.join("CMakeLists.txt");
+    let text = std::fs::read_to_string(&project).expect("a project");
+    std::fs::write(&project, text.replace(version, "99.0.0")).expect("space for a project");
+    let output = builds::configure_networks(&packages, &root.join("build"));
+    let said: String =
+        String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = format!(
+        "newer was exported by Bitsmith 99.0.0, another network of this project by {version}: export both"
+    );
+    assert!(!output.status.success() && said.contains(&expected), "{said}");
+}
+
 /// The kernels for the DSP extension are written for the M profile. Elsewhere - in ARM and in Thumb state, on cores that
 /// have the extension - the portable ones are compiled, without a warning, and compute the same.
 #[test]

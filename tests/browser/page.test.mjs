@@ -65,8 +65,20 @@ test("a device is found by typing and sets the budgets; own budgets take any uni
   await field.fill("l476");
   await field.press("Enter");
   assert.equal(await field.inputValue(), "STM32L476RG");
-  assert.equal(await page.getByLabel("FLASH budget").inputValue(), "1 MiB");
+  // A reserve and the stack come off: of RAM nothing, as another block holds both.
+  const budgets = async () => [await page.getByLabel("FLASH budget").inputValue(), await page.getByLabel("RAM budget").inputValue()];
+  assert.deepEqual(await budgets(), ["1008 KiB", "96 KiB"]);
   assert.match(await verdict(page, "FLASH").textContent(), /FLASH fits: .* of 1 MiB/);
+  assert.match(await verdict(page, "RAM").textContent(), /of 96 KiB.* Stack \(1 KiB\) in SRAM2\. Reserve \(4 KiB\) in SRAM2\./);
+  await page.getByLabel("FLASH reserve").fill("64KiB");
+  await page.getByLabel("FLASH reserve").press("Enter");
+  await page.getByLabel("RAM reserve").fill("40KiB");
+  await page.getByLabel("RAM reserve").press("Enter");
+  assert.equal(await field.inputValue(), "STM32L476RG");
+  assert.deepEqual(await budgets(), ["960 KiB", "56 KiB"]);
+  assert.match(await page.locator('.budget[data-memory="FLASH"] .legend').textContent(), /reserve 64 KiB/);
+  assert.match(await page.locator('.budget[data-memory="RAM"] .legend').textContent(), /reserve 40 KiB/);
+  assert.match(await verdict(page, "RAM").textContent(), /of 96 KiB/);
 
   await page.getByLabel("RAM budget").fill("2KiB");
   await page.getByLabel("RAM budget").press("Enter");
@@ -76,6 +88,22 @@ test("a device is found by typing and sets the budgets; own budgets take any uni
   await page.getByLabel("FLASH budget").fill("2GB");
   await page.getByLabel("FLASH budget").press("Enter");
   await page.getByText("unit 'GB' in '2GB'").waitFor();
+});
+
+test("a package has the network's name or one of its own, which must be one for C", async (t) => {
+  const { page } = await openApp(t);
+  const name = page.getByLabel("Name", { exact: true });
+  assert.equal(await name.inputValue(), "mobilenet_v1_0_25_32");
+  await name.fill("Cats & Dogs");
+  await name.press("Enter");
+  await page.getByText("'Cats & Dogs' cannot name a package: expected at most 48 small letters").waitFor();
+  await name.fill("cats_and_dogs");
+  await name.press("Enter");
+  assert.equal(await name.inputValue(), "cats_and_dogs");
+  await page.getByText("cannot name a package").waitFor({ state: "detached" });
+  await name.fill("");
+  await name.press("Enter");
+  assert.equal(await name.inputValue(), "mobilenet_v1_0_25_32");
 });
 
 test("the memory model is a choice, and both totals are told", async (t) => {

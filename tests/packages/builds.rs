@@ -4,7 +4,7 @@ use crate::downloaded::Downloaded;
 use crate::toolchain::{self, Program, Target, checked};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 fn here(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages").join(file)
@@ -31,6 +31,17 @@ pub fn cmake_with_networks(packages: &[Downloaded], build: &Path, board: Target)
     let settings = [format!("-DNETWORKS={}", folders.join(";")), format!("-DMAIN={}", main.display())];
     configure_for_board(&here("several"), build, board, &settings);
     build.join("firmware")
+}
+
+/// What CMake says of the same project on this machine.
+pub fn configure_networks(packages: &[Downloaded], build: &Path) -> Output {
+    let folders: Vec<_> = packages.iter().map(|package| package.folder.display().to_string()).collect();
+    let main = build.with_extension("c");
+    fs::write(&main, self_tests(packages)).expect("space for a source");
+    let mut configure = Command::new("cmake");
+    configure.arg("-B").arg(build).arg("-S").arg(here("several"));
+    configure.arg(format!("-DNETWORKS={}", folders.join(";"))).arg(format!("-DMAIN={}", main.display()));
+    configure.output().expect("cmake")
 }
 
 /// A program that runs the self-tests of several networks, each with an arena of its own, and says what they say.
