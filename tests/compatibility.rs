@@ -8,6 +8,7 @@ use bitsmith::{
     export::{model, policy},
     import::{ImportOptions, import},
     infer::{Engine, Workspace, reference},
+    memory::Mcu,
     net::Spec,
     quant::{Bits, Policy, QuantizedNetwork},
     search::Search,
@@ -75,18 +76,21 @@ fn policies_are_read_as_what_they_were() {
     }
 }
 
-/// A checkpoint is for the version that wrote it. Another reads it as it was, or says that it does not.
+/// Links name devices.
 #[test]
-fn checkpoints_are_read_or_refused_in_a_sentence() {
-    let bytes = include_bytes!("golden/released/0.1.0/search.bitsmith-search");
-    match Search::resume(&network().0.build(), bytes) {
-        Ok(search) => assert_eq!((search.settings().seed, search.log().episodes().len()), (234, SEARCHED)),
-        Err(error) => assert!(error.to_string().contains("another version"), "{error}"),
-    }
+fn devices_keep_their_names() {
+    let names = include_str!("golden/released/0.1.0/devices.txt").lines();
+    let gone: Vec<_> = names.filter(|name| Mcu::by_slug(name).is_none()).collect();
+    assert!(gone.is_empty(), "{gone:?}");
 }
 
-/// Episodes of the search of 0.1.0: the rule, three random policies, and the run-off.
-const SEARCHED: usize = 8;
+/// A checkpoint is for the version that wrote it; another one says so.
+#[test]
+fn checkpoints_of_searches_are_refused_in_a_sentence() {
+    let bytes = include_bytes!("golden/released/0.1.0/search.bitsmith-search");
+    let refused = Search::resume(&network().0.build(), bytes).err().expect("of another version").to_string();
+    assert!(refused.contains("another version") && refused.contains("start again without it"), "{refused}");
+}
 
 /// The beginning of a checkpoint, which names its version.
 #[cfg(feature = "train")]
