@@ -41,7 +41,7 @@ fn deflated(bytes: &[u8]) -> Vec<u8> {
 /// A JPEG's segment.
 fn segment(marker: u8, body: &[u8]) -> Vec<u8> {
     let length = (body.len() as u16 + 2).to_be_bytes();
-    [&[0xff, marker], &length[..], body].concat()
+    [&[0xff, marker][..], &length, body].concat()
 }
 
 /// A progressive JPEG of zeros: a scan of all means with so many bytes, one bit a block, and a scan of all other
@@ -49,7 +49,7 @@ fn segment(marker: u8, body: &[u8]) -> Vec<u8> {
 fn progressive(side: u16, components: u8, means: usize, others: u8) -> Vec<u8> {
     let [s0, s1] = side.to_be_bytes();
     let listed: Vec<u8> = (1..=components).flat_map(|id| [id, 0x11, 0]).collect();
-    let frame = [&[8, s0, s1, s0, s1, components], &listed[..]].concat();
+    let frame = [&[8, s0, s1, s0, s1, components][..], &listed].concat();
     let quantization = [&[0][..], &[1; 64]].concat();
     let table = |place: u8, symbol: u8| [&[place, 1][..], &[0; 15], &[symbol]].concat();
     let scanned: Vec<u8> = (1..=components).flat_map(|id| [id, 0]).collect();
@@ -59,7 +59,7 @@ fn progressive(side: u16, components: u8, means: usize, others: u8) -> Vec<u8> {
         &segment(0xc2, &frame),
         &segment(0xc4, &table(0, 0)),
         &segment(0xc4, &table(0x10, 0xe0)),
-        &segment(0xda, &[&[components], &scanned[..], &[0, 0, 0]].concat()),
+        &segment(0xda, &[&[components][..], &scanned, &[0, 0, 0]].concat()),
         &vec![0; means],
     ]
     .concat();
@@ -119,8 +119,8 @@ fn an_image_is_not_larger_than_its_bytes_can_say() {
     assert_eq!((flat.width(), flat.height()), (800, 800));
     let error = refusal(&progressive(6000, 4, 8, 4));
     assert!(error.contains("6000x6000 pixels: every block of them takes a bit"), "{error}");
-    // Enough bytes for the blocks of three of four components.
-    let error = refusal(&progressive(800, 4, blocks * 3 / 8, 4));
+    // The last eighty of them are missing.
+    let error = refusal(&progressive(800, 4, blocks * 4 / 8 - 10, 4));
     assert!(error.contains("a scan whose coded data end or break in unit"), "{error}");
     // Nothing has come of the fourth but its means.
     let error = refusal(&progressive(800, 4, blocks * 4 / 8, 3));
@@ -166,6 +166,7 @@ fn a_small_tar_gz_does_not_unpack_to_gigabytes() {
 /// A name of an archive is shown on the terminal; it must not move its cursor or set its title.
 #[test]
 fn names_cannot_write_to_the_terminal() {
-    let error = DataError::NoImages { files: 1, images: 0 }.in_file("\x1b]0;owned\x07\u{202e}gpj.zip");
+    let error =
+        DataError::UnknownImage { found: "text".to_owned() }.in_file("\x1b]0;owned\x07\u{202e}gpj.zip");
     assert!(error.to_string().starts_with("\\u001b]0;owned\\u0007\\u202egpj.zip: "), "{error}");
 }
