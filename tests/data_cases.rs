@@ -26,7 +26,7 @@ fn png(number: usize) -> Vec<u8> {
     bytes
 }
 
-/// The ten classes of the built-in network are its folders' names; `labels` name some of them.
+/// Writes such a PNG to a path below `root`.
 fn write(root: &Path, path: &str, number: usize) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().expect("below the root")).expect("a folder");
@@ -46,6 +46,7 @@ fn eval(images: &[PathBuf], more: &[&str]) -> (Value, String) {
     (serde_json::from_slice(&output.stdout).expect("JSON and nothing else"), errors)
 }
 
+/// Labels of the built-in network.
 fn labels() -> Vec<String> {
     let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(WEIGHTS)).expect("the demo's weights");
     let imported = bitsmith::import::import(&bytes, &Default::default()).expect("weights");
@@ -150,12 +151,13 @@ fn resize_is_shown_and_can_be_set() {
 
     // The weights' own word, before the default and after the option.
     let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(WEIGHTS)).expect("the demo's weights");
+    let folder = tempfile::tempdir().expect("a folder");
     let stated = |text: &str| {
         let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
         let header = String::from_utf8(bytes[8..8 + length].to_vec()).expect("text");
         let header =
             header.trim_end().replacen("\"bn_eps\"", &format!("\"resize\":\"{text}\",\"bn_eps\""), 1);
-        let path = root.path().with_extension("safetensors");
+        let path = folder.path().join("stated.safetensors");
         fs::write(
             &path,
             [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &bytes[8 + length..]].concat(),
