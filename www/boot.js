@@ -65,7 +65,7 @@ const announce = (registration) => {
 };
 
 // Offline from the second visit on. Browsers keep no service worker for pages from plain http hosts or in some private
-// windows: there the page needs its server.
+// windows, and some that block it say nothing of it: there the page needs its server.
 navigator.serviceWorker?.register(url("sw.js"), { updateViaCache: "none" })
-  .then(announce, (error) => console.warn(`No use offline: ${error.message}`));
+  .then((registration) => registration && announce(registration), (error) => console.warn(`No use offline: ${error.message}`));
 start();
