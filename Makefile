@@ -135,7 +135,7 @@ GRID := 8/8,8/4,8/2,4/8,4/4,4/2,2/8,2/4,2/2
 accuracy: ## the table of docs/accuracy.md, from the networks and images in DATA
 	@.ci/tools rust
 	@cargo build --release --quiet
-	@for network in $(NETWORKS); do "$(CARGO_TARGET_DIR)/release/bitsmith" eval \
+	@for network in $(NETWORKS); do "$(CARGO_TARGET_DIR)/release/bitsmith" eval --split validation \
 	  --weights $(DATA)/weights/imagenette10_$$network.safetensors --bits $(GRID) \
 	  --images $(DATA)/images/imagenette-train-160.tar --images $(DATA)/images/imagenette-val-224.tar; done
 

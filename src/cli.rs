@@ -8,7 +8,9 @@ mod failure;
 #[cfg(feature = "train")]
 mod finetune;
 mod inspect;
+mod interrupt;
 mod link;
+mod output;
 mod policy;
 mod progress;
 mod search;
@@ -59,7 +61,7 @@ pub fn main() -> ExitCode {
                 eprintln!("\nFor more information, try '--help'.");
                 return ExitCode::from(WRONG_ARGUMENTS);
             }
-            return ExitCode::from(FAILED);
+            return ExitCode::from(if interrupt::stops() { interrupt::INTERRUPTED } else { FAILED });
         }
     };
     let text = if arguments.json { format!("{:#}\n", report.json) } else { report.text };

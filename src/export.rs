@@ -31,4 +31,5 @@ pub use error::ExportError;
 pub use golden::GoldenImage;
 pub use name::{PackageName, identifier};
 pub use package::{Accuracy, PackageInfo, package};
+pub(crate) use render::grouped;
 pub use report::Report;

@@ -7,7 +7,6 @@
 
 mod address;
 mod channel;
-mod evaluator;
 mod files;
 mod inbox;
 mod keep;

@@ -181,6 +181,13 @@ fn artefacts_come_one_by_one() {
     assert_eq!(report["provenance"]["link"], exported["link"]);
     assert_eq!(report["accuracy"]["integers"]["correct"], exported["correct"]);
     assert_eq!(report["speed"]["mhz"], 480);
+    let used = "20 of 1,500 test images, seen by no search and no training";
+    assert_eq!(report["accuracy"]["integers"]["images_used"], used);
+    let html = std::fs::read_to_string(path("report.html")).expect("a report");
+    assert!(html.contains(used), "{html}");
+    let readme = archive.files().iter().position(|file| file.path.ends_with("/README.md")).expect("a README");
+    let readme = String::from_utf8(archive.read(readme).expect("a README")).expect("text");
+    assert!(readme.contains(&format!("Measured on {used}.")), "{readme}");
 }
 
 /// Two budgets and two seeds in one go; logs, and a run that goes on from its checkpoint.
@@ -560,10 +567,25 @@ fn what_was_trained_is_what_eval_measures() {
     let trained = json(&[&["finetune"], &DEMO[..], &arguments, &["--out", out]].concat());
     // The start, and three epochs.
     assert_eq!(trained["curve"].as_array().map(Vec::len), Some(4));
+    // What is kept and measured is the best epoch, not the last.
+    let rewards: Vec<f64> = trained["curve"]
+        .as_array()
+        .expect("points")
+        .iter()
+        .map(|point| point["measured"][0].as_f64().expect("a percentage"))
+        .collect();
+    let best = (0..4).max_by(|&a, &b| rewards[a].total_cmp(&rewards[b]).then(a.cmp(&b)));
+    assert_eq!(
+        (trained["epochs"].as_u64(), &trained["epochs_run"]),
+        (best.map(|best| best as u64), &json!(3))
+    );
     let arguments = ["eval", "--weights", out, "--images", DEMO[3], "--bits", "4/4", "--calibration", "2"];
     let measured = json(&[&arguments[..], &["--no-float"]].concat());
-    let correct = |key: &str| trained[key].as_u64().expect("a count");
-    assert_eq!(measured["correct"].as_u64(), Some(correct("reward_correct") + correct("test_correct")));
+    assert_eq!(measured["correct"], trained["test_correct"]);
+    let rewarded = json(&[&arguments[..], &["--no-float", "--split", "reward"]].concat());
+    assert_eq!(rewarded["correct"], trained["reward_correct"]);
+    assert_eq!(trained["test_images_used"], "1,500 test images, seen by no search and no training");
+    assert_eq!(trained["reward_images_used"], "500 reward images, by which searches and training choose");
     // A tenth of them by guessing.
     assert!(measured["top1"].as_f64().expect("a percentage") > 75.0, "{measured}");
 }
@@ -582,14 +604,182 @@ fn what_was_trained_from_scratch_is_what_eval_measures() {
         let trained =
             json(&[&arguments[..], &["--warm-up", "0", "--batch", "32", "--out", out], half].concat());
         let measured = json(&["eval", "--weights", out, "--images", DEMO[3], "--calibration", "2"]);
-        let correct = |key: &str| trained[key].as_u64().expect("a count");
-        assert_eq!(
-            measured["float_correct"].as_u64(),
-            Some(correct("reward_correct") + correct("test_correct"))
-        );
+        assert_eq!(measured["float_correct"], trained["test_correct"]);
         // A tenth of them by guessing.
         assert!(measured["float_top1"].as_f64().expect("a percentage") > 20.0, "{measured}");
         sizes.push(std::fs::metadata(out).expect("a file").len());
     }
     assert!(sizes[1] * 100 < sizes[0] * 55, "{sizes:?} bytes");
+}
+
+/// Accuracy is of images that chose nothing, unless others are asked for; and either is said.
+#[test]
+fn figures_name_the_images_behind_them() {
+    let measured = |options: &[&str]| json(&[&["eval"], &DEMO[..], options].concat());
+    for (options, split, used) in [
+        (&["--limit", "100"][..], "test", "100 of 1,500 test images, seen by no search and no training"),
+        (
+            &["--limit", "100", "--split", "reward"],
+            "reward",
+            "100 of 500 reward images, by which searches and training choose",
+        ),
+        (
+            &["--split", "validation", "--no-float"],
+            "validation",
+            "2,000 validation images, by 500 of which searches and training choose",
+        ),
+    ] {
+        let found = measured(options);
+        assert_eq!((&found["split"], &found["images_used"]), (&json!(split), &json!(used)));
+    }
+    let text = run(&[&["eval"], &DEMO[..], &["--limit", "20"]].concat()).stdout;
+    let text = String::from_utf8_lossy(&text);
+    assert!(
+        text.contains("measured on 20 of 1,500 test images, seen by no search and no training\n"),
+        "{text}"
+    );
+
+    let arguments = ["--allocator", "rule", "--mean-bits", "4", "--ram", "6KiB", "--limit", "30"];
+    let text = run(&[&["search"], &DEMO[..], &arguments, &["--no-run-off"]].concat()).stdout;
+    let text = String::from_utf8_lossy(&text);
+    for used in [
+        "of 30 of 500 reward images, by which searches and training choose",
+        "test: 1,500 test images, seen by no search and no training",
+    ] {
+        assert!(text.contains(used), "{used}: {text}");
+    }
+}
+
+/// A checkpoint goes on with the training that it is of, and with no other.
+#[cfg(feature = "train")]
+#[test]
+fn a_checkpoint_of_training_is_refused_for_anything_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let checkpoint = path("checkpoint");
+    let train = |options: &[&str]| {
+        let usual = ["--calibration", "8", "--checkpoint", &checkpoint, "--json"];
+        run(&[&["finetune"], &DEMO[..], &usual, options].concat())
+    };
+    let usual = ["--bits", "4/4", "--epochs", "1", "--rate", "2e-4"];
+    let first = train(&usual);
+    let said = String::from_utf8_lossy(&first.stderr);
+    assert!(first.status.success() && said.contains("without --out the trained weights are"), "{said}");
+    let again = train(&usual);
+    let [first, again]: [Value; 2] =
+        [first, again].map(|output| serde_json::from_slice(&output.stdout).expect("JSON"));
+    assert_eq!(first["test_correct"], again["test_correct"]);
+    let refused = |options: &[&str], says: &str| {
+        let output = train(options);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(says), "{options:?}: {said}");
+    };
+    refused(&["--bits", "2/2", "--epochs", "1", "--rate", "2e-4"], "of other weights, bits or images");
+    refused(&["--bits", "4/4", "--epochs", "2", "--rate", "2e-4"], "training with other settings");
+    let mut bytes = std::fs::read(&checkpoint).expect("a checkpoint");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&checkpoint, bytes).expect("written");
+    refused(&usual, "found something else or a damaged one");
+}
+
+/// Scores that are kept are of pixels, not of file names: two folders of one name share none.
+#[test]
+fn kept_scores_belong_to_their_images() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let demo = std::fs::File::open("www/demo/fashion-mnist.tgz").expect("the demo");
+    let mut demo = Archive::open("demo", demo).expect("an archive");
+    let files = demo.files().to_vec();
+    let mut counts = std::collections::HashMap::<String, usize>::new();
+    let mut uniform = None;
+    for (index, file) in files.iter().enumerate() {
+        let Some((class, _)) = file.path.rsplit_once('/') else { continue };
+        let count = counts.entry(class.to_owned()).or_default();
+        *count += 1;
+        if *count > 12 {
+            continue;
+        }
+        let bytes = demo.read(index).expect("an image");
+        let first = uniform.get_or_insert_with(|| bytes.clone()).clone();
+        for (set, bytes) in [("a", bytes.clone()), ("b", bytes)] {
+            let path = folder.path().join(set).join("photos").join(&file.path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            // The second set trains, and so calibrates, with one image alone.
+            let same = set == "b" && file.path.contains("train");
+            std::fs::write(path, if same { &first } else { &bytes }).expect("written");
+        }
+    }
+    let search = |set: &str, seed: &str, checkpoints: Option<&str>| {
+        let images = folder.path().join(set).join("photos");
+        let images = images.to_str().expect("text");
+        let mut arguments = vec!["search", DEMO[0], DEMO[1], "--images", images, "--allocator", "rule"];
+        arguments.extend(["--mean-bits", "3", "--ram", "6KiB", "--no-run-off", "--no-test"]);
+        arguments.extend(["--calibration", "32", "--seed", seed, "--json"]);
+        let folder = checkpoints.map(|name| folder.path().join(name).to_str().expect("text").to_owned());
+        arguments.extend(folder.iter().flat_map(|folder| ["--checkpoint", folder]));
+        run(&arguments)
+    };
+    let correct = |output: Output| -> Value {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        found["runs"][0]["allocators"][0]["best"]["correct"].clone()
+    };
+    let first = correct(search("a", "1", Some("kept")));
+    let own = correct(search("b", "2", None));
+    assert_ne!(first, own, "the sets must differ for this test to mean anything");
+    assert_eq!(correct(search("b", "2", Some("kept"))), own);
+    assert_eq!(correct(search("a", "2", Some("other"))), first);
+    let refused = search("b", "1", Some("kept"));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("other images"), "{said}");
+}
+
+/// Ctrl-C ends the step, not the program: the best is kept, and how to go on is said.
+#[cfg(all(unix, feature = "train"))]
+#[test]
+fn ctrl_c_keeps_what_was_found() {
+    use std::io::{BufRead, BufReader, Read};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (out, checkpoint, states) = (path("out.safetensors"), path("training"), path("states"));
+    let training = ["finetune", "--bits", "4/4", "--epochs", "1000", "--calibration", "8", "--out", &out];
+    let searching = ["search", "--allocator", "random", "--episodes", "100000", "--mean-bits", "4", "--ram"];
+    let searching = [&searching[..], &["6KiB", "--limit", "20", "--no-run-off"]].concat();
+    for (arguments, kept, begun) in [
+        ([&training[..], &["--checkpoint", &checkpoint]].concat(), &checkpoint, "epoch 1:"),
+        ([&searching[..], &["--checkpoint", &states]].concat(), &states, ""),
+    ] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_bitsmith"));
+        program.args(arguments).args(DEMO).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let mut program =
+            program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut lines = BufReader::new(program.stderr.take().expect("is piped")).lines();
+        if begun.is_empty() {
+            // Its state is there from its first moment on.
+            let state = || std::fs::read_dir(kept).is_ok_and(|files| files.flatten().any(is_state));
+            while !state() {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        } else {
+            assert!(lines.any(|line| line.expect("text").starts_with(begun)), "the program ended before");
+        }
+        let pid = program.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill is there").success());
+        assert!(lines.any(|line| line.expect("text").contains("press Ctrl-C again")), "nothing was said");
+        let mut text = String::new();
+        program.stdout.take().expect("is piped").read_to_string(&mut text).expect("text");
+        assert!(program.wait().expect("it ends").success(), "{text}");
+        assert!(
+            text.contains("stopped;") && text.contains(kept) && text.contains("the same command"),
+            "{text}"
+        );
+        assert!(std::path::Path::new(kept).exists());
+    }
+    let measured = json(&["eval", "--weights", &out, DEMO[2], DEMO[3], "--bits", "4/4", "--limit", "100"]);
+    assert!(measured["top1"].as_f64() > Some(60.0), "{measured}");
+}
+
+/// Whether a file is the state of a search.
+fn is_state(file: std::fs::DirEntry) -> bool {
+    file.path().extension().is_some_and(|ending| ending == "bitsmith-search")
 }

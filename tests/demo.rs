@@ -3,7 +3,7 @@
 use bitsmith::calibrate::{Observer, Quantization, Settings};
 use bitsmith::data::{Archive, Files, Preprocess, PureRust, Sources};
 use bitsmith::float::FloatNetwork;
-use bitsmith::flow::{CALIBRATION, Item, Listing, Tally};
+use bitsmith::flow::{CALIBRATION, Item, Listing, Subset, Tally};
 use bitsmith::import::{ImportOptions, import, save};
 use bitsmith::infer::{Engine, Workspace};
 use bitsmith::net::{Family, Model, Spec};
@@ -99,7 +99,8 @@ fn logits_are_those_of_pytorch() {
 fn integers_of_eight_bits_are_as_good_as_floats() {
     let golden = golden();
     let mut images = Images::open();
-    let (calibration, evaluation) = (images.listing.calibration.clone(), images.listing.evaluation.clone());
+    let calibration = images.listing.calibration.clone();
+    let evaluation = images.listing.subset(Subset::Validation);
     assert_eq!((calibration.len(), evaluation.len()), (CALIBRATION, 2000));
     let calibration: Vec<_> = images.load_all(&calibration).into_iter().map(|(pixels, _)| pixels).collect();
     let evaluation = images.load_all(&evaluation);

@@ -4,7 +4,7 @@ mod values;
 
 #[cfg(feature = "train")]
 pub use values::bits;
-pub use values::{BitsArgument, MemoryName, PaddingName, at_least};
+pub use values::{BitsArgument, MemoryName, PaddingName, SplitName, at_least};
 
 use super::calibration::CalibrationArguments;
 use super::weights::WeightsArguments;
@@ -372,6 +372,10 @@ pub struct Eval {
     /// Measure at most this many images [default: all].
     #[arg(long, value_name = "N", value_parser = values::at_least(1))]
     pub limit: Option<usize>,
+    /// Images to measure on: test images, seen by no search and no training; reward images, by which both choose; or
+    /// both together.
+    #[arg(long, value_name = "SPLIT", default_value = "test")]
+    pub split: SplitName,
     /// Leave out the float network's accuracy.
     #[arg(long)]
     pub no_float: bool,

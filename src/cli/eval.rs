@@ -1,16 +1,16 @@
 //! `bitsmith eval` and `bitsmith export`.
 
-use super::Report;
 use super::arguments::{BitsArgument, Eval, Export};
 use super::failure::ensure_argument;
 use super::policy;
 use super::session::{self, Session};
+use super::{Report, output};
 use crate::export;
-use crate::flow::{Package, Tally};
+use crate::flow::{Figure, Measurement};
 use crate::link::Link;
 use crate::memory::{Budget, MemoryModel, Reserve};
 use crate::net::Model;
-use crate::quant::{Policy, QuantizedNetwork};
+use crate::quant::Policy;
 use crate::search::{Allocator, Origin};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -20,41 +20,30 @@ use std::fs;
 /// Measured policies with what they were measured on.
 struct Measured {
     session: Session,
-    calibration: Vec<Vec<u8>>,
-    targets: Vec<usize>,
-    float: Option<Tally>,
-    policies: Vec<Integers>,
-}
-
-/// A measured policy.
-struct Integers {
-    /// What the user calls it.
-    name: String,
-    network: QuantizedNetwork,
-    tally: Tally,
+    float: Option<Figure>,
+    /// Each with what the user calls it.
+    policies: Vec<(String, Measurement)>,
 }
 
 /// Measures policies on the same images.
 pub fn run(arguments: &Eval) -> anyhow::Result<Report> {
-    Ok(report(&measure(arguments)?))
+    report(&measure(arguments)?)
 }
 
 fn measure(arguments: &Eval) -> anyhow::Result<Measured> {
-    let mut session = Session::open(&arguments.inputs, arguments.link.as_ref())?;
-    let wanted = policies(arguments, &session.model)?;
-    let (calibration, targets) = session.calibration_images()?;
-    let statistics = session.calibrate(&calibration, arguments.inputs.calibration.settings())?;
-    let images = session.evaluation_images(arguments.limit)?;
-    ensure!(!images.is_empty(), "no evaluation image could be read");
-    let float =
-        if arguments.no_float { None } else { Some(session::measure_float(&session.model, &images)?) };
+    let mut session = session::open(&arguments.inputs, arguments.link.as_ref())?;
+    let wanted = policies(arguments, &session::done(session.weights())?.model)?;
+    session::check_preprocessing(&mut session)?;
+    let (subset, limit) = (arguments.split.into(), arguments.limit);
+    let float = match arguments.no_float {
+        true => None,
+        false => Some(session::run(session.measure_float(subset, limit))?),
+    };
     let mut policies = Vec::with_capacity(wanted.len());
     for (name, policy) in wanted {
-        let network = session.quantize(&statistics, &policy, &calibration)?;
-        let tally = session::measure(&network, &images)?;
-        policies.push(Integers { name, network, tally });
+        policies.push((name, session::run(session.measure(&policy, subset, limit))?));
     }
-    Ok(Measured { session, calibration, targets, float, policies })
+    Ok(Measured { session, float, policies })
 }
 
 /// The policies that the arguments mean, with what the user calls them.
@@ -87,12 +76,14 @@ pub fn policy_of(bits: &BitsArgument, model: &Model) -> anyhow::Result<Policy> {
     }
 }
 
-fn report(measured: &Measured) -> Report {
-    let Measured { session, calibration, float, policies, .. } = measured;
-    let calibration = calibration.len();
-    let mut text = format!("{}, {calibration} calibration images\n", session.model.spec);
-    let integers = policies.iter().map(|p| (p.name.as_str(), p.tally));
-    for (name, tally) in float.iter().map(|&tally| ("float", tally)).chain(integers) {
+fn report(Measured { session, float, policies }: &Measured) -> anyhow::Result<Report> {
+    let weights = session::done(session.weights())?;
+    let (spec, graph) = (weights.model.spec, &weights.model.graph);
+    let calibration = policies.first().map_or(0, |(_, measurement)| measurement.calibration);
+    let mut text = format!("{spec}, {calibration} calibration images\n");
+    let integers = policies.iter().map(|(name, measurement)| (name.as_str(), measurement.figure));
+    let figures: Vec<_> = float.iter().map(|&float| ("float", float)).chain(integers).collect();
+    for (name, Figure { tally, .. }) in &figures {
         let _ = writeln!(
             text,
             "{name:<5} top-1 {:.2} % ({} of {}, 95 % within {:.2})",
@@ -102,24 +93,35 @@ fn report(measured: &Measured) -> Report {
             tally.margin()
         );
     }
+    // All are of the same images, unless one was stopped.
+    for (i, (name, figure)) in figures.iter().enumerate() {
+        match figures.first() {
+            Some((_, first)) if i > 0 && figure.to_string() == first.to_string() => {}
+            _ if i == 0 => drop(writeln!(text, "measured on {figure}")),
+            _ => drop(writeln!(text, "{name}: measured on {figure}")),
+        }
+    }
     let mut json = json!({
-        "network": session.model.spec.to_string(),
-        "classes": session.model.spec.classes,
-        "weights_sha256": session.sha256,
-        "settings": session.provenance(),
-        "inputs": session.taken(),
+        "network": spec.to_string(),
+        "classes": spec.classes,
+        "weights_sha256": weights.summary.sha256,
+        "settings": weights.provenance(),
+        "inputs": session.inputs(true).ok(),
         "calibration_images": calibration,
-        "float_correct": float.map(|t| t.correct),
-        "float_top1": float.map(|t| t.percent()),
+        "float_correct": float.map(|figure| figure.tally.correct),
+        "float_top1": float.map(|figure| figure.tally.percent()),
     });
-    let each = |Integers { name, network, tally }: &Integers| {
+    let each = |(name, Measurement { policy, figure, .. }): &(String, Measurement)| {
         json!({
             "policy": name,
-            "weight_bits": network.policy.weight_bits(&network.graph),
-            "activation_bits": network.policy.activation_bits(&network.graph),
-            "images": tally.images,
-            "correct": tally.correct,
-            "top1": tally.percent(),
+            "weight_bits": policy.weight_bits(graph),
+            "activation_bits": policy.activation_bits(graph),
+            "images": figure.tally.images,
+            "images_used": figure.to_string(),
+            "split": figure.images.subset.name(),
+            "stopped": figure.stopped,
+            "correct": figure.tally.correct,
+            "top1": figure.tally.percent(),
         })
     };
     let mut each: Vec<Value> = policies.iter().map(each).collect();
@@ -129,7 +131,7 @@ fn report(measured: &Measured) -> Report {
     } else {
         json["policies"] = each.into();
     }
-    Report { text, json }
+    Ok(Report { text, json })
 }
 
 /// Measures a policy and writes its package, or parts of it.
@@ -142,29 +144,19 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
         )
     })?;
     let measured = measure(&arguments.eval)?;
-    let Measured { session, calibration, targets, float, policies } = &measured;
-    let Integers { network, tally: integers, .. } = policies.first().context("--bits names no policy")?;
+    let (_, Measurement { policy, .. }) = measured.policies.first().context("--bits names no policy")?;
+    let loaded = session::done(measured.session.weights())?;
+    let (spec, graph) = (loaded.model.spec, &loaded.model.graph);
     let (origin, seed) = match &arguments.eval.link {
         Some(link) => (link.origin, link.seed),
         None if matches!(arguments.eval.bits[..], [BitsArgument::File(_)]) => (Origin::File, 0),
         None => (Allocator::Uniform.into(), 0),
     };
-    let (weights, images) = session.hashes();
-    let plain = Link::new(network.spec, network.policy.clone(), budget, memory);
+    let (weights, images) = session::hashes(&measured.session);
+    let plain = Link::new(spec, policy.clone(), budget, memory);
     let link = Link { device, reserve, origin, seed, weights, images, ..plain };
-    let package = Package {
-        name: arguments.name.as_ref(),
-        link: &link,
-        weights_sha256: &session.sha256,
-        images: session.images_source(),
-        integers: *integers,
-        trained: None,
-        float: *float,
-        calibration,
-        targets,
-    };
-    let mut report = report(&measured);
-    let usage = memory.usage(&network.graph, &network.policy);
+    let mut report = report(&measured)?;
+    let usage = memory.usage(graph, policy);
     let fits = budget.fits(usage);
     let place = link.device.as_deref().unwrap_or("the budgets");
     let _ = writeln!(
@@ -178,8 +170,8 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
     );
     let mut written = Vec::new();
     for (artefact, path) in arguments.outputs.wanted() {
-        let bytes = package.artefact(network, artefact)?;
-        fs::write(path, &bytes).with_context(|| format!("{}", path.display()))?;
+        let (_, bytes) = session::done(measured.session.package(artefact, arguments.name.as_ref(), &link))?;
+        output::write(path, &bytes)?;
         let _ = writeln!(report.text, "{}  {} bytes", path.display(), bytes.len());
         written.push(json!({ "path": path.display().to_string(), "bytes": bytes.len() }));
     }

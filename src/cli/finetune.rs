@@ -3,9 +3,8 @@
 use super::Report;
 use super::arguments::{BitsArgument, Inputs, bits};
 use super::eval::policy_of;
-use super::session::Session;
+use super::session::{self, Session};
 use super::training::{RecipeArguments, train};
-use crate::calibrate::Quantization;
 use crate::link::Link;
 use crate::net::{Graph, Op};
 use crate::quant::{Bits, Policy, Slot};
@@ -37,7 +36,7 @@ pub struct Finetune {
 
 /// Trains a network from its weights.
 pub fn run(arguments: &Finetune) -> anyhow::Result<Report> {
-    let mut session = Session::open(&arguments.inputs, arguments.link.as_ref())?;
+    let mut session = session::open(&arguments.inputs, arguments.link.as_ref())?;
     let start = start(arguments, &mut session)?;
     let usual = Recipe::finetune();
     // A float network has nobody to learn from.
@@ -48,33 +47,25 @@ pub fn run(arguments: &Finetune) -> anyhow::Result<Report> {
 /// What training begins with: the calibrated network, or the float network.
 fn start(arguments: &Finetune, session: &mut Session) -> anyhow::Result<Trained> {
     if arguments.float {
-        return Ok(Trained { model: session.model.clone(), grids: None });
+        return Ok(Trained { model: (*session::done(session.weights())?.model).clone(), grids: None });
     }
-    let (images, _) = session.calibration_images()?;
-    let calibration = session.calibrate(&images, arguments.inputs.calibration.settings())?;
-    let graph = &session.model.graph;
+    let weights = session::done(session.weights())?;
+    let model = &weights.model;
     let policy = match &arguments.link {
         Some(link) => {
-            ensure!(
-                link.spec == session.model.spec,
-                "the link is for {}, the weights are {}",
-                link.spec,
-                session.model.spec
-            );
+            ensure!(link.spec == model.spec, "the link is for {}, the weights are {}", link.spec, model.spec);
             link.policy.clone()
         }
         None => {
-            let mut policy = policy_of(&arguments.bits, &session.model)?;
+            let mut policy = policy_of(&arguments.bits, model)?;
             if let Some(bits) = arguments.other_weights {
-                others(graph, bits, &mut policy);
+                others(&model.graph, bits, &mut policy);
             }
             policy
         }
     };
-    let mut quantization = Quantization::new(&session.model, &calibration, &policy, &images)?;
-    while quantization.step()?.is_none() {}
-    let (model, grids) = quantization.settled();
-    Ok(Trained { model, grids: Some(grids) })
+    session::check_preprocessing(session)?;
+    Ok(session::run(session.quantize(&policy))?.start.clone())
 }
 
 /// Sets the widths of the weights of all layers that are not pointwise.

@@ -23,11 +23,6 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing of `total` is done yet.
-    pub fn new(what: &'static str, total: usize) -> Self {
-        Self::from(what, 0, total)
-    }
-
     /// `done` of `total` was done before.
     pub fn from(what: &'static str, done: usize, total: usize) -> Self {
         if QUIET.load(Ordering::Relaxed) {
@@ -40,12 +35,6 @@ impl Progress {
         let bar = if let Ok(style) = style { bar.with_style(style) } else { bar };
         let lines = (!stderr().is_terminal()).then(|| Lines::new(what, done as u64, total as u64));
         Self { bar, lines }
-    }
-
-    /// So many more are done.
-    pub fn inc(&self, more: u64) {
-        self.bar.inc(more);
-        self.line();
     }
 
     /// So many are done.

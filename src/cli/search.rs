@@ -6,178 +6,92 @@ mod scores;
 #[cfg(feature = "train")]
 mod tuner;
 
-use super::Report;
 use super::arguments::Search as Arguments;
 use super::failure::{ensure_argument, wrong};
 use super::policy::device_budget;
-use super::progress::Progress;
-use super::session::Session;
-use crate::flow::Tally;
+use super::session::{self, Session};
+use super::{Report, output};
+use crate::flow::{Figure, ImagesUsed, SearchEnd, SearchRequest, SearchResult};
 use crate::memory::{Budget, Bytes, MemoryModel};
 use crate::net::Graph;
 use crate::quant::{Bits, Policy, Slot, WeightRange};
-use crate::search::{AgentSettings, Allocator, Episode, Next, Problem, Score, Search, SearchError, Settings};
-use anyhow::{Context, ensure};
-use cpu_time::ProcessTime;
-use scorer::Scorer;
+use crate::search::{AgentSettings, Episode, Problem, Search, SearchError, Settings};
+use anyhow::Context;
+use scorer::{Scorer, Times};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// Time between two checkpoints.
-const PERIOD: Duration = Duration::from_secs(10);
+use std::path::PathBuf;
 
 /// A search that has ended.
 struct Run {
     search: Search,
+    /// The float network on the reward images.
+    float: Figure,
+    /// What tests are of.
+    tested: Option<ImagesUsed>,
+    stopped: bool,
     outcomes: Vec<Outcome>,
 }
 
 /// What an allocator has found.
 struct Outcome {
-    allocator: Allocator,
-    best: Episode,
-    episodes: usize,
-    /// Seconds of processor time that its scores took, whoever had them measured first, and its own.
-    scoring: f64,
-    thinking: f64,
-    test: Option<Tally>,
+    found: SearchResult,
+    times: Times,
 }
 
 /// Searches under every budget, with every seed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
-    let mut session = Session::open(&arguments.inputs, None)?;
-    let settings = settings(arguments, &session.model.graph)?;
+    let mut session = session::open(&arguments.inputs, None)?;
+    let weights = session::done(session.weights())?;
+    let settings = settings(arguments, &weights.model.graph)?;
     // Impossible budgets are named before anything takes time.
     for settings in &settings {
-        settings.problem(&session.model.graph).map_err(|error| match error {
+        settings.problem(&weights.model.graph).map_err(|error| match error {
             SearchError::Pin(_) | SearchError::Episodes { .. } => wrong(error),
             error => error.into(),
         })?;
     }
-    let (calibrating, _) = session.calibration_images()?;
-    let mut how = arguments.inputs.calibration.settings();
     if arguments.codebooks {
-        how.weights = WeightRange::Codebook;
+        session.settings.weights = WeightRange::Codebook;
     }
-    let calibration = Arc::new(session.calibrate(&calibrating, how)?);
-    let mut scorer = Scorer::new(arguments, &mut session, &calibration, &calibrating)?;
-    let mut runs = Vec::new();
+    session.executor.memory = arguments.cache.0;
+    session.executor.checkpoints.clone_from(&arguments.checkpoint);
+    session::check_preprocessing(&mut session)?;
+    let first = settings.first().context("no seed: give --seed at least one number")?;
+    let mut scorer = Scorer::new(arguments, &mut session, first)?;
+    let mut runs: Vec<Run> = Vec::new();
     let several = settings.len() > 1;
     for mut settings in settings {
-        settings.run_off = scorer.rounds();
-        let run = search(&mut scorer, &session, settings, arguments.checkpoint.as_deref())?;
+        settings.run_off = scorer.subject.rounds;
+        let run = search(arguments, &mut scorer, &mut session, settings)?;
         write_logs(arguments, &run.search, several)?;
+        let stopped = run.stopped;
         runs.push(run);
+        if stopped {
+            break;
+        }
     }
-    Ok(report::report(&session, &arguments.on, &runs, scorer.work_share()))
+    Ok(report::report(arguments, &session, &weights, &runs))
 }
 
 /// Searches with one budget and one seed.
 fn search(
+    arguments: &Arguments,
     scorer: &mut Scorer,
-    session: &Session,
+    session: &mut Session,
     settings: Settings,
-    checkpoints: Option<&Path>,
 ) -> anyhow::Result<Run> {
-    let path = checkpoints.map(|folder| folder.join(format!("{}.bitsmith-search", digest_of(&settings))));
-    let mut search = open(session, &settings, scorer.float(), path.as_deref())?;
-    let mut times: HashMap<Allocator, (f64, f64)> = HashMap::new();
-    // What a checkpoint brings has taken its time as well.
-    for episode in search.log().episodes() {
-        times.entry(episode.allocator).or_default().0 +=
-            scorer.seconds(&episode.policy, episode.purpose.sample());
-    }
-    let (done, total) = search.progress();
-    let bar = Progress::from("searching", done, total);
-    let mut saved = Instant::now();
-    loop {
-        let start = ProcessTime::now();
-        let next = search.ask();
-        let mut thinking = start.elapsed().as_secs_f64();
-        let mut scoring = 0.0;
-        let allocator = match next {
-            Next::Finished => break,
-            Next::Known(episode) => Some(episode.allocator),
-            Next::Score(policy, sample) => {
-                let known = scorer.reward(&policy, sample)?;
-                scoring = known.seconds;
-                let start = ProcessTime::now();
-                let allocator = search.scored(known.score).map(|episode| episode.allocator);
-                thinking += start.elapsed().as_secs_f64();
-                allocator
-            }
-        };
-        if let Some(allocator) = allocator {
-            let spent = times.entry(allocator).or_default();
-            *spent = (spent.0 + scoring, spent.1 + thinking);
-        }
-        show(&bar, &search);
-        if let Some(path) = path.as_deref().filter(|_| saved.elapsed() >= PERIOD) {
-            save(path, &search)?;
-            saved = Instant::now();
-        }
-    }
-    bar.finish();
-    if let Some(path) = path.as_deref() {
-        save(path, &search)?;
-    }
-    let outcomes = outcomes(scorer, &search, &times)?;
-    Ok(Run { search, outcomes })
-}
-
-fn outcomes(
-    scorer: &mut Scorer,
-    search: &Search,
-    times: &HashMap<Allocator, (f64, f64)>,
-) -> anyhow::Result<Vec<Outcome>> {
-    let mut outcomes = Vec::new();
-    for &allocator in &search.settings().allocators {
-        let Some(best) = search.log().best(Some(allocator)).cloned() else { continue };
-        let episodes = search.log().count(allocator);
-        let (scoring, thinking) = times.get(&allocator).copied().unwrap_or_default();
-        let test = scorer.test(&best.policy)?;
-        outcomes.push(Outcome { allocator, episodes, scoring, thinking, test, best });
-    }
-    Ok(outcomes)
-}
-
-/// The stored search if there is one of these settings, else a new one.
-fn open(session: &Session, settings: &Settings, float: Score, path: Option<&Path>) -> anyhow::Result<Search> {
-    let graph = &session.model.graph;
-    if let Some(path) = path.filter(|path| path.exists()) {
-        let bytes = fs::read(path).with_context(|| format!("{}", path.display()))?;
-        let search = Search::resume(graph, &bytes).with_context(|| format!("{}", path.display()))?;
-        ensure!(
-            (search.settings(), search.float()) == (settings, float),
-            "{} is of another search; remove it or choose another folder",
-            path.display()
-        );
-        return Ok(search);
-    }
-    Ok(Search::new(graph, settings.clone(), float)?)
-}
-
-/// Replaces the file at once, so that an interruption leaves the old one or the new one.
-fn save(path: &Path, search: &Search) -> anyhow::Result<()> {
-    let failed = || format!("{}", path.display());
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(failed)?;
-    }
-    let beside = path.with_extension("part");
-    fs::write(&beside, search.checkpoint()).with_context(failed)?;
-    fs::rename(&beside, path).with_context(failed)
-}
-
-fn show(bar: &Progress, search: &Search) {
-    bar.set_position(search.progress().0 as u64);
-    let running = search.log().episodes().last().map(|episode| episode.allocator);
-    if let Some(best) = search.log().best(running) {
-        bar.set_message(format!("{} {:.2} %", best.allocator.name(), best.score.percent()));
-    }
+    let name = format!("{}.bitsmith-search", digest_of(&settings));
+    let request = SearchRequest { settings, limit: arguments.limit, test: !arguments.no_test };
+    let subject = scorer.subject;
+    let opened = session::run(session.open_search(&name, &request, &subject));
+    let path = session.executor.checkpoint(&name);
+    let search = opened.with_context(|| path.map_or_else(String::new, |path| path.display().to_string()))?;
+    scorer.begin(session, &search);
+    let (search, end) = session::run(session.run_search(&name, request, &subject, search, scorer))?;
+    let outcome = |found: SearchResult| Outcome { times: scorer.times(found.allocator), found };
+    let SearchEnd { results, stopped, images: tested } = end;
+    let outcomes = results.into_iter().map(outcome).collect();
+    Ok(Run { search, float: subject.float, tested, stopped, outcomes })
 }
 
 /// The settings of every run.
@@ -280,10 +194,7 @@ fn write_logs(arguments: &Arguments, search: &Search, several: bool) -> anyhow::
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         path.with_file_name(format!("{stem}-{}{ending}", name_of(search.settings())))
     };
-    let write = |to: &PathBuf, text: String| {
-        let to = path(to);
-        fs::write(&to, text).with_context(|| format!("{}", to.display()))
-    };
+    let write = |to: &PathBuf, text: String| output::write(&path(to), text.as_bytes());
     if let Some(csv) = &arguments.csv {
         write(csv, search.log().csv(graph))?;
     }

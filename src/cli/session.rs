@@ -1,303 +1,83 @@
-//! Weights and images from disk, and what is computed from them, with progress.
+//! Weights and images from disk, and the threads that carry out a session's steps, with progress bars.
 
 use super::arguments::{ImageArguments, Inputs, PaddingName};
 use super::progress::Progress;
-use crate::calibrate::{Calibration, Observer, Quantization, Settings, trained};
-use crate::data::{Archive, Charset, Files, Folder, Limits, Preprocess, PureRust, Source, Sources};
-use crate::float::FloatNetwork;
+use super::{interrupt, output};
+#[cfg(feature = "train")]
+use crate::data::Preprocess;
+use crate::data::{Archive, Charset, Folder, Limits, Source, Sources};
+#[cfg(feature = "train")]
+use crate::flow::Item;
+use crate::flow::session::Opened;
 use crate::flow::{
-    Inputs as Taken, Item, Listing, Origin, PreprocessingCheck, PreprocessingVerdict, Provenance, Tally,
+    self, Alone, Answer, Asked, End, Evaluator, Event, Executor, Order, Origin, PreprocessingVerdict, Set,
+    Tally, Task,
 };
-use crate::import::{Note, Setting, check_size, import};
-use crate::infer::{Engine, Workspace};
+use crate::import::{check_size, import};
 use crate::link::{HashPrefix, Link};
+#[cfg(feature = "train")]
 use crate::net::Model;
 use crate::printable::printable_lines;
-use crate::quant::{Grids, Policy, QuantizedNetwork};
 use anyhow::{Context, anyhow, ensure};
-use rayon::prelude::*;
+use pollster::block_on;
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-/// Images that are in memory as files at the same time.
-const BATCH: usize = 64;
+/// A session whose steps threads of this program carry out.
+pub type Session = flow::Session<Threads>;
 
 /// A decoded image and the output that is right for it.
+#[cfg(feature = "train")]
 pub type Labelled = (Vec<u8>, usize);
 
-/// What was loaded.
-pub struct Session {
-    /// The float network.
-    pub model: Model,
-    /// SHA-256 of the weights file in hexadecimal.
-    pub sha256: String,
-    /// Quantizers that were trained with the weights, if the file has them.
-    grids: Option<Grids>,
-    /// What the weights do not show, and where it came from.
-    settings: Vec<Setting>,
-    listing: Listing,
-    sources: Sources,
-    /// Entries of the weights' metadata that were not used.
-    notes: Vec<Note>,
-    /// Images that cannot be read, each with the reason.
-    unread: Vec<(String, String)>,
+/// Images for each thread that are decoded or classified between two reports.
+const BATCH: usize = 16;
+
+/// Reads weights and lists images; a link says which network it is where nothing else does.
+pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
+    let Inputs { weights, images, calibration, trained, .. } = inputs;
+    let name = || format!("{}", weights.display());
+    let network = inputs.network.or(link.map(|link| link.spec));
+    let size = fs::metadata(weights).with_context(name)?.len();
+    check_size(size).with_context(name)?;
+    let bytes = fs::read(weights).with_context(name)?;
+    // The side is the caller's, the number of classes the file's.
+    let options = trained.options(network)?;
+    let imported = import(&bytes, &options).with_context(name)?;
+    let spec = imported.model.spec;
+    if let Some(expected) = network
+        && (expected.family, expected.width) != (spec.family, spec.width)
+    {
+        return Err(anyhow!("{} holds {spec}, not {expected}", weights.display()));
+    }
+    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    interrupt::listen();
+    let mut session = Session::new(Threads::default());
+    session.settings = calibration.settings();
+    open_images(&mut session, images, calibration.images)?;
+    done(session.adopt_weights(Opened::new(imported, name(), sha256))).with_context(name)?;
+    say_inputs(&session)?;
+    if let Some(link) = link {
+        compare(&session, link);
+    }
+    Ok(session)
 }
 
-impl Session {
-    /// Reads weights and lists images; a link says which network it is where nothing else does.
-    pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Self> {
-        let Inputs { weights, images, calibration, trained, .. } = inputs;
-        let network = inputs.network.or(link.map(|link| link.spec));
-        let size = fs::metadata(weights).with_context(|| format!("{}", weights.display()))?.len();
-        check_size(size).with_context(|| format!("{}", weights.display()))?;
-        let bytes = fs::read(weights).with_context(|| format!("{}", weights.display()))?;
-        // The side is the caller's, the number of classes the file's.
-        let options = trained.options(network)?;
-        let imported = import(&bytes, &options).with_context(|| format!("{}", weights.display()))?;
-        let model = imported.model;
-        if let Some(expected) = network
-            && (expected.family, expected.width) != (model.spec.family, model.spec.width)
-        {
-            return Err(anyhow!("{} holds {}, not {expected}", weights.display(), model.spec));
-        }
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut session = Self::list(model, sha256, images, calibration.images)?;
-        (session.grids, session.settings, session.notes) =
-            (imported.grids, imported.settings, imported.notes);
-        if images.resize.is_none() {
-            let stated = session.listing.adopt_resize(imported.resize.as_deref());
-            stated.with_context(|| format!("{}", weights.display()))?;
-        }
-        eprintln!("{}", printable_lines(&session.taken().text()));
-        if let Some(link) = link {
-            session.compare(link);
-        }
-        Ok(session)
-    }
+/// Says what weights and images were found to be.
+fn say_inputs(session: &Session) -> anyhow::Result<()> {
+    eprintln!("{}", printable_lines(&done(session.inputs(true))?.text()));
+    Ok(())
+}
 
-    /// Says so if a link is of other weights or images than these.
-    fn compare(&self, link: &Link) {
-        let (weights, images) = self.hashes();
-        for (what, of_link, found) in [("weights", link.weights, weights), ("images", link.images, images)] {
-            if let (Some(expected), Some(found)) = (of_link, found)
-                && expected != found
-            {
-                eprintln!(
-                    "note: the link is of other {what}: SHA-256 {expected}... in the link, {found}... here"
-                );
-            }
-        }
-    }
-
-    /// What weights and images were found to be.
-    pub fn taken(&self) -> Taken {
-        Taken::new(&self.sources, &self.listing, Some(&self.model), &self.provenance(), &self.unread)
-    }
-
-    /// Lists images for a model that has no weights yet.
-    #[cfg(feature = "train")]
-    pub fn new(model: Model, images: &ImageArguments) -> anyhow::Result<Self> {
-        let mut session = Self::list(model, String::new(), images, 0)?;
-        session.model.labels = Some(session.class_names());
-        eprintln!("{}", printable_lines(&session.taken().text()));
-        Ok(session)
-    }
-
-    fn list(
-        model: Model,
-        sha256: String,
-        images: &ImageArguments,
-        calibration: usize,
-    ) -> anyhow::Result<Self> {
-        let open = |path: &PathBuf| open_images(path, images.names);
-        let mut opened: Vec<Source> = images.images.iter().map(open).collect::<Result<_, _>>()?;
-        let source = opened.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ");
-        for path in &images.labels {
-            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            opened.push(Source { name, files: Box::new(Folder::file(path)?) });
-        }
-        let mut sources = Sources::new(opened);
-        let mut listing = Listing::new(source, &mut sources, calibration)?;
-        for path in &images.labels {
-            // What is given is used or refused.
-            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-            ensure!(
-                listing.dataset.labels.iter().any(|file| file.path == name),
-                "{}: expected names or numbers of images in no class folder with their labels, found none of the {} \
-                 images without a class",
-                path.display(),
-                listing.dataset.unlabelled()
-            );
-        }
-        if let Some(resize) = images.resize {
-            listing.set_resize(resize, Origin::Given, "--resize");
-        }
-        let (settings, notes, unread) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { model, sha256, grids: None, settings, notes, listing, sources, unread })
-    }
-
-    /// Names of the images' classes.
-    #[cfg(feature = "train")]
-    pub fn class_names(&self) -> Vec<String> {
-        self.listing.dataset.classes.iter().map(|class| class.folder.clone()).collect()
-    }
-
-    /// What tells weights and images apart in a link.
-    pub fn hashes(&self) -> (Option<HashPrefix>, Option<HashPrefix>) {
-        (HashPrefix::of(&self.sha256), HashPrefix::of(&self.listing.sha256))
-    }
-
-    /// Where the images came from.
-    pub fn images_source(&self) -> &str {
-        &self.listing.source
-    }
-
-    /// Decodes the calibration images: pixels, and the outputs that are right for them. Where preprocessing was assumed,
-    /// says whether another one does clearly better on them.
-    pub fn calibration_images(&mut self) -> anyhow::Result<(Vec<Vec<u8>>, Vec<usize>)> {
-        let items = self.listing.calibration.clone();
-        let images = self.decode("calibration images", &items)?;
-        self.check_preprocessing(&images)?;
-        Ok(images.into_iter().unzip())
-    }
-
-    /// What the weights do not show, and where it came from.
-    pub fn provenance(&self) -> Vec<Provenance> {
-        self.settings.iter().map(Into::into).chain(self.notes.iter().map(Into::into)).collect()
-    }
-
-    fn check_preprocessing(&self, images: &[Labelled]) -> anyhow::Result<()> {
-        let Some(check) = PreprocessingCheck::new(&self.model, &self.settings)? else { return Ok(()) };
-        let sample = check.sample(images.len());
-        let bar = Progress::new("checking preprocessing", sample.len());
-        let judged = sample.par_iter().map(|&place| {
-            let (image, target) = &images[place];
-            let judged = check.judge(image, *target);
-            bar.inc(1);
-            judged
-        });
-        let verdict = check.verdict(&judged.collect::<Result<Vec<_>, _>>()?);
-        bar.finish();
+/// Tries what was assumed of the weights on calibration images, and says whether something else does clearly better.
+pub fn check_preprocessing(session: &mut Session) -> anyhow::Result<()> {
+    if let Some(verdict) = run(session.check_preprocessing())? {
         eprintln!("note: {}{}", verdict.sentence(), options_for(&verdict));
-        Ok(())
     }
-
-    /// Decodes the evaluation images.
-    pub fn evaluation_images(&mut self, limit: Option<usize>) -> anyhow::Result<Vec<Labelled>> {
-        let items = self.listing.limited(limit);
-        self.decode("evaluation images", &items)
-    }
-
-    /// Decodes the images that steer a search.
-    pub fn reward_images(&mut self, limit: Option<usize>) -> anyhow::Result<Vec<Labelled>> {
-        let items = self.listing.limited_reward(limit);
-        self.decode("reward images", &items)
-    }
-
-    /// Decodes images for each round of the run-off of a search with so many reward images.
-    pub fn run_off_images(&mut self, reward: usize) -> anyhow::Result<Vec<Vec<Labelled>>> {
-        let rounds = self.listing.run_off(reward);
-        rounds.iter().map(|items| self.decode("run-off images", items)).collect()
-    }
-
-    /// Decodes the images that nothing but the last measurement sees.
-    pub fn test_images(&mut self) -> anyhow::Result<Vec<Labelled>> {
-        let items = self.listing.test.clone();
-        self.decode("test images", &items)
-    }
-
-    /// Decodes the training images, or so many of them, classes in turn: centre squares of `side` pixels.
-    #[cfg(feature = "train")]
-    pub fn training_images(&mut self, side: usize, limit: Option<usize>) -> anyhow::Result<Vec<Labelled>> {
-        let items = self.listing.limited_train(limit);
-        let preprocess = self.listing.preprocess_training(side);
-        self.decode_as("training images", &items, preprocess)
-    }
-
-    fn decode(&mut self, what: &'static str, items: &[Item]) -> anyhow::Result<Vec<Labelled>> {
-        let preprocess = self.listing.preprocess(usize::from(self.model.spec.side));
-        self.decode_as(what, items, preprocess)
-    }
-
-    /// Images that cannot be read are named and left out.
-    fn decode_as(
-        &mut self,
-        what: &'static str,
-        items: &[Item],
-        preprocess: Preprocess,
-    ) -> anyhow::Result<Vec<Labelled>> {
-        let map = self.listing.class_map(&self.model)?;
-        let bar = Progress::new(what, items.len());
-        let mut images = Vec::with_capacity(items.len());
-        for batch in items.chunks(BATCH) {
-            let files: Vec<_> = batch.iter().map(|item| self.sources.read(item.file)).collect();
-            let decoded: Vec<_> = files
-                .into_par_iter()
-                .zip(batch)
-                .map(|(bytes, item)| {
-                    let pixels =
-                        bytes.and_then(|b| preprocess.load(&PureRust, &b).map_err(|e| e.in_file(&item.path)));
-                    pixels.map(|pixels| (pixels, map.outputs()[item.class]))
-                })
-                .collect();
-            for (image, item) in decoded.into_iter().zip(batch) {
-                match image {
-                    Ok(image) => images.push(image),
-                    Err(error) => {
-                        bar.print(&printable_lines(&format!("skipped {error}")));
-                        let unread = (item.path.clone(), error.reason());
-                        if !self.unread.contains(&unread) {
-                            self.unread.push(unread);
-                        }
-                    }
-                }
-            }
-            bar.inc(batch.len() as u64);
-        }
-        bar.finish();
-        Ok(images)
-    }
-
-    /// Runs the float network over the calibration images.
-    pub fn calibrate(&self, images: &[Vec<u8>], settings: Settings) -> anyhow::Result<Calibration> {
-        let bar = Progress::new("calibrating", images.len());
-        let mut observer = Observer::new(&self.model, settings)?;
-        for batch in images.chunks(8) {
-            observer.add(batch)?;
-            bar.inc(batch.len() as u64);
-        }
-        bar.finish();
-        Ok(observer.finish()?)
-    }
-
-    /// Turns the network into integers: those that were trained, if the file has quantizers of these very widths.
-    pub fn quantize(
-        &self,
-        calibration: &Calibration,
-        policy: &Policy,
-        images: &[Vec<u8>],
-    ) -> anyhow::Result<QuantizedNetwork> {
-        match &self.grids {
-            Some(grids) if grids.policy(&self.model.graph) == *policy => {
-                return Ok(trained(&self.model, grids)?);
-            }
-            Some(_) => {
-                eprintln!("note: the weights were trained at other widths; their quantizers are not used")
-            }
-            None => {}
-        }
-        let bar = Progress::new("quantizing", self.model.graph.layers.len());
-        let mut quantization = Quantization::new(&self.model, calibration, policy, images)?;
-        loop {
-            if let Some(network) = quantization.step()? {
-                bar.finish();
-                return Ok(network);
-            }
-            bar.set_position(quantization.progress().0 as u64);
-        }
-    }
+    Ok(())
 }
 
 /// How the command line is told of a better choice.
@@ -313,37 +93,74 @@ fn options_for(verdict: &PreprocessingVerdict) -> String {
     format!("; try{options}")
 }
 
-/// Accuracy in integers.
-pub fn measure(network: &QuantizedNetwork, images: &[Labelled]) -> anyhow::Result<Tally> {
-    let engine = Engine::new(network)?;
-    tally("integers", images, Workspace::default, |workspace, image| Ok(engine.predict(workspace, image)?))
+/// Says so if a link is of other weights or images than those that are loaded.
+fn compare(session: &Session, link: &Link) {
+    let (weights, images) = hashes(session);
+    for (what, of_link, found) in [("weights", link.weights, weights), ("images", link.images, images)] {
+        if let (Some(expected), Some(found)) = (of_link, found)
+            && expected != found
+        {
+            eprintln!(
+                "note: the link is of other {what}: SHA-256 {expected}... in the link, {found}... here"
+            );
+        }
+    }
 }
 
-/// Accuracy in real numbers.
-pub fn measure_float(model: &Model, images: &[Labelled]) -> anyhow::Result<Tally> {
-    let network = FloatNetwork::new(model)?;
-    tally("float", images, || (), |(), image| Ok(network.predict(image)?))
+/// What tells weights and images apart in a link.
+pub fn hashes(session: &Session) -> (Option<HashPrefix>, Option<HashPrefix>) {
+    let weights = session.weights().ok().and_then(|weights| HashPrefix::of(&weights.summary.sha256));
+    (weights, session.listing().ok().and_then(|listing| HashPrefix::of(&listing.sha256)))
 }
 
-fn tally<W: Send>(
-    what: &'static str,
-    images: &[Labelled],
-    workspace: impl Fn() -> W + Sync + Send,
-    predict: impl Fn(&mut W, &[u8]) -> anyhow::Result<usize> + Sync,
-) -> anyhow::Result<Tally> {
-    let bar = Progress::new(what, images.len());
-    let counted = images.par_iter().map_init(workspace, |workspace, (image, target)| {
-        let class = predict(workspace, image)?;
-        bar.inc(1);
-        Ok(Tally { correct: usize::from(class == *target), images: 1 })
-    });
-    let sum = counted.try_reduce(Tally::default, |a, b| Ok(a + b));
-    bar.finish();
-    sum
+/// A session for a model that comes from no file; its labels become those of the images.
+#[cfg(feature = "train")]
+pub fn with_model(model: &mut Model, images: &ImageArguments) -> anyhow::Result<Session> {
+    interrupt::listen();
+    let mut session = Session::new(Threads::default());
+    open_images(&mut session, images, 0)?;
+    let classes = &done(session.listing())?.dataset.classes;
+    model.labels = Some(classes.iter().map(|class| class.folder.clone()).collect());
+    adopt_model(&mut session, model.clone())?;
+    say_inputs(&session)?;
+    Ok(session)
+}
+
+/// Takes a model that comes from no file.
+#[cfg(feature = "train")]
+pub fn adopt_model(session: &mut Session, model: Model) -> anyhow::Result<()> {
+    done(session.adopt_weights(Opened::of_model(model)))
+}
+
+fn open_images(session: &mut Session, images: &ImageArguments, calibration: usize) -> anyhow::Result<()> {
+    let open = |path: &PathBuf| open_source(path, images.names);
+    let mut opened: Vec<Source> = images.images.iter().map(open).collect::<Result<_, _>>()?;
+    let source = opened.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ");
+    for path in &images.labels {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        opened.push(Source { name, files: Box::new(Folder::file(path)?) });
+    }
+    if let Some(resize) = images.resize {
+        session.resize = Some((resize, Origin::Given, "--resize".into()));
+    }
+    done(session.adopt_images(source, Sources::new(opened), calibration))?;
+    let dataset = &done(session.listing())?.dataset;
+    for path in &images.labels {
+        // What is given is used or refused.
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        ensure!(
+            dataset.labels.iter().any(|file| file.path == name),
+            "{}: expected names or numbers of images in no class folder with their labels, found none of the {} \
+             images without a class",
+            path.display(),
+            dataset.unlabelled()
+        );
+    }
+    Ok(())
 }
 
 /// Opens a folder or an archive under the last part of its path.
-fn open_images(path: &Path, names: Option<Charset>) -> anyhow::Result<Source> {
+fn open_source(path: &Path, names: Option<Charset>) -> anyhow::Result<Source> {
     // `.` and `photos/..` have no name of their own.
     let whole = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
     let whole = whole.as_deref().unwrap_or(path);
@@ -355,4 +172,157 @@ fn open_images(path: &Path, names: Option<Charset>) -> anyhow::Result<Source> {
     let shown = path.display().to_string();
     let archive = Archive::open_as(&shown, BufReader::new(file), Limits::default(), names)?;
     Ok(Source { name, files: Box::new(archive) })
+}
+
+/// Runs a step to its end.
+pub fn run<T>(step: impl Future<Output = Result<T, End>>) -> anyhow::Result<T> {
+    done(block_on(step))
+}
+
+/// What a step has ended with.
+pub fn done<T>(result: Result<T, End>) -> anyhow::Result<T> {
+    result.map_err(|end| match end {
+        End::Stopped => anyhow!("stopped"),
+        End::Failed(reason) | End::Died(reason) => anyhow!(reason),
+    })
+}
+
+/// Decodes images that serve training.
+#[cfg(feature = "train")]
+pub fn decode(
+    session: &mut Session,
+    items: &[Item],
+    preprocess: Preprocess,
+) -> anyhow::Result<Vec<Labelled>> {
+    let mut images = Vec::with_capacity(items.len());
+    run(session.decode(items, preprocess, |pixels, output| images.push((pixels, output))))?;
+    Ok(images)
+}
+
+/// The threads of this program: one share, whose evaluator uses them all.
+#[derive(Default)]
+pub struct Threads {
+    /// Folder for checkpoints.
+    pub checkpoints: Option<PathBuf>,
+    /// Memory for what policies have in common, in bytes.
+    pub memory: usize,
+    evaluator: RefCell<Evaluator<Alone>>,
+    bar: RefCell<Option<(Task, Progress)>>,
+}
+
+impl Threads {
+    fn answer(&self, order: Order, bulk: Vec<Vec<u8>>) -> Result<Asked, End> {
+        // The only evaluator waits for no other.
+        match block_on(self.evaluator.borrow_mut().answer(order, bulk)) {
+            (Answer::Refused(reason), _) => Err(End::Failed(reason)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Work of scoring on the reward images done so far, as a part of the work without anything kept.
+    pub fn work_share(&self) -> f64 {
+        self.evaluator.borrow().work_share(Set::Reward)
+    }
+
+    /// Says something in front of the bar that runs.
+    pub fn say(&self, line: &str) {
+        let line = printable_lines(line);
+        match &*self.bar.borrow() {
+            Some((_, bar)) => bar.print(&line),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// What the bar that runs says.
+    #[cfg(feature = "train")]
+    pub fn describe(&self, message: String) {
+        if let Some((_, bar)) = &*self.bar.borrow() {
+            bar.set_message(message);
+        }
+    }
+
+    /// Where a checkpoint of a name is kept, if any is.
+    pub fn checkpoint(&self, name: &str) -> Option<PathBuf> {
+        self.checkpoints.as_ref().map(|folder| folder.join(name))
+    }
+}
+
+impl Executor for Threads {
+    fn shares(&self) -> usize {
+        1
+    }
+
+    fn batch(&self) -> usize {
+        BATCH * rayon::current_num_threads()
+    }
+
+    async fn ask(&self, orders: Vec<(Order, Vec<Vec<u8>>)>) -> Result<Vec<Asked>, End> {
+        orders.into_iter().map(|(order, bulk)| self.answer(order, bulk)).collect()
+    }
+
+    async fn classify(&self, set: Set, counted: impl Fn(Tally) -> bool) -> Result<(), End> {
+        let count = self.batch();
+        for from in (0..).step_by(count) {
+            match self.answer(Order::Classify { set, from, count }, Vec::new())? {
+                (Answer::Classified(tally), _) if tally.images > 0 && counted(tally) => {}
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, event: &Event) {
+        let Event::Progress { task, done, total, .. } = event else { return };
+        let mut bar = self.bar.borrow_mut();
+        if bar.as_ref().is_some_and(|(shown, _)| shown != task)
+            && let Some((_, former)) = bar.take()
+        {
+            former.finish();
+        }
+        let (_, shown) = bar.get_or_insert_with(|| (*task, Progress::from(title(*task), *done, *total)));
+        shown.set_position(*done as u64);
+        if done >= total {
+            shown.finish();
+            *bar = None;
+        }
+    }
+
+    fn note(&self, text: &str) {
+        self.say(text);
+    }
+
+    async fn breathe(&self) {}
+
+    fn stops(&self) -> bool {
+        interrupt::stops()
+    }
+
+    fn memory(&self) -> usize {
+        self.memory
+    }
+
+    async fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
+        let Some(path) = self.checkpoint(name) else { return Ok(()) };
+        output::write(&path, bytes).map_err(|error| format!("{error:#}"))
+    }
+
+    async fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
+        let Some(path) = self.checkpoint(name).filter(|path| path.exists()) else { return Ok(None) };
+        fs::read(&path).map(Some).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+fn title(task: Task) -> &'static str {
+    match task {
+        Task::Weights => "weights",
+        Task::Images => "images",
+        Task::CheckPreprocessing => "checking preprocessing",
+        Task::Calibrate => "calibrating",
+        Task::Quantize => "quantizing",
+        Task::Evaluate => "integers",
+        Task::EvaluateFloat => "float",
+        Task::Package => "packing",
+        Task::Search => "searching",
+        Task::Finetune => "training",
+    }
 }

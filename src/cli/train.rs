@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::arguments::{ImageArguments, Network};
-use super::session::Session;
+use super::session;
 use super::training::{RecipeArguments, train};
 use crate::net::Normalization;
 use crate::train::{Recipe, Trained, fresh};
@@ -25,8 +25,8 @@ pub struct Train {
 /// Trains a network from random weights.
 pub fn run(arguments: &Train) -> anyhow::Result<Report> {
     let usual = Recipe::from_scratch();
-    let model = fresh(arguments.network.spec()?, Normalization::SIGNED, arguments.recipe.seed(&usual));
-    let mut session = Session::new(model, &arguments.images)?;
-    let start = Trained { model: session.model.clone(), grids: None };
+    let mut model = fresh(arguments.network.spec()?, Normalization::SIGNED, arguments.recipe.seed(&usual));
+    let mut session = session::with_model(&mut model, &arguments.images)?;
+    let start = Trained { model, grids: None };
     train(&mut session, &start, usual, &arguments.recipe, arguments.half)
 }

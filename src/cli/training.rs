@@ -1,23 +1,23 @@
 //! What `finetune` and `train` share: the recipe's arguments, the loop with its progress bar, the last measurement.
 
-use super::Report;
+mod place;
+
 use super::failure::wrong;
-use super::progress::Progress;
-use super::session::{self, Labelled, Session, measure};
-use crate::calibrate;
-use crate::flow::Tally;
+use super::session::{self, Labelled, Session, decode};
+use super::{Report, output};
+use crate::flow::{Epochs, Event, Executor, Figure, Key, Subset, Task};
 use crate::import::{rounded_to_half, save};
-use crate::quant::QuantizedNetwork;
+use crate::net::Graph;
+use crate::quant::Policy;
 use crate::train::{
-    Augmentation, Checkpoint, CpuStepper, Distillation, Images, Job, Optimizer, Point, Recipe,
-    Report as Turn, Schedule, Trained, Trainer, WeightScales,
+    Augmentation, CpuStepper, Distillation, Images, Job, Optimizer, Point, Recipe, Report as Turn, Schedule,
+    Trained, Trainer, WeightScales,
 };
-use anyhow::Context;
 use clap::{Args, Command, ValueEnum};
+use place::Place;
 use pollster::block_on;
 use serde_json::json;
 use std::fmt::Write;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -212,26 +212,31 @@ pub fn train(
     arguments: &RecipeArguments,
     half: bool,
 ) -> anyhow::Result<Report> {
-    let side = usize::from(session.model.spec.side);
+    let teacher = session::done(session.weights())?;
+    let side = usize::from(teacher.model.spec.side);
     let (stored, augmentation) = Augmentation::usual(side);
     let recipe = arguments.recipe(Recipe { augmentation, ..usual });
     recipe.check().map_err(wrong)?;
+    if arguments.out.is_none() {
+        eprintln!("note: without --out the trained weights are measured and not written");
+    }
     let stored = arguments.stored.unwrap_or(stored);
     Augmentation::check_stored(stored, side).map_err(wrong)?;
-    let train = session.training_images(stored, None)?;
-    let reward = session.reward_images(None)?;
-    let test = session.test_images()?;
+    let listing = session::done(session.listing())?;
+    let train = decode(session, &listing.train, listing.preprocess_training(stored))?;
+    let reward = decode(session, &listing.reward, listing.preprocess(side))?;
+    let of = Key::of(&(start, teacher.summary.key, keys(&train), keys(&reward)));
 
     let Trained { model, grids } = start;
-    let (job, state) = Job::new(model, grids.as_ref(), &session.model, recipe.clone())?;
+    let (job, state) = Job::new(model, grids.as_ref(), &teacher.model, recipe.clone())?;
     let (train, splits) = (collect(&train, stored)?.into(), vec![collect(&reward, side)?]);
-    let mut trainer = Trainer::new(job.on_cpu(&state)?, recipe, side, train, splits)?.with_clock(seconds);
-    if let Some(path) = &arguments.checkpoint
-        && let Ok(bytes) = fs::read(path)
-    {
-        trainer.resume(Checkpoint::from_bytes(&bytes)?)?;
+    let mut trainer =
+        Trainer::new(job.on_cpu(&state)?, recipe.clone(), side, train, splits)?.with_clock(seconds);
+    let mut place = arguments.checkpoint.as_deref().map(|path| Place::new(path, of, &recipe));
+    if let Some(checkpoint) = place.as_ref().map(Place::read).transpose()?.flatten() {
+        trainer.resume(checkpoint)?;
     }
-    run(arguments, &mut trainer)?;
+    let stopped = run(session, place.as_mut(), &mut trainer)?;
     let state = match trainer.best() {
         Some((state, _)) => state.clone(),
         None => block_on(trainer.checkpoint())?.state,
@@ -244,17 +249,25 @@ pub fn train(
             Err(error) => eprintln!("note: {error}, as is done now"),
         }
     }
-    finish(arguments, session, &trained, trainer.curve(), &reward, &test)
+    finish(arguments, session, trained, trainer.curve(), stopped)
 }
 
-/// Runs all epochs with a progress bar.
-fn run(arguments: &RecipeArguments, trainer: &mut Trainer<CpuStepper>) -> anyhow::Result<()> {
-    let bar = Progress::new("training", trainer.steps() as usize);
+/// Runs all epochs, or those until it is stopped; whether it was.
+fn run(
+    session: &Session,
+    mut place: Option<&mut Place>,
+    trainer: &mut Trainer<CpuStepper>,
+) -> anyhow::Result<bool> {
+    let executor = &session.executor;
     loop {
+        if executor.stops() {
+            return Ok(true);
+        }
         match block_on(trainer.turn(STEPS))? {
             Turn::Progress(progress) => {
-                bar.set_position(progress.step);
-                bar.set_message(format!("loss {:.3}, {:.0} images/s", progress.loss, progress.speed));
+                let (done, total) = (progress.step as usize, progress.steps as usize);
+                executor.report(&Event::Progress { task: Task::Finetune, done, total, tally: None });
+                executor.describe(format!("loss {:.3}, {:.0} images/s", progress.loss, progress.speed));
             }
             Turn::Measuring { .. } => {}
             Turn::Epoch(point) => {
@@ -263,18 +276,18 @@ fn run(arguments: &RecipeArguments, trainer: &mut Trainer<CpuStepper>) -> anyhow
                 let learned = point.loss.zip(point.accuracy).map_or(String::new(), |(loss, accuracy)| {
                     format!("loss {loss:.4}, training top-1 {accuracy:.2} %, ")
                 });
-                let (epoch, measured) = (point.epoch, measured.join(", "));
-                bar.print(&format!("epoch {epoch}: {learned}reward top-1 {measured} %"));
-                if let Some(path) = &arguments.checkpoint {
-                    let bytes = block_on(trainer.checkpoint())?.to_bytes()?;
-                    fs::write(path, bytes).with_context(|| format!("{}", path.display()))?;
+                executor.say(&format!(
+                    "epoch {}: {learned}reward top-1 {} %",
+                    point.epoch,
+                    measured.join(", ")
+                ));
+                if let Some(place) = &mut place {
+                    place.write(block_on(trainer.checkpoint())?)?;
                 }
             }
-            Turn::Finished => break,
+            Turn::Finished => return Ok(false),
         }
     }
-    bar.finish();
-    Ok(())
 }
 
 fn collect(images: &[Labelled], side: usize) -> anyhow::Result<Images> {
@@ -285,40 +298,38 @@ fn collect(images: &[Labelled], side: usize) -> anyhow::Result<Images> {
     Ok(collected)
 }
 
-/// Measures the integers and writes the weights.
+fn keys(images: &[Labelled]) -> Vec<Key> {
+    images.iter().map(|(pixels, output)| Key::of_image(pixels, *output)).collect()
+}
+
+/// Writes the weights and measures them.
 fn finish(
     arguments: &RecipeArguments,
-    session: &Session,
-    trained: &Trained,
+    session: &mut Session,
+    trained: Trained,
     curve: &[Point],
-    reward: &[Labelled],
-    test: &[Labelled],
+    stopped: bool,
 ) -> anyhow::Result<Report> {
-    let network = match &trained.grids {
-        Some(grids) => Some(calibrate::trained(&trained.model, grids)?),
-        None => None,
-    };
-    let accuracy = |images: &[Labelled]| -> anyhow::Result<Option<Tally>> {
-        if images.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(match &network {
-            Some(network) => measure(network, images)?,
-            None => session::measure_float(&trained.model, images)?,
-        }))
-    };
-    let float = match &network {
-        Some(_) if !test.is_empty() => Some(session::measure_float(&session.model, test)?),
-        _ => None,
-    };
-    let (reward, test) = (accuracy(reward)?, accuracy(test)?);
-    let epochs = curve.last().map_or(0, |point| point.epoch);
-    let mut text = format!("{}, {epochs} epochs\n", trained.model.spec);
-    for (name, tally) in [("reward", &reward), ("test", &test), ("float, test", &float)] {
-        if let Some(tally) = tally {
+    let loaded = session::done(session.weights())?;
+    let epoch = |point: Option<&Point>| point.map_or(0, |point| point.epoch);
+    let epochs = Epochs { kept: epoch(Point::best(curve)), run: epoch(curve.last()) };
+    let (spec, graph) = (trained.model.spec, &loaded.model.graph);
+    let mut text = format!("{spec}, {epochs}\n");
+    if stopped {
+        let _ = writeln!(text, "{}", how_to_go_on(arguments));
+    }
+    // First of all: whatever happens next, the weights are there.
+    if let Some(path) = &arguments.out {
+        output::write(path, &save(&trained.model, trained.grids.as_ref())?)?;
+        let _ = writeln!(text, "{}", path.display());
+    }
+    let policy = trained.grids.as_ref().map(|grids| grids.policy(graph));
+    let [reward, test, float] = if stopped { [None; 3] } else { figures(session, trained, epochs)? };
+    for (name, figure) in [("reward", &reward), ("test", &test), ("float", &float)] {
+        if let Some(Figure { tally, images, .. }) = figure {
             let _ = writeln!(
                 text,
-                "{name:<11} top-1 {:.2} % ({} of {}, 95 % within {:.2})",
+                "{name:<6} top-1 {:.2} % ({} of {}, 95 % within {:.2}); {images}",
                 tally.percent(),
                 tally.correct,
                 tally.images,
@@ -326,29 +337,70 @@ fn finish(
             );
         }
     }
-    if let Some(path) = &arguments.out {
-        let bytes = save(&trained.model, trained.grids.as_ref())?;
-        fs::write(path, bytes).with_context(|| format!("{}", path.display()))?;
-        let _ = writeln!(text, "{}", path.display());
-    }
-    let bits = |bits: fn(&QuantizedNetwork) -> Vec<usize>| network.as_ref().map(bits);
+    let bits = |bits: fn(&Policy, &Graph) -> Vec<usize>| policy.as_ref().map(|policy| bits(policy, graph));
+    let top1 = |figure: Option<Figure>| figure.map(|figure| figure.tally.percent());
+    let used = |figure: Option<Figure>| figure.map(|figure| figure.to_string());
     let json = json!({
-        "network": trained.model.spec.to_string(),
-        "weights_sha256": session.sha256,
-        "inputs": session.taken(),
-        "weight_bits": bits(|network| network.policy.weight_bits(&network.graph)),
-        "activation_bits": bits(|network| network.policy.activation_bits(&network.graph)),
-        "mean_weight_bits": network.as_ref().map(|network| network.policy.mean_weight_bits(&network.graph)),
+        "network": spec.to_string(),
+        "weights_sha256": loaded.summary.sha256,
+        "inputs": session.inputs(true).ok(),
+        "weight_bits": bits(Policy::weight_bits),
+        "activation_bits": bits(Policy::activation_bits),
+        "mean_weight_bits": policy.as_ref().map(|policy| policy.mean_weight_bits(graph)),
+        "epochs": epochs.kept,
+        "epochs_run": epochs.run,
+        "stopped": stopped,
         "curve": curve,
-        "reward_top1": reward.map(|tally| tally.percent()),
-        "reward_correct": reward.map(|tally| tally.correct),
-        "float_test_top1": float.map(|tally| tally.percent()),
-        "test_top1": test.map(|tally| tally.percent()),
-        "test_correct": test.map(|tally| tally.correct),
-        "test_images": test.map(|tally| tally.images),
+        "reward_top1": top1(reward),
+        "reward_correct": reward.map(|figure| figure.tally.correct),
+        "reward_images_used": used(reward),
+        "float_test_top1": top1(float),
+        "test_top1": top1(test),
+        "test_correct": test.map(|figure| figure.tally.correct),
+        "test_images": test.map(|figure| figure.tally.images),
+        "test_images_used": used(test),
         "out": arguments.out.as_ref().map(|path| path.display().to_string()),
     });
     Ok(Report { text, json })
+}
+
+/// What to do after training was stopped.
+fn how_to_go_on(arguments: &RecipeArguments) -> String {
+    match &arguments.checkpoint {
+        Some(path) => format!(
+            "stopped; the end of the last epoch is kept in {}: the same command goes on, and measures what comes out",
+            path.display()
+        ),
+        None => "stopped; no checkpoint was kept: with --checkpoint FILE the same command could go on".into(),
+    }
+}
+
+/// Accuracy of what was trained on the reward images, which chose the epoch, and on the test images; for integers, the
+/// float network's on these, too.
+fn figures(session: &mut Session, trained: Trained, epochs: Epochs) -> anyhow::Result<[Option<Figure>; 3]> {
+    let listing = session::done(session.listing())?;
+    let [has_reward, has_test] = [&listing.reward, &listing.test].map(|items| !items.is_empty());
+    let mut float = None;
+    let measure = |session: &mut Session, subset| -> anyhow::Result<Figure> {
+        match &trained.grids {
+            Some(grids) => {
+                let policy = grids.policy(&trained.model.graph);
+                Ok(session::run(session.measure(&policy, subset, None))?.figure)
+            }
+            None => session::run(session.measure_float(subset, None)),
+        }
+    };
+    if trained.grids.is_some() {
+        if has_test {
+            float = Some(session::run(session.measure_float(Subset::Test, None))?);
+        }
+        session::done(session.adopt_training(trained.clone(), epochs))?;
+    } else {
+        session::adopt_model(session, trained.model.clone())?;
+    }
+    let reward = has_reward.then(|| measure(session, Subset::Reward)).transpose()?;
+    let test = has_test.then(|| measure(session, Subset::Test)).transpose()?;
+    Ok([reward, test, float])
 }
 
 /// Seconds since the first call.

@@ -60,7 +60,7 @@ pub struct Description {
     accuracy: Option<AccuracyText>,
     float_accuracy: Option<AccuracyText>,
     weights_sha256: Option<String>,
-    trained_epochs: Option<u32>,
+    trained: Option<String>,
     images: Option<String>,
 }
 
@@ -87,6 +87,8 @@ struct AccuracyText {
     percent: String,
     correct: usize,
     images: usize,
+    /// Which, with what has chosen by them.
+    images_used: String,
 }
 
 /// A layer and its call.
@@ -217,20 +219,20 @@ impl Description {
             link: info.link.clone(),
             device: info.device.clone(),
             budget: info.budget.map(|budget| BudgetText { flash: budget.flash, ram: budget.ram }),
-            accuracy: info.accuracy.map(AccuracyText::new),
-            float_accuracy: info.float_accuracy.map(AccuracyText::new),
+            accuracy: info.accuracy.as_ref().map(AccuracyText::new),
+            float_accuracy: info.float_accuracy.as_ref().map(AccuracyText::new),
             weights_sha256: info.weights_sha256.clone(),
-            trained_epochs: info.trained_epochs,
+            trained: info.trained.clone(),
             images: info.images.clone(),
         }
     }
 }
 
 impl AccuracyText {
-    fn new(accuracy: Accuracy) -> Self {
-        let Accuracy { correct, images } = accuracy;
+    fn new(accuracy: &Accuracy) -> Self {
+        let Accuracy { correct, images, .. } = *accuracy;
         let percent = 100.0 * correct as f64 / images.max(1) as f64;
-        Self { percent: format!("{percent:.2}"), correct, images }
+        Self { percent: format!("{percent:.2}"), correct, images, images_used: accuracy.images_used.clone() }
     }
 }
 

@@ -21,12 +21,20 @@ use crate::{
 use serde::Serialize;
 
 /// Right answers among images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Accuracy {
     /// Images whose highest logit was that of their class.
     pub correct: usize,
     /// Images classified.
     pub images: usize,
+    /// Which images: `test`, `reward` or `validation`.
+    pub subset: String,
+    /// How many of these there are.
+    pub of: usize,
+    /// Whether the measurement was stopped before all images that it should classify.
+    pub stopped: bool,
+    /// The images in words, with what has chosen by them.
+    pub images_used: String,
 }
 
 /// What the package says of itself.
@@ -46,8 +54,10 @@ pub struct PackageInfo {
     pub accuracy: Option<Accuracy>,
     /// Accuracy of the float network on the same images.
     pub float_accuracy: Option<Accuracy>,
-    /// Epochs of training after the weight file was loaded, if there were any.
+    /// Epochs of training behind the weights after their file was loaded, if it was trained.
     pub trained_epochs: Option<u32>,
+    /// The same in words, with how many epochs were run.
+    pub trained: Option<String>,
     /// SHA-256 of the weight file in hexadecimal.
     pub weights_sha256: Option<String>,
     /// Where the images came from.

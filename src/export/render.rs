@@ -90,7 +90,7 @@ fn failure(error: minijinja::Error) -> ExportError {
 }
 
 /// A number with a comma between groups of three digits.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let separator = |left: usize| if left > 0 && left.is_multiple_of(3) { "," } else { "" };
     digits

@@ -53,8 +53,8 @@ struct AccuracyFacts {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Top1 {
     top1: f64,
-    correct: usize,
-    images: usize,
+    #[serde(flatten)]
+    accuracy: Accuracy,
 }
 
 /// Both models, and the budget.
@@ -134,6 +134,7 @@ struct Provenance {
     seed: Option<u64>,
     weights_sha256: Option<String>,
     trained_epochs: Option<u32>,
+    trained: Option<String>,
     images: Option<String>,
     model_bin_sha256: String,
     model_onnx_sha256: String,
@@ -170,8 +171,8 @@ impl Report {
                 mean_weight_bits: rounded(policy.mean_weight_bits(graph)),
             },
             accuracy: AccuracyFacts {
-                integers: info.accuracy.map(Top1::new),
-                float: info.float_accuracy.map(Top1::new),
+                integers: info.accuracy.clone().map(Top1::new),
+                float: info.float_accuracy.clone().map(Top1::new),
             },
             memory: memory(graph, policy, info.core, info.budget),
             speed: mcu.map(|mcu| {
@@ -194,6 +195,7 @@ impl Report {
                 seed: info.seed,
                 weights_sha256: info.weights_sha256.clone(),
                 trained_epochs: info.trained_epochs,
+                trained: info.trained.clone(),
                 images: info.images.clone(),
                 model_bin_sha256: digest(model),
                 model_onnx_sha256: digest(onnx),
@@ -217,8 +219,8 @@ impl Report {
 
 impl Top1 {
     fn new(accuracy: Accuracy) -> Self {
-        let Accuracy { correct, images } = accuracy;
-        Self { top1: rounded(100.0 * correct as f64 / images.max(1) as f64), correct, images }
+        let top1 = rounded(100.0 * accuracy.correct as f64 / accuracy.images.max(1) as f64);
+        Self { top1, accuracy }
     }
 }
 

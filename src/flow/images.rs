@@ -1,7 +1,7 @@
 //! Which images serve what, for one network.
 
 use super::fingerprint::fingerprint;
-use super::{ClassSummary, ImagesSummary, Origin, Provenance};
+use super::{ClassSummary, ImagesSummary, Key, Origin, Provenance, Subset};
 use crate::data::{ClassMap, DataError, Dataset, Files, Preprocess, Resize, Sources, Splits};
 use crate::net::Model;
 use crate::search::Sample;
@@ -45,13 +45,11 @@ pub struct Listing {
     pub dataset: Dataset,
     /// Images to calibrate with, in the order in which they are used.
     pub calibration: Vec<Item>,
-    /// Images to measure with, sorted by path.
-    pub evaluation: Vec<Item>,
     /// Images to train with.
     pub train: Vec<Item>,
-    /// The part of `evaluation` that may steer a search.
+    /// Images by which searches and training choose, sorted by path.
     pub reward: Vec<Item>,
-    /// The part of `evaluation` that nothing but the last measurement sees.
+    /// Images that nothing but a measurement sees, sorted by path.
     pub test: Vec<Item>,
     resize: Resize,
     resize_from: (Origin, String),
@@ -69,24 +67,13 @@ impl Listing {
             let images = indices.iter().filter_map(|&index| dataset.images.get(index));
             images.map(|i| Item { file: i.file, path: i.path.clone(), class: i.class }).collect()
         };
-        let (calibration, evaluation) = (items(&splits.calibration), items(&splits.evaluation));
-        let [train, reward, test] = [&splits.train, &splits.reward, &splits.test].map(|part| items(part));
+        let parts = [&splits.calibration, &splits.train, &splits.reward, &splits.test];
+        let [calibration, train, reward, test] = parts.map(|part| items(part));
         let size = |file: usize| sources.files().get(file).map_or(0, |file| file.size);
         let sha256 = fingerprint(dataset.images.iter().map(|image| (image.path.as_str(), size(image.file))));
         let resize_from = (Origin::Assumed, USUAL.to_owned());
         let resize = Resize::default();
-        Ok(Self {
-            source,
-            sha256,
-            dataset,
-            calibration,
-            evaluation,
-            train,
-            reward,
-            test,
-            resize,
-            resize_from,
-        })
+        Ok(Self { source, sha256, dataset, calibration, train, reward, test, resize, resize_from })
     }
 
     /// Decides how images become squares; `source` is the option, field or entry of metadata that says so.
@@ -129,12 +116,23 @@ impl Listing {
         Provenance { what: "resize".to_owned(), value, origin, source }
     }
 
-    /// The evaluation images of a limited run: as many of each class as possible, sorted by path.
-    pub fn limited(&self, limit: Option<usize>) -> Vec<Item> {
-        self.balanced(&self.evaluation, limit)
+    /// The images of a subset, sorted by path.
+    pub fn subset(&self, subset: Subset) -> Vec<Item> {
+        match subset {
+            Subset::Test => self.test.clone(),
+            Subset::Reward => self.reward.clone(),
+            Subset::Validation => by_path([self.reward.as_slice(), &self.test].concat()),
+        }
     }
 
-    /// The reward images of a limited search, as in [`Listing::limited`].
+    /// At most `limit` images of a subset to measure with: as many of each class as possible, sorted by path. Of a set
+    /// too small for test images they are the validation images, and that is said.
+    pub fn measured(&self, subset: Subset, limit: Option<usize>) -> (Subset, Vec<Item>) {
+        let subset = if subset == Subset::Test && self.test.is_empty() { Subset::Validation } else { subset };
+        (subset, self.balanced(&self.subset(subset), limit))
+    }
+
+    /// The reward images of a limited search, as in [`Listing::measured`].
     pub fn limited_reward(&self, limit: Option<usize>) -> Vec<Item> {
         self.balanced(&self.reward, limit)
     }
@@ -149,7 +147,7 @@ impl Listing {
         Sample::ROUNDS.map(round).into_iter().filter(|round| !round.is_empty()).collect()
     }
 
-    /// The images of a limited training, as in [`Listing::limited`].
+    /// The images of a limited training, as in [`Listing::measured`].
     pub fn limited_train(&self, limit: Option<usize>) -> Vec<Item> {
         self.balanced(&self.train, limit)
     }
@@ -178,7 +176,7 @@ impl Listing {
     }
 
     /// What the screen shows of it in short.
-    pub fn summary(&self) -> ImagesSummary {
+    pub fn summary(&self, key: Key) -> ImagesSummary {
         let mut counts = vec![0; self.dataset.classes.len()];
         for image in &self.dataset.images {
             counts[image.class] += 1;
@@ -187,11 +185,11 @@ impl Listing {
         ImagesSummary {
             source: self.source.clone(),
             sha256: self.sha256.clone(),
+            key,
             classes: classes
                 .map(|(c, images)| ClassSummary { folder: c.folder.clone(), name: c.name.clone(), images })
                 .collect(),
             calibration: self.calibration.len(),
-            evaluation: self.evaluation.len(),
             train: self.train.len(),
             reward: self.reward.len(),
             test: self.test.len(),
@@ -221,6 +219,11 @@ mod tests {
         }
     }
 
+    fn listing_of(files: Vec<FileInfo>) -> Listing {
+        let source = Source { name: "test".into(), files: Box::new(Paths(files)) };
+        Listing::new("test".into(), &mut Sources::new(vec![source]), 2).expect("images")
+    }
+
     #[test]
     fn limits_take_turns_among_classes() {
         let files: Vec<FileInfo> = ["a", "b"]
@@ -229,12 +232,32 @@ mod tests {
             .chain((0..4).map(|i| format!("train/a/{i}.png")))
             .map(|path| FileInfo { path, size: 1 })
             .collect();
-        let source = Source { name: "test".into(), files: Box::new(Paths(files)) };
-        let listing = Listing::new("test".into(), &mut Sources::new(vec![source]), 2).expect("images");
-        assert_eq!((listing.calibration.len(), listing.evaluation.len()), (2, 16));
-        let paths: Vec<_> = listing.limited(Some(5)).into_iter().map(|item| item.path).collect();
-        assert_eq!(paths, ["val/a/0.png", "val/a/1.png", "val/a/2.png", "val/b/0.png", "val/b/1.png"]);
-        assert_eq!(listing.limited(Some(99)).len(), 16);
-        assert_eq!(listing.limited(None).len(), 16);
+        let listing = listing_of(files);
+        assert_eq!((listing.calibration.len(), listing.reward.len(), listing.test.len()), (2, 4, 12));
+        let paths = |limit| -> Vec<String> {
+            let (subset, items) = listing.measured(Subset::Validation, Some(limit));
+            assert_eq!(subset, Subset::Validation);
+            items.into_iter().map(|item| item.path).collect()
+        };
+        assert_eq!(paths(5), ["val/a/0.png", "val/a/1.png", "val/a/2.png", "val/b/0.png", "val/b/1.png"]);
+        assert_eq!(paths(99).len(), 16);
+        assert_eq!(listing.measured(Subset::Validation, None).1.len(), 16);
+    }
+
+    #[test]
+    fn what_is_measured_chose_nothing_unless_the_set_is_too_small() {
+        let listing = |images: usize| {
+            let of = |split, count| {
+                (0..count).map(move |i| FileInfo { path: format!("{split}/a/{i}.png"), size: 1 })
+            };
+            let files: Vec<_> = of("train", 4).chain(of("val", images)).collect();
+            listing_of(files)
+        };
+        let eight = listing(8);
+        let (subset, items) = eight.measured(Subset::Test, None);
+        assert_eq!((subset, items.len()), (Subset::Test, 6));
+        assert!(items.iter().all(|item| !eight.reward.contains(item) && !eight.train.contains(item)));
+        let (subset, items) = listing(1).measured(Subset::Test, None);
+        assert_eq!((subset, items.len()), (Subset::Validation, 1));
     }
 }

@@ -219,10 +219,11 @@ fn of_images(listing: &Listing) -> Vec<Provenance> {
     let [train, val, test, none] = SPLITS.map(of);
     let held_out = val + test;
     let value = format!(
-        "{} to calibrate with, {} to train with, {} to measure on",
+        "{} to calibrate with, {} to train with, {} reward images, {} test images",
         listing.calibration.len(),
         listing.train.len(),
-        listing.evaluation.len()
+        listing.reward.len(),
+        listing.test.len()
     );
     settings.push(if held_out > 0 && train + none > 0 {
         Provenance::stated("split", value, "names of folders or sources")

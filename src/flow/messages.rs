@@ -1,6 +1,9 @@
 //! Messages between the page and its worker.
 
-use super::{Artefact, GivenSettings, Inputs, PackageName, PreprocessingVerdict, Tally};
+use super::{
+    Artefact, Epochs, Figure, GivenSettings, ImagesUsed, Inputs, Key, PackageName, PreprocessingVerdict,
+    Subset, Tally,
+};
 use crate::import::Setting;
 use crate::net::Spec;
 use crate::quant::Policy;
@@ -36,16 +39,18 @@ pub enum Command {
         /// Path of each file below the folder that was opened, in the order of the files.
         paths: Vec<String>,
     },
-    /// Quantize the network and measure it on the evaluation images.
+    /// Quantize the network and measure it on the test images.
     Measure {
         /// Width of every tensor.
         policy: Policy,
-        /// At most this many evaluation images; all if `None`.
+        /// At most this many images; all if `None`.
         limit: Option<usize>,
     },
-    /// Measure the float network on the evaluation images.
+    /// Measure the float network on images of a subset.
     MeasureFloat {
-        /// At most this many evaluation images; all if `None`.
+        /// Which.
+        subset: Subset,
+        /// At most this many of them; all if `None`.
         limit: Option<usize>,
     },
     /// Build the firmware package of the policy that was measured last, or a part of it.
@@ -96,6 +101,8 @@ pub struct SearchRequest {
     pub settings: Settings,
     /// At most this many reward images; all if `None`.
     pub limit: Option<usize>,
+    /// Whether what was found is measured on the test images, at the end.
+    pub test: bool,
 }
 
 /// What the user asks of training.
@@ -109,7 +116,7 @@ pub struct FinetuneRequest {
     pub device: DeviceChoice,
     /// At most this many training images; all if `None`.
     pub images: Option<usize>,
-    /// Measure on at most this many evaluation images before and after; all if `None`.
+    /// Measure on at most this many test images after it; all if `None`.
     pub limit: Option<usize>,
 }
 
@@ -126,9 +133,9 @@ pub enum Task {
     Calibrate,
     /// Turning the network into integers.
     Quantize,
-    /// Classifying the evaluation images in integers.
+    /// Classifying images in integers.
     Evaluate,
-    /// Classifying the evaluation images in real numbers.
+    /// Classifying images in real numbers.
     EvaluateFloat,
     /// Building the package.
     Package,
@@ -170,12 +177,12 @@ pub enum Event {
     },
     /// The integer network was measured.
     Measured(Measurement),
-    /// The float network was measured, on all images it was asked for unless it was stopped.
+    /// The float network was measured.
     MeasuredFloat {
         /// Result.
-        tally: Tally,
-        /// Whether it was stopped before the end.
-        stopped: bool,
+        figure: Figure,
+        /// Of these weights.
+        weights: Key,
     },
     /// The package comes with this message.
     Packaged {
@@ -259,6 +266,8 @@ pub struct NetworkSummary {
     pub settings: Vec<Setting>,
     /// Metadata that was not used, each in a sentence.
     pub notes: Vec<String>,
+    /// Of weights and quantizers as they were read.
+    pub key: Key,
 }
 
 /// Loaded images.
@@ -268,17 +277,17 @@ pub struct ImagesSummary {
     pub source: String,
     /// SHA-256 in hexadecimal of the images' names and sizes.
     pub sha256: String,
+    /// Of the images as they were opened.
+    pub key: Key,
     /// Classes in the order of their folders' names.
     pub classes: Vec<ClassSummary>,
     /// Images to calibrate with.
     pub calibration: usize,
-    /// Images to measure with.
-    pub evaluation: usize,
     /// Images to train with; those that calibrate are among them.
     pub train: usize,
-    /// Those of the images to measure with that may steer a search.
+    /// Images by which searches and training choose.
     pub reward: usize,
-    /// Those of them that nothing but the last measurement sees.
+    /// Images that nothing but a measurement sees.
     pub test: usize,
 }
 
@@ -299,13 +308,15 @@ pub struct Measurement {
     /// Which policy.
     pub policy: Policy,
     /// Result.
-    pub tally: Tally,
-    /// Whether it was stopped before the end.
-    pub stopped: bool,
+    pub figure: Figure,
     /// Calibration images that were used.
     pub calibration: usize,
-    /// Epochs of training behind its weights; `None` if they are as they were loaded.
-    pub trained: Option<u32>,
+    /// Training behind its weights; `None` if they are as they were loaded.
+    pub trained: Option<Epochs>,
+    /// The weights, as in [`NetworkSummary`].
+    pub weights: Key,
+    /// The images, as in [`ImagesSummary`].
+    pub images: Key,
 }
 
 /// Training that begins or goes on.
@@ -351,7 +362,7 @@ pub struct SearchStart {
     /// What was asked.
     pub request: SearchRequest,
     /// The float network on the reward images.
-    pub float: Tally,
+    pub float: Figure,
     /// Episodes of the search so far: some only if it was stored.
     pub episodes: Vec<Episode>,
 }
@@ -363,6 +374,8 @@ pub struct SearchEnd {
     pub results: Vec<SearchResult>,
     /// Whether it was stopped before its end.
     pub stopped: bool,
+    /// The images that [`SearchResult::test`] is of.
+    pub images: Option<ImagesUsed>,
 }
 
 /// What an allocator has found.

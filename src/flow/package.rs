@@ -1,6 +1,6 @@
 //! The firmware package of a measured policy.
 
-use super::Tally;
+use super::{Epochs, Figure};
 use crate::export::onnx::{self, Outputs};
 use crate::export::{
     self, Accuracy, ExportError, GoldenImage, PackageInfo, PackageName, Report, identifier, model, policy,
@@ -65,11 +65,11 @@ pub struct Package<'a> {
     /// Where the images came from.
     pub images: &'a str,
     /// Accuracy of the integers.
-    pub integers: Tally,
-    /// Epochs of training behind the weights, if they were trained after they were loaded.
-    pub trained: Option<u32>,
-    /// Accuracy of the float network on the same images, if it was measured.
-    pub float: Option<Tally>,
+    pub integers: Figure,
+    /// Training behind the weights, if they were trained after they were loaded.
+    pub trained: Option<Epochs>,
+    /// Accuracy of the float network; left out unless it is of the same images.
+    pub float: Option<Figure>,
     /// Pixels of the calibration images; the first ones become the self-test.
     pub calibration: &'a [Vec<u8>],
     /// The right output for each of them.
@@ -115,7 +115,14 @@ impl Package<'_> {
     }
 
     fn info(&self) -> PackageInfo {
-        let accuracy = |tally: Tally| Accuracy { correct: tally.correct, images: tally.images };
+        let accuracy = |figure: Figure| Accuracy {
+            correct: figure.tally.correct,
+            images: figure.tally.images,
+            subset: figure.images.subset.name().into(),
+            of: figure.images.of,
+            stopped: figure.stopped,
+            images_used: figure.to_string(),
+        };
         PackageInfo {
             name: self.name(),
             link: Some(self.link.encode()),
@@ -123,8 +130,9 @@ impl Package<'_> {
             core: self.link.memory.core().unwrap_or_default(),
             budget: Some(self.link.budget),
             accuracy: Some(accuracy(self.integers)),
-            float_accuracy: self.float.map(accuracy),
-            trained_epochs: self.trained,
+            float_accuracy: self.float.filter(|float| self.integers.is_comparable(float)).map(accuracy),
+            trained_epochs: self.trained.map(|epochs| epochs.kept),
+            trained: self.trained.map(|epochs| epochs.to_string()),
             weights_sha256: Some(self.weights_sha256.to_owned()),
             images: Some(self.images.to_owned()),
             allocator: Some(self.link.origin.to_string()),

@@ -284,11 +284,11 @@ fn use_demo(ask: &Callback<(Command, Vec<File>)>) {
 /// Measures the float network after the first integer one, if the user wants it.
 #[hook]
 fn use_float(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>)>) {
-    let (ask, limit) = (ask.clone(), state.limit);
-    let wanted = state.wants_float() && state.why_not_measure().is_none();
-    use_effect_with((state.trials.len(), state.load()), move |_| {
-        if wanted {
-            ask.emit((Command::MeasureFloat { limit }, Vec::new()));
+    let ask = ask.clone();
+    let wanted = state.wants_float().filter(|_| state.why_not_measure().is_none());
+    use_effect_with((state.trials.len(), state.loaded()), move |_| {
+        if let Some(command) = wanted {
+            ask.emit((command, Vec::new()));
         }
     });
 }
@@ -297,7 +297,7 @@ fn use_float(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>
 #[hook]
 fn use_check(state: &UseReducerHandle<State>, ask: &Callback<(Command, Vec<File>)>) {
     let (ask, wanted) = (ask.clone(), state.wants_check() && state.why_not_measure().is_none());
-    use_effect_with((state.trials.len(), state.load()), move |_| {
+    use_effect_with((state.trials.len(), state.loaded()), move |_| {
         if wanted {
             ask.emit((Command::CheckPreprocessing, Vec::new()));
         }

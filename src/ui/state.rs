@@ -27,10 +27,7 @@ pub use trial::{Trial, in_words};
 pub use work::{Running, Work};
 
 use crate::{
-    flow::{
-        Command, Event, FinetuneFound, FinetuneStart, GivenSettings, NetworkSummary, RunId, Setting, Tally,
-        Task,
-    },
+    flow::{Command, Event, Figure, FinetuneFound, FinetuneStart, GivenSettings, Key, RunId, Setting, Task},
     link::{Link, LinkError},
     memory::Mcu,
     net::{Family, Padding, Spec, Width},
@@ -39,15 +36,6 @@ use crate::{
 use opened::Opened;
 use std::{collections::BTreeMap, rc::Rc};
 use trial::Asked;
-
-/// The float network's accuracy.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FloatResult {
-    /// Result.
-    pub tally: Tally,
-    /// Whether it was stopped before the end.
-    pub stopped: bool,
-}
 
 /// All that the page knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,8 +62,8 @@ pub struct State {
     pub finetune: Finetune,
     /// Measured policies, oldest first.
     pub trials: Rc<Vec<Trial>>,
-    /// Accuracy of the float network on the loaded images.
-    pub float: Option<FloatResult>,
+    /// Accuracies of float networks, each with the key of its weights.
+    floats: Rc<Vec<(Key, Figure)>>,
     /// The package that was built last: name and bytes.
     pub saved: Option<(String, usize)>,
     /// Measure on at most so many images; all if `None`.
@@ -94,7 +82,6 @@ pub struct State {
     adopts_training: bool,
     /// What goes on when it is found again.
     pub goes_on: GoesOn,
-    load: u32,
 }
 
 /// What ran when the worker died.
@@ -118,9 +105,6 @@ const fn demo(family: Family, width: u16) -> Spec {
     Spec { family, width: Width(width), side: 32, classes: 10, padding: Padding::PyTorch }
 }
 
-/// No load of weights and images has this number.
-const NEVER: u32 = u32::MAX;
-
 /// Changes that can be undone.
 const UNDO_LIMIT: usize = 200;
 
@@ -142,7 +126,7 @@ impl Default for State {
             search: Search::default(),
             finetune: Finetune::default(),
             trials: Rc::default(),
-            float: None,
+            floats: Rc::default(),
             saved: None,
             limit: None,
             with_float: true,
@@ -152,7 +136,6 @@ impl Default for State {
             follows: None,
             adopts_training: false,
             goes_on: GoesOn::default(),
-            load: 0,
         }
     }
 }
@@ -220,19 +203,34 @@ impl State {
     /// The last measurement of the policy on the screen with the weights and images that are loaded.
     pub fn trial(&self) -> Option<&Trial> {
         self.trials.iter().rev().find(|t| {
-            t.load == self.load && t.spec == self.design.network.spec && t.policy == *self.design.policy()
+            self.is_of_loaded(t) && t.spec == self.design.network.spec && t.policy == *self.design.policy()
         })
     }
 
-    /// Counts loads of weights and images; see [`Trial::load`].
-    pub fn load(&self) -> u32 {
-        self.load
+    /// The weights and the images that are loaded.
+    pub fn loaded(&self) -> Option<(Key, Key)> {
+        Some((self.work.network.as_ref()?.key, self.work.images.as_ref()?.key))
     }
 
-    /// Whether the float network is still to be measured for the last trial.
-    pub fn wants_float(&self) -> bool {
-        let comparable = self.trials.last().is_some_and(|t| t.load == self.load && !t.stopped && !t.restored);
-        self.with_float && self.float.is_none() && comparable
+    /// The float network's accuracy on the images of a trial.
+    pub fn float_of(&self, trial: &Trial) -> Option<Figure> {
+        let of = |(weights, figure): &&(Key, Figure)| {
+            (*weights, figure.images.key) == (trial.loaded.0, trial.figure.images.key)
+        };
+        self.floats.iter().rev().find(of).map(|(_, figure)| *figure)
+    }
+
+    /// What the float network is still to be measured on for the last trial.
+    pub fn wants_float(&self) -> Option<Command> {
+        let is_wanted = |trial: &&Trial| self.is_of_loaded(trial) && !trial.figure.stopped && !trial.restored;
+        let trial = self.trials.last().filter(is_wanted)?;
+        let (subset, limit) = (trial.figure.images.subset, trial.limit);
+        let is_wanted = self.with_float && self.float_of(trial).is_none();
+        is_wanted.then_some(Command::MeasureFloat { subset, limit })
+    }
+
+    fn is_of_loaded(&self, trial: &Trial) -> bool {
+        self.loaded() == Some(trial.loaded)
     }
 
     /// Whether what was assumed of the weights is still to be checked, now that calibration images are decoded.
@@ -242,7 +240,7 @@ impl State {
             .network
             .as_ref()
             .is_some_and(|loaded| loaded.settings.iter().any(Setting::can_be_checked));
-        let decoded = self.trials.last().is_some_and(|t| t.load == self.load && !t.restored);
+        let decoded = self.trials.last().is_some_and(|trial| self.is_of_loaded(trial) && !trial.restored);
         assumed && decoded && self.work.preprocessing.is_none()
     }
 
@@ -370,9 +368,9 @@ impl State {
                 self.goes_on.training = false;
             }
             Command::ContinueSearch => self.goes_on.search = false,
-            Command::Measure { .. } => {
+            Command::Measure { limit, .. } => {
                 let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
-                self.asked.insert(run, Asked::new(&self.design, self.hashes(), images, self.load));
+                self.asked.insert(run, Asked::new(&self.design, self.hashes(), images, *limit));
             }
             _ => {}
         }
@@ -402,9 +400,9 @@ impl State {
                         self.change(Version { policy, origin: Origin::File, seed: 0 });
                     }
                 }
-                self.loaded();
+                self.saved = None;
             }
-            Event::Images(_) if !is_update => self.loaded(),
+            Event::Images(_) if !is_update => self.saved = None,
             Event::Measured(measurement) => {
                 if let Some(asked) = self.asked.remove(&run) {
                     Rc::make_mut(&mut self.trials).push(asked.answered(measurement));
@@ -439,8 +437,8 @@ impl State {
                 self.search.broke();
                 self.finetune.set_stage(Stage::Failed);
             }
-            Event::MeasuredFloat { tally, stopped } => {
-                self.float = Some(FloatResult { tally: *tally, stopped: *stopped });
+            Event::MeasuredFloat { figure, weights } => {
+                Rc::make_mut(&mut self.floats).push((*weights, *figure));
             }
             _ => {}
         }
@@ -460,7 +458,7 @@ impl State {
         let version = Version { policy, origin, seed };
         let design = Design::new(network.clone(), self.design.target, version);
         let images = self.work.images.as_ref().map(|i| i.source.clone()).unwrap_or_default();
-        self.asked.insert(run, Asked::new(&design, self.hashes(), images, self.load));
+        self.asked.insert(run, Asked::new(&design, self.hashes(), images, start.request.limit));
         self.finetune.started(network, start);
     }
 
@@ -473,23 +471,10 @@ impl State {
             let policy = Rc::new(measurement.policy.clone());
             let version = Version { policy, origin: Origin::ByHand, seed: 0 };
             let design = Design::new(Network::new(found.network.spec), self.design.target, version);
-            let load = if self.has_loaded(&found.network, &found.images) { self.load } else { NEVER };
-            let asked = Asked::new(&design, self.hashes(), found.images.clone(), load);
+            let limit = found.start.request.limit;
+            let asked = Asked::new(&design, self.hashes(), found.images.clone(), limit);
             let trial = Trial { restored: true, ..asked.answered(measurement) };
             Rc::make_mut(&mut self.trials).push(trial);
         }
-    }
-
-    /// Whether these weights and the images of this source are loaded.
-    fn has_loaded(&self, network: &NetworkSummary, images: &str) -> bool {
-        self.work.network.as_ref().is_some_and(|loaded| loaded.sha256 == network.sha256)
-            && self.work.images.as_ref().is_some_and(|loaded| loaded.source == images)
-    }
-
-    /// Results so far are of other weights or images.
-    fn loaded(&mut self) {
-        self.load += 1;
-        self.float = None;
-        self.saved = None;
     }
 }

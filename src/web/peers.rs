@@ -2,6 +2,7 @@
 
 use super::wire;
 use crate::calibrate::SumMoments;
+use crate::flow;
 use crate::net::LayerId;
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
@@ -31,12 +32,11 @@ impl Peers {
     pub fn new(ports: &Array) -> Self {
         Self { lines: ports.iter().filter_map(|port| port.dyn_into().ok()).map(Line::new).collect() }
     }
+}
 
-    /// Adds what all other workers found out about a layer to this worker's part, which they get.
-    ///
-    /// # Errors
-    /// If another worker is at another layer.
-    pub async fn merge(&mut self, layer: LayerId, sums: &mut SumMoments) -> Result<(), String> {
+impl flow::Peers for Peers {
+    /// Fails if another worker is at another layer.
+    async fn merge(&mut self, layer: LayerId, sums: &mut SumMoments) -> Result<(), String> {
         let (message, _) = wire::encode(&(layer, &*sums), &Array::new());
         for Line { port, .. } in &self.lines {
             port.post_message(&message).map_err(|e| wire::describe(&e))?;

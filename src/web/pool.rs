@@ -1,15 +1,13 @@
 //! The pool of evaluation workers: one per core, each with its own share of the images.
 
 use super::channel::Channel;
-use super::runner::End;
+use super::keep::Keep;
+use super::runner::Signals;
 use super::{peers, wire};
-use crate::calibrate::Calibration;
-use crate::data::Preprocess;
-use crate::flow::Tally;
-use crate::net::Model;
-use crate::quant::{Policy, QuantizedNetwork};
-use crate::search::{Sample, Score};
+use crate::flow::{Answer, Asked, End, Event, Executor, Order, RunId, Set, Tally, Task};
 use futures::channel::oneshot;
+use futures::future::try_join_all;
+use gloo::timers::future::TimeoutFuture;
 use js_sys::Array;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -17,97 +15,195 @@ use std::{
     collections::VecDeque,
     rc::Rc,
 };
-use wasm_bindgen::JsValue;
-use web_sys::{Worker, WorkerGlobalScope, WorkerOptions, WorkerType};
+use web_sys::{DedicatedWorkerGlobalScope, Worker, WorkerGlobalScope, WorkerOptions, WorkerType};
 
 /// Name by which a worker knows that it belongs to the pool.
 pub const NAME: &str = "evaluation";
 
-/// What a worker of the pool is asked for; each order gets one [`Answer`], in order.
+/// Images that a worker decodes or classifies between two reports.
+const BATCH: usize = 16;
+
+/// Milliseconds between two looks at whether what is held goes on.
+const REST: u32 = 50;
+/// Memory for what policies have in common, in bytes, over all workers.
+const MEMORY: usize = 128 << 20;
+
+/// What a worker of the pool is told; `O` is an [`Order`].
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Order {
+pub enum Told<O> {
     /// From now on reach the other workers by the ports that come along.
     Meet,
-    /// Forget the images of a set, or of every set, and what scores policies on images.
-    Clear(Option<Set>),
-    /// Decode the image files that come along, resize and crop them. With `keep` they are kept to be classified;
-    /// without, their pixels are sent back.
-    Load {
-        /// Size and crop.
-        preprocess: Preprocess,
-        /// Where to keep them, and the right output for each image.
-        keep: Option<(Set, Vec<usize>)>,
-    },
-    /// Classify with this network in integers from now on.
-    UseIntegers(Box<QuantizedNetwork>),
-    /// Classify with this network in real numbers from now on.
-    UseFloats(Box<Model>),
-    /// Classify some of the images kept.
-    Classify {
-        /// Of which set.
-        set: Set,
-        /// First.
-        from: usize,
-        /// How many, at most.
-        count: usize,
-    },
-    /// Score policies of this network from now on. The pixels of this worker's calibration images come along.
-    Scorer(Box<Scorer>),
-    /// Score a policy on these images, with the calibration images of all workers, each of which must get this order.
-    Score(Policy, Sample),
+    /// Carry out an order with the buffers that come along.
+    Do(O),
 }
 
-/// Images that serve one purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Set {
-    /// To measure a policy with.
-    Evaluation,
-    /// To steer a search with.
-    Reward,
-    /// The part of them that probes of sensitivity are scored on.
-    Probe,
-    /// To measure the end of a search with.
-    Test,
-    /// For a round of the run-off of a search, counted from 0.
-    RunOff(usize),
-}
-
-/// What policies are scored with.
+/// What a worker of the pool tells.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Scorer {
-    /// The float network.
-    pub model: Model,
-    /// What it does on the calibration images.
-    pub calibration: Calibration,
-    /// The images to classify.
-    pub set: Set,
-    /// The sample that these images are, for [`Order::Score`].
-    pub sample: Sample,
-    /// Memory for what policies have in common, in bytes.
-    pub memory: usize,
-    /// The most images, of both kinds, that a worker holds.
-    pub counted: usize,
-}
-
-/// What a worker of the pool answers.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Answer {
-    /// The worker listens; comes once, before any order.
+pub enum News {
+    /// It listens; comes once, before any order.
     Listens,
-    /// Done.
-    Done,
-    /// Images are loaded; the numbers of those that could not be read, with the reasons. Pixels come along if they
-    /// were asked for, an empty buffer for each that could not be read.
-    Loaded {
-        /// Position in the order and reason.
-        failed: Vec<(usize, String)>,
-    },
-    /// Images are classified.
-    Classified(Tally),
-    /// A policy is scored on this worker's images.
-    Scored(Score),
-    /// The order cannot be carried out.
-    Refused(String),
+    /// The answer to what it was told.
+    Answer(Answer),
+}
+
+/// The workers of the page, for whom the session gives orders.
+pub struct Pool {
+    scope: DedicatedWorkerGlobalScope,
+    signals: Signals,
+    members: Vec<Member>,
+    /// The command that is carried out.
+    pub running: Cell<RunId>,
+    /// Stored searches, and stored training.
+    pub searches: Keep,
+    pub trainings: Keep,
+    /// Whether the page was told that the running command's state cannot be stored.
+    pub warned: Cell<bool>,
+    /// Whether the running command has stored something to go on with.
+    pub begun: Cell<bool>,
+}
+
+impl Pool {
+    /// Starts the workers. `signals` are set by whoever reads the messages.
+    ///
+    /// # Errors
+    /// If the browser starts no workers.
+    pub fn new(
+        scope: DedicatedWorkerGlobalScope,
+        signals: Signals,
+        searches: Keep,
+        trainings: Keep,
+    ) -> Result<Self, String> {
+        let members = Member::spawn_all(&scope, size(&scope))?;
+        let (running, warned, begun) = (Cell::new(0), Cell::new(false), Cell::new(false));
+        Ok(Self { scope, signals, members, running, searches, trainings, warned, begun })
+    }
+
+    /// Whether a worker died: none of them can be used any more.
+    pub fn died(&self) -> bool {
+        self.members.iter().any(Member::died)
+    }
+
+    /// Starts half of the workers again: most die for want of memory.
+    ///
+    /// # Errors
+    /// If the browser starts no workers.
+    pub fn revive(&mut self) -> Result<(), String> {
+        let workers = self.members.len().div_ceil(2);
+        self.members.clear();
+        self.members = Member::spawn_all(&self.scope, workers).map_err(|reason| {
+            format!("the browser started no evaluation workers: {reason}; reload the page")
+        })?;
+        Ok(())
+    }
+
+    /// Reports something with what travels beside it.
+    pub fn send(&self, event: &Event, bulk: &Array) {
+        let (message, buffers) = wire::encode(&(self.running.get(), event), bulk);
+        self.scope.post_message_with_transfer(&message, &buffers).expect("bytes and buffers can be sent");
+    }
+
+    /// Says once when the state of the running task can no longer be stored, and when it can again.
+    pub async fn report_stored(&self, task: Task, stored: Result<(), String>) {
+        if stored.is_err() == self.warned.get() {
+            return;
+        }
+        self.warned.set(stored.is_err());
+        let problem = match stored {
+            Ok(()) => None,
+            Err(reason) => {
+                let other = if task == Task::Finetune { &self.searches } else { &self.trainings };
+                let room = match other.size().await {
+                    Some(other) => format!("discard {other}, or delete data of other pages of this site"),
+                    None => "delete data of other pages of this site".into(),
+                };
+                let what = if task == Task::Finetune { "Training" } else { "The search" };
+                Some(format!(
+                    "{what} is not stored any more: {reason}. It goes on in memory: keep this tab open. To make room, {room}; \
+                     as soon as there is room, it is stored again."
+                ))
+            }
+        };
+        self.report(&Event::Stored { task, problem });
+    }
+}
+
+impl Executor for Pool {
+    fn shares(&self) -> usize {
+        self.members.len()
+    }
+
+    fn batch(&self) -> usize {
+        BATCH
+    }
+
+    async fn ask(&self, orders: Vec<(Order, Vec<Vec<u8>>)>) -> Result<Vec<Asked>, End> {
+        let asked = self.members.iter().zip(orders).map(async |(member, (order, bulk))| {
+            let bulk = bulk.iter().map(|bytes| wire::buffer(bytes)).collect();
+            let (answer, bulk) = member.ask(&order, &bulk).await?;
+            Ok((answer, bulk.iter().map(|buffer| wire::bytes(&buffer)).collect()))
+        });
+        try_join_all(asked).await
+    }
+
+    /// Every worker goes on by itself.
+    async fn classify(&self, set: Set, counted: impl Fn(Tally) -> bool) -> Result<(), End> {
+        let (nothing, counted) = (Array::new(), &counted);
+        let each = self.members.iter().map(async |member| {
+            for from in (0..).step_by(BATCH) {
+                let order = Order::Classify { set, from, count: BATCH };
+                match member.ask(&order, &nothing).await? {
+                    (Answer::Classified(tally), _) if tally.images > 0 && counted(tally) => {}
+                    _ => break,
+                }
+            }
+            Ok(())
+        });
+        try_join_all(each).await.map(drop)
+    }
+
+    fn report(&self, event: &Event) {
+        self.send(event, &Array::new());
+    }
+
+    async fn breathe(&self) {
+        TimeoutFuture::new(0).await;
+    }
+
+    async fn rest(&self) {
+        TimeoutFuture::new(REST).await;
+    }
+
+    fn stops(&self) -> bool {
+        self.signals.stop.get()
+    }
+
+    fn pauses(&self) -> bool {
+        self.signals.pause.get()
+    }
+
+    fn resume(&self) {
+        self.signals.pause.set(false);
+    }
+
+    fn memory(&self) -> usize {
+        MEMORY
+    }
+
+    /// A search's state. A browser that cannot store it is no reason to end the search.
+    async fn keep(&self, _: &str, bytes: &[u8]) -> Result<(), String> {
+        let stored = self.searches.write(&bytes.to_vec()).await;
+        self.begun.set(true);
+        self.report_stored(Task::Search, stored).await;
+        Ok(())
+    }
+
+    async fn kept(&self, _: &str) -> Result<Option<Vec<u8>>, String> {
+        self.searches.read().await
+    }
+
+    async fn is_elsewhere(&self, _: &str) -> bool {
+        self.searches.is_elsewhere().await
+    }
 }
 
 type Reply = oneshot::Sender<(Answer, Array)>;
@@ -131,7 +227,7 @@ impl Member {
         let spawned = lines.iter().map(|ports| {
             let member = Self::spawn(scope, &died)?;
             // Nobody need wait: later orders come after it.
-            drop(member.send(&Order::Meet, ports));
+            drop(member.send(&Told::<Order>::Meet, ports));
             Ok(member)
         });
         spawned.collect()
@@ -147,11 +243,12 @@ impl Member {
         let waiting: Rc<RefCell<VecDeque<Reply>>> = Rc::default();
         let on_message = {
             let waiting = waiting.clone();
-            move |answer: Option<(Answer, Array)>| {
-                let answer = answer.unwrap_or_else(|| (Answer::Refused(wire::VERSIONS.into()), Array::new()));
-                if let Answer::Listens = answer.0 {
-                    return;
-                }
+            move |news: Option<(News, Array)>| {
+                let answer = match news {
+                    Some((News::Listens, _)) => return,
+                    Some((News::Answer(answer), bulk)) => (answer, bulk),
+                    None => (Answer::Refused(wire::VERSIONS.into()), Array::new()),
+                };
                 if let Some(reply) = waiting.borrow_mut().pop_front() {
                     // Nobody waits any more if the run was replaced.
                     let _ = reply.send(answer);
@@ -177,7 +274,7 @@ impl Member {
         if self.died() {
             return Err(End::Died(DIED.into()));
         }
-        match self.send(order, bulk).await {
+        match self.send(&Told::Do(order), bulk).await {
             Ok((Answer::Refused(reason), _)) => Err(End::Failed(reason)),
             Ok(answer) => Ok(answer),
             Err(_) => Err(End::Died(DIED.into())),
@@ -190,10 +287,10 @@ impl Member {
     }
 
     /// Sends an order; its answer comes later.
-    fn send(&self, order: &Order, bulk: &Array) -> oneshot::Receiver<(Answer, Array)> {
+    fn send(&self, told: &Told<impl Serialize>, bulk: &Array) -> oneshot::Receiver<(Answer, Array)> {
         let (reply, answer) = oneshot::channel();
         self.waiting.borrow_mut().push_back(reply);
-        self.channel.send(order, bulk);
+        self.channel.send(told, bulk);
         answer
     }
 }
@@ -202,11 +299,6 @@ const DIED: &str =
     "an evaluation worker died, perhaps for want of memory; use fewer images if that happens again";
 
 /// Number of workers that suits this machine.
-pub fn size(scope: &WorkerGlobalScope) -> usize {
+fn size(scope: &WorkerGlobalScope) -> usize {
     (scope.navigator().hardware_concurrency() as usize).clamp(1, 16)
-}
-
-/// Bulk of a message from buffers.
-pub fn bulk(parts: impl IntoIterator<Item = impl Into<JsValue>>) -> Array {
-    parts.into_iter().map(Into::into).collect()
 }

@@ -1,27 +1,22 @@
 //! The worker that owns the flow: carries out the page's commands one after the other.
 
 mod finetune;
-mod measure;
-mod prepare;
-mod search;
 mod settings;
 
 use super::files;
 use super::keep::Keep;
-use super::pool::{self, Answer, Member, Order, Set};
+use super::pool::Pool;
 use super::wire;
-use crate::calibrate::Calibration;
-use crate::data::{Archive, Source, Sources};
+use crate::data::{Archive, Sources};
+use crate::flow::session::Opened as Weights;
 use crate::flow::{
-    Artefact, Command, Event, GivenSettings, Inputs, Item, Listing, NetworkSummary, Package, PackageName,
-    Provenance, RunId, Tally, Task,
+    Artefact, CALIBRATION, Command, End, Event, Executor, GivenSettings, Item, PackageName, RunId,
+    SearchRequest, Session, Subset, Task,
 };
 use crate::import::{ImportOptions, check_size, import};
 use crate::link::{HashPrefix, Link};
-use crate::net::{Model, Spec};
-use crate::quant::{Grids, QuantizedNetwork};
-use crate::train::Trained;
-use gloo::timers::future::TimeoutFuture;
+use crate::net::Spec;
+use crate::quant::Policy;
 use js_sys::Array;
 use settings::Opened;
 use sha2::{Digest, Sha256};
@@ -30,82 +25,18 @@ use std::rc::Rc;
 use web_sys::{DedicatedWorkerGlobalScope, File};
 use web_time::Instant;
 
-/// Why a task ended without a result.
-pub(super) enum End {
-    /// The user stopped it, or asked for something else.
-    Stopped,
-    /// It failed, and why.
-    Failed(String),
-    /// A worker that it needs died; what it has stored holds.
-    Died(String),
-}
+/// Under which a search is stored.
+const SEARCH: &str = "search";
 
-impl<E: std::error::Error> From<E> for End {
-    fn from(error: E) -> Self {
-        End::Failed(error.to_string())
-    }
-}
-
-/// Images that cannot be read, each with the reason.
-type Unread = Vec<(String, String)>;
-
-/// Images as they came from the user.
-struct Images {
-    sources: Sources,
-    listing: Listing,
-    unread: Unread,
-}
-
-/// Images decoded for a network of a certain side and classes.
-struct Prepared {
-    side: usize,
-    outputs: Vec<usize>,
-    limit: Option<usize>,
-    calibration: Vec<Vec<u8>>,
-    /// The right output for each calibration image.
-    targets: Vec<usize>,
-}
-
-/// A network in integers and how well it does.
-struct Measured {
-    network: QuantizedNetwork,
-    tally: Tally,
-    /// Epochs of training behind its weights, if any.
-    trained: Option<u32>,
-}
-
-/// What the worker has loaded and found out so far.
+/// Carries out the page's commands with what the worker has loaded and found out so far.
 pub struct Runner {
     scope: DedicatedWorkerGlobalScope,
     signals: Signals,
-    /// The command that is carried out.
-    running: RunId,
-    pool: Vec<Member>,
-    /// Stored searches, and stored training.
-    searches: Keep,
-    trainings: Keep,
-    /// Why nothing can be stored, if that is so.
-    unstored: Option<String>,
-    /// Whether the page was told that the running command's state cannot be stored.
-    warned: bool,
-    /// Whether the running command has stored something to go on with.
-    begun: bool,
-    model: Option<(Model, NetworkSummary)>,
-    /// Quantizers that were trained with the weights, if their file has them.
-    grids: Option<Grids>,
-    /// How the weights' metadata say that images become squares.
-    resize: Option<String>,
+    session: Session<Pool>,
     /// Where the weights came from, or a file that was refused.
     opened: Option<Opened>,
-    images: Option<Images>,
-    prepared: Option<Prepared>,
-    calibration: Option<Calibration>,
-    measured: Option<Measured>,
-    /// What was trained last, and for how many epochs.
-    trained: Option<(Trained, u32)>,
-    float: Option<Tally>,
-    /// Sets of images in the pool besides the evaluation images, and how many there are of each.
-    held: Vec<(Set, usize)>,
+    /// Why nothing can be stored, if that is so.
+    unstored: Option<String>,
 }
 
 /// What those who read the messages tell the running task.
@@ -131,45 +62,26 @@ impl Runner {
         trainings: Keep,
         unstored: Option<String>,
     ) -> Result<Self, String> {
-        let pool = Member::spawn_all(&scope, pool::size(&scope))?;
-        Ok(Self {
-            scope,
-            signals,
-            running: 0,
-            pool,
-            searches,
-            trainings,
-            unstored,
-            warned: false,
-            begun: false,
-            model: None,
-            grids: None,
-            resize: None,
-            opened: None,
-            images: None,
-            prepared: None,
-            calibration: None,
-            measured: None,
-            trained: None,
-            float: None,
-            held: Vec::new(),
-        })
+        let pool = Pool::new(scope.clone(), signals.clone(), searches, trainings)?;
+        Ok(Self { scope, signals, session: Session::new(pool), opened: None, unstored })
     }
 
     /// Tells the page that the worker listens.
     pub fn ready(&self) {
-        self.report(&Event::Ready { workers: self.pool.len(), unstored: self.unstored.clone() });
+        let workers = self.session.executor.shares();
+        self.report(&Event::Ready { workers, unstored: self.unstored.clone() });
     }
 
     /// Carries out a command and reports how it ended. If an evaluation worker dies meanwhile, all are started again, and a
     /// search or training goes on from what it has stored.
     pub async fn run(&mut self, run: RunId, mut command: Command, picked: Vec<File>) {
         self.signals.stop.set(false);
-        self.running = run;
-        (self.warned, self.begun) = (false, false);
+        let pool = &self.session.executor;
+        pool.running.set(run);
+        pool.warned.set(false);
+        pool.begun.set(false);
         if self.signals.untrain.take() {
-            self.trained = None;
-            self.measured.take_if(|measured| measured.trained.is_some());
+            self.session.discard_training();
         }
         let task = task_of(&command);
         let mut deaths = Deaths::default();
@@ -200,14 +112,9 @@ impl Runner {
 
     /// Starts the pool again, with half of its workers: most die for want of memory.
     fn revive(&mut self, task: Task, cause: &str) -> Result<(), String> {
-        if self.pool.iter().any(Member::died) {
-            let workers = self.pool.len().div_ceil(2);
-            self.pool.clear();
-            self.pool = Member::spawn_all(&self.scope, workers).map_err(|reason| {
-                format!("the browser started no evaluation workers: {reason}; reload the page")
-            })?;
-            self.prepared = None;
-            self.held.clear();
+        if self.session.executor.died() {
+            self.session.executor.revive()?;
+            self.session.lost_shares();
             self.ready();
         }
         let message = format!("{cause}. It was started again, and the work goes on.");
@@ -218,10 +125,36 @@ impl Runner {
     /// What does the rest of a command that was interrupted.
     fn continuation(&self, command: Command) -> Command {
         match command {
-            Command::Search(_) if self.begun => Command::ContinueSearch,
-            Command::Finetune { module, .. } if self.begun => Command::ContinueFinetune { module },
+            Command::Search(_) if self.has_begun() => Command::ContinueSearch,
+            Command::Finetune { module, .. } if self.has_begun() => Command::ContinueFinetune { module },
             command => command,
         }
+    }
+
+    /// Whether the running command has stored something to go on with.
+    fn has_begun(&self) -> bool {
+        self.session.executor.begun.get()
+    }
+
+    /// Says which search is stored.
+    async fn find_search(&self) {
+        if let Err(End::Failed(message)) = self.session.find_search(SEARCH).await {
+            self.report(&Event::Failed { task: Task::Search, message });
+        }
+    }
+
+    /// The right to search, which one tab has.
+    async fn search(&mut self, request: Option<SearchRequest>) -> Result<(), End> {
+        let _turn = self.session.executor.searches.begin().await.map_err(End::Failed)?;
+        match request {
+            Some(request) => self.session.search(SEARCH, request).await,
+            None => self.session.continue_search(SEARCH).await,
+        }
+    }
+
+    async fn measure(&mut self, policy: &Policy, limit: Option<usize>) -> Result<(), End> {
+        self.recall().await?;
+        self.session.measure(policy, Subset::default(), limit).await.map(drop)
     }
 
     async fn carry_out(&mut self, command: Command, picked: Vec<File>) -> Result<(), End> {
@@ -233,15 +166,17 @@ impl Runner {
             Command::UseSettings(settings) => self.use_settings(settings).await,
             Command::CheckPreprocessing => self.check_preprocessing().await,
             Command::OpenImages { paths } => self.open_images(picked, &paths),
-            Command::Measure { policy, limit } => self.measure(policy, limit).await,
-            Command::MeasureFloat { limit } => self.measure_float(limit).await,
+            Command::Measure { policy, limit } => self.measure(&policy, limit).await,
+            Command::MeasureFloat { subset, limit } => {
+                self.session.measure_float(subset, limit).await.map(drop)
+            }
             Command::Package { artefact, name, link } => self.package(artefact, name.as_ref(), &link).await,
-            Command::Search(request) => self.search(request).await,
+            Command::Search(request) => self.search(Some(request)).await,
             Command::FindSearch => {
                 self.find_search().await;
                 Ok(())
             }
-            Command::ContinueSearch => self.continue_search().await,
+            Command::ContinueSearch => self.search(None).await,
             Command::Finetune { request, module } => self.finetune(request, &module).await,
             Command::FindFinetune => {
                 self.find_finetune().await;
@@ -259,21 +194,11 @@ impl Runner {
     }
 
     fn send(&self, event: &Event, bulk: &Array) {
-        let (message, buffers) = wire::encode(&(self.running, event), bulk);
-        self.scope.post_message_with_transfer(&message, &buffers).expect("bytes and buffers can be sent");
+        self.session.executor.send(event, bulk);
     }
 
-    fn progress(&self, task: Task, done: usize, total: usize, tally: Option<Tally>) {
-        self.report(&Event::Progress { task, done, total, tally });
-    }
-
-    /// Lets messages come in.
-    ///
-    /// # Errors
-    /// If one of them ends the task.
-    async fn breathe(&self) -> Result<(), End> {
-        TimeoutFuture::new(0).await;
-        if self.signals.stop.get() { Err(End::Stopped) } else { Ok(()) }
+    fn progress(&self, task: Task, done: usize, total: usize) {
+        self.report(&Event::Progress { task, done, total, tally: None });
     }
 
     fn open_weights(
@@ -297,82 +222,30 @@ impl Runner {
 
     fn adopt_weights(&mut self, source: &str, options: &ImportOptions, bytes: &[u8]) -> Result<(), End> {
         let imported = import(bytes, options)?;
-        if let Some(images) = &mut self.images {
-            images.listing.adopt_resize(imported.resize.as_deref())?;
-        }
-        if self.resize != imported.resize {
-            // Images were decoded as the weights before want them.
-            self.prepared = None;
-            self.held.clear();
-            self.resize = imported.resize;
-        }
-        let model = imported.model;
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let policy = imported.grids.as_ref().map(|grids| grids.policy(&model.graph));
-        let (spec, source, labels) = (model.spec, source.into(), model.labels.clone());
-        let notes = imported.notes.iter().map(ToString::to_string).collect();
-        let settings = imported.settings;
-        let summary = NetworkSummary { spec, source, labels, sha256, policy, settings, notes };
-        self.report(&Event::Network(summary.clone()));
-        self.grids = imported.grids;
-        self.model = Some((model, summary));
-        self.report_inputs();
-        self.calibration = None;
-        (self.measured, self.trained) = (None, None);
-        self.float = None;
-        Ok(())
-    }
-
-    /// Tells the page what weights and images are, as soon as there are images.
-    fn report_inputs(&self) {
-        if let Some(Images { sources, listing, unread }) = &self.images {
-            let (model, settings) = match &self.model {
-                Some((model, summary)) => {
-                    (Some(model), summary.settings.iter().map(Provenance::from).collect())
-                }
-                None => (None, Vec::new()),
-            };
-            let inputs = Inputs::new(sources, listing, model, &settings, unread);
-            self.report(&Event::Inputs(Box::new(inputs)));
-        }
+        self.session.adopt_weights(Weights::new(imported, source.into(), sha256))
     }
 
     fn open_images(&mut self, picked: Vec<File>, paths: &[String]) -> Result<(), End> {
         let sources = Sources::new(files::open(picked, paths, None)?);
-        self.adopt_images(files::source(paths), sources)
-    }
-
-    fn adopt_images(&mut self, source: String, mut sources: Sources) -> Result<(), End> {
-        let mut listing = Listing::new(source, &mut sources, crate::flow::CALIBRATION)?;
-        listing.adopt_resize(self.resize.as_deref())?;
-        self.report(&Event::Images(listing.summary()));
-        self.images = Some(Images { sources, listing, unread: Vec::new() });
-        self.report_inputs();
-        self.prepared = None;
-        self.held.clear();
-        self.calibration = None;
-        // What was trained stays: it needs no images.
-        self.measured = None;
-        self.float = None;
-        Ok(())
+        self.session.adopt_images(files::source(paths), sources, CALIBRATION)
     }
 
     async fn open_demo(&mut self, spec: Spec) -> Result<(), End> {
         self.open_demo_weights(spec, GivenSettings::default()).await?;
-        if self.images.as_ref().is_some_and(|images| images.listing.source == DEMO_IMAGES) {
+        if self.session.listing().is_ok_and(|listing| listing.source == DEMO_IMAGES) {
             return Ok(());
         }
         let bytes = self.fetch("demo/fashion-mnist.tgz").await?;
-        self.breathe().await?;
+        self.session.breathe().await?;
         let archive = Archive::open(DEMO_IMAGES, std::io::Cursor::new(bytes))?;
-        let source = Source { name: DEMO_IMAGES.into(), files: Box::new(archive) };
-        self.adopt_images(DEMO_IMAGES.into(), Sources::new(vec![source]))
+        self.session.adopt_images(DEMO_IMAGES.into(), Sources::one(DEMO_IMAGES, archive), CALIBRATION)
     }
 
     async fn open_demo_weights(&mut self, spec: Spec, settings: GivenSettings) -> Result<(), End> {
         let weights = self.fetch(&format!("demo/{spec}.safetensors")).await?;
         // Other weights may have been opened meanwhile.
-        self.breathe().await?;
+        self.session.breathe().await?;
         self.opened = Some(Opened::Demo(spec));
         self.adopt_weights(&spec.to_string(), &settings.options(Some(spec)), &weights)
     }
@@ -391,58 +264,6 @@ impl Runner {
         response.binary().await.map_err(|error| failed(error.to_string()))
     }
 
-    /// Whether what was stored, a search or training, is of the network and the images that are loaded.
-    fn check_stored(
-        &self,
-        what: &str,
-        network: &NetworkSummary,
-        images: &str,
-        same_images: bool,
-    ) -> Result<(), End> {
-        let (_, loaded) = self.model.as_ref().ok_or_else(no_network)?;
-        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
-        let NetworkSummary { spec, source, sha256, .. } = network;
-        let values = |summary: &NetworkSummary| -> Vec<String> {
-            summary.settings.iter().map(|setting| setting.value.clone()).collect()
-        };
-        if (&loaded.sha256, loaded.spec, values(loaded)) != (sha256, *spec, values(network)) {
-            return Err(End::Failed(format!(
-                "the stored {what} is of {spec} from {source}; open that first"
-            )));
-        }
-        if !same_images {
-            let found = &listing.source;
-            return Err(End::Failed(format!(
-                "the stored {what} is on the images of {images}, not of {found}"
-            )));
-        }
-        Ok(())
-    }
-
-    /// Says once when the state of the running task can no longer be stored, and when it can again.
-    async fn report_stored(&mut self, task: Task, stored: Result<(), String>) {
-        if stored.is_err() == self.warned {
-            return;
-        }
-        self.warned = stored.is_err();
-        let problem = match stored {
-            Ok(()) => None,
-            Err(reason) => {
-                let other = if task == Task::Finetune { &self.searches } else { &self.trainings };
-                let room = match other.size().await {
-                    Some(other) => format!("discard {other}, or delete data of other pages of this site"),
-                    None => "delete data of other pages of this site".into(),
-                };
-                let what = if task == Task::Finetune { "Training" } else { "The search" };
-                Some(format!(
-                    "{what} is not stored any more: {reason}. It goes on in memory: keep this tab open. To make room, {room}; \
-                     as soon as there is room, it is stored again."
-                ))
-            }
-        };
-        self.report(&Event::Stored { task, problem });
-    }
-
     async fn package(
         &mut self,
         artefact: Artefact,
@@ -451,34 +272,11 @@ impl Runner {
     ) -> Result<(), End> {
         let link: Link = link.parse()?;
         self.recall().await?;
-        let unmeasured =
-            || End::Failed("this policy was not measured with these weights; measure it first".into());
-        let Measured { network, tally, trained } = self.measured.as_ref().ok_or_else(unmeasured)?;
-        if (network.spec, &network.policy) != (link.spec, &link.policy) {
-            return Err(unmeasured());
-        }
-        let (_, summary) = self.model.as_ref().ok_or_else(no_network)?;
-        let images = self.images.as_ref().ok_or_else(no_images)?;
-        let prepared = self.prepared.as_ref().ok_or_else(no_images)?;
         // The package names what it is made of, whatever the link was made for.
-        let link = Link {
-            weights: HashPrefix::of(&summary.sha256),
-            images: HashPrefix::of(&images.listing.sha256),
-            ..link
-        };
-        let package = Package {
-            name,
-            link: &link,
-            weights_sha256: &summary.sha256,
-            images: &images.listing.source,
-            integers: *tally,
-            trained: *trained,
-            float: self.float,
-            calibration: &prepared.calibration,
-            targets: &prepared.targets,
-        };
-        let bytes = package.artefact(network, artefact)?;
-        let name = artefact.file_name(&package.name());
+        let (weights, images) = (self.session.weights()?, self.session.listing()?);
+        let (weights, images) = (HashPrefix::of(&weights.summary.sha256), HashPrefix::of(&images.sha256));
+        let link = Link { weights, images, ..link };
+        let (name, bytes) = self.session.package(artefact, name, &link)?;
         self.send(&Event::Packaged { name }, &Array::of1(&wire::buffer(&bytes).into()));
         Ok(())
     }
@@ -496,14 +294,6 @@ fn digest<'a>(items: impl Iterator<Item = &'a Item>) -> [u8; 32] {
 
 /// What the built-in images are called.
 const DEMO_IMAGES: &str = "Fashion-MNIST (built in)";
-
-fn no_network() -> End {
-    End::Failed("there is no network yet; open the demo or a weights file".into())
-}
-
-fn no_images() -> End {
-    End::Failed("there are no images yet; open the demo, a folder or an archive".into())
-}
 
 /// How often workers died of late.
 #[derive(Default)]

@@ -1,13 +1,13 @@
 //! The beginning of every worker: which part to play, and the messages that come in.
 
-use super::evaluator::Evaluator;
 use super::inbox::Inbox;
 use super::keep::Keep;
-use super::pool::{self, Answer};
+use super::peers::Peers;
+use super::pool::{self, News, Told};
 use super::runner::{Runner, Signals};
 use super::store;
 use super::wire;
-use crate::flow::{Command, Event, RunId, Task};
+use crate::flow::{Answer, Command, Evaluator, Event, Order, RunId, Task};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use js_sys::Array;
@@ -30,16 +30,24 @@ fn evaluate(scope: DedicatedWorkerGlobalScope) {
         let Some(order) = wire::decode(&message.data()) else { return };
         queue.unbounded_send(order).expect("the evaluator lives as long as the worker");
     });
-    let answer = move |answer, bulk| {
-        let (message, buffers) = wire::encode(&answer, &bulk);
+    let tell = move |news, bulk| {
+        let (message, buffers) = wire::encode(&news, &bulk);
         scope.post_message_with_transfer(&message, &buffers).expect("bytes and buffers can be sent");
     };
-    answer(Answer::Listens, Array::new());
+    tell(News::Listens, Array::new());
     spawn_local(async move {
-        let mut evaluator = Evaluator::default();
-        while let Some((order, bulk)) = orders.next().await {
-            let (found, bulk) = evaluator.answer(order, &bulk).await;
-            answer(found, bulk);
+        let mut evaluator = Evaluator::<Peers>::default();
+        while let Some((told, bulk)) = orders.next().await {
+            let (answer, bulk): (Answer, Vec<Vec<u8>>) = match told {
+                Told::Meet => {
+                    evaluator.peers = Peers::new(&bulk);
+                    (Answer::Done, Vec::new())
+                }
+                Told::<Order>::Do(order) => {
+                    evaluator.answer(order, bulk.iter().map(|buffer| wire::bytes(&buffer)).collect()).await
+                }
+            };
+            tell(News::Answer(answer), bulk.iter().map(|bytes| wire::buffer(bytes)).collect());
         }
     });
 }

@@ -64,7 +64,9 @@ test("training brings back what two bits cost, and what is saved is what was mea
   const packaged = page.waitForEvent("download");
   await page.getByRole("button", { name: "Report, JSON" }).click();
   const report = JSON.parse(await streamed(await packaged));
-  assert.equal(report.provenance.trained_epochs, 4);
+  const { trained_epochs: kept, trained } = report.provenance;
+  // The epoch with the most right answers, not the last.
+  assert.ok(kept <= 4 && trained.startsWith(`${kept} epoch`) && (kept === 4 || trained.endsWith("the best of 4")), trained);
 
   const outside = requests.filter((url) => !url.startsWith(address) && !url.startsWith("blob:"));
   assert.deepEqual(outside, []);

@@ -75,6 +75,26 @@ test("Stop keeps what was counted, and the float network is measured once", asyn
   assert.deepEqual(problems, []);
 });
 
+test("integers and float are compared on the same images, which are named", async (t) => {
+  const { page, problems } = await openDemo(t);
+  const difference = page.locator(".accuracies > div", { hasText: "Integer against float" });
+  const used = (text) => page.locator(".images-used", { hasText: `Measured on ${text}, seen by no search and no training.` });
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await difference.waitFor(MEASURED);
+  await used("1,500 test images").waitFor();
+  await page.locator("#limit").selectOption({ label: "100 test images" });
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await used("100 of 1,500 test images").waitFor(MEASURED);
+  await difference.waitFor(MEASURED);
+  await page.locator(".accuracies > div", { hasText: "Float top-1" }).getByText(/of 100 images right/).waitFor(MEASURED);
+  // Both of these were measured before.
+  await page.locator("#limit").selectOption({ label: "all test images" });
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await used("1,500 test images").waitFor(MEASURED);
+  await page.locator(".accuracies > div", { hasText: "Float top-1" }).getByText(/of 1,500 images right/).waitFor();
+  assert.deepEqual(problems, []);
+});
+
 test("results are told apart by policy, and a policy in the history can be shown again", async (t) => {
   const { page } = await openDemo(t);
   await page.getByLabel("the network as it was trained").uncheck();

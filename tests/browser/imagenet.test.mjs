@@ -32,7 +32,7 @@ async function browser(t) {
   await page.locator("#network .loaded", { hasText: "mobilenet-v1-0.25-224" }).waitFor(LOADED);
   await page.locator("#images-file").setInputFiles(fileURLToPath(images));
   await page.locator("#images .loaded", { hasText: "imagenette-val-224.tar" }).waitFor(LOADED);
-  if (!FULL) await page.locator("#limit").selectOption({ label: "100 images" });
+  if (!FULL) await page.locator("#limit").selectOption({ label: "100 test images" });
   await page.getByRole("button", { name: "All weights 8 bits, all activations 8 bits" }).click();
   await page.getByRole("button", { name: "Measure", exact: true }).click();
   await page.locator(".accuracies > div", { hasText: "Integer against float" }).waitFor(MEASURED);

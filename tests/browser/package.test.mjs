@@ -15,7 +15,7 @@ test("page and command line make the same package", async (t) => {
   await page.locator("#images-file").setInputFiles(IMAGES);
   await page.locator("#images .loaded", { hasText: "fashion-mnist.tgz" }).waitFor(MEASURED);
   const device = await page.getByRole("combobox", { name: "Microcontroller" }).inputValue();
-  await page.locator("#limit").selectOption({ label: "100 images" });
+  await page.locator("#limit").selectOption({ label: "100 test images" });
   await page.getByRole("button", { name: "Measure", exact: true }).click();
   await page.locator(".accuracies > div", { hasText: "Integer top-1" }).getByText(/images right/).waitFor(MEASURED);
   await page.locator(".accuracies > div", { hasText: "Float top-1" }).getByText(/images right/).waitFor(MEASURED);

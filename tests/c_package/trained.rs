@@ -5,7 +5,7 @@ use crate::cases::Random;
 use crate::subject::Subject;
 use bitsmith::calibrate::{Calibration, Observer, Quantization, Settings};
 use bitsmith::data::{Archive, Files, Preprocess, PureRust, Sources};
-use bitsmith::flow::Listing;
+use bitsmith::flow::{Listing, Subset};
 use bitsmith::import::{ImportOptions, import};
 use bitsmith::net::{Graph, Model};
 use bitsmith::quant::{Bits, Policy, Slot};
@@ -90,7 +90,8 @@ impl Trained {
             };
             items.iter().map(load).collect()
         };
-        let (calibration_images, images) = (load(&listing.calibration), load(&listing.limited(Some(count))));
+        let (calibration_images, images) =
+            (load(&listing.calibration), load(&listing.measured(Subset::Validation, Some(count)).1));
         let mut observer = Observer::new(&model, Settings::default()).expect("a sound network");
         observer.add(&calibration_images).expect("images of the right size");
         let calibration = observer.finish().expect("images were seen");

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "tests each take what they need")]
 
 use bitsmith::data::{Archive, Files, Preprocess, PureRust, Sources};
-use bitsmith::flow::Listing;
+use bitsmith::flow::{Listing, Subset};
 use bitsmith::import::{ImportOptions, import};
 use bitsmith::net::{Affine, Model};
 use bitsmith::train::Images;
@@ -40,7 +40,7 @@ pub fn images(count: usize, train: bool) -> Images {
     let archive = Archive::open("fashion-mnist.tgz", Cursor::new(IMAGES)).expect("an archive");
     let mut files = Sources::one("demo", archive);
     let listing = Listing::new("demo".into(), &mut files, 1000).expect("classes");
-    let items = if train { listing.calibration } else { listing.limited(Some(count)) };
+    let items = if train { listing.calibration } else { listing.measured(Subset::Validation, Some(count)).1 };
     let mut images = Images::new(SIDE);
     for item in items.iter().take(count) {
         let image = files.read(item.file).and_then(|bytes| Preprocess::new(SIDE).load(&PureRust, &bytes));

@@ -1,5 +1,6 @@
 //! Values of the command line's words.
 
+use crate::flow::Subset;
 use crate::memory::catalogue::MCUS;
 use crate::memory::{Core, Mcu, MemoryModel};
 use crate::net::Padding;
@@ -56,6 +57,24 @@ impl std::str::FromStr for Widths {
         let (weights, activations) = widths
             .ok_or("expected two of 2, 4 and 8 with a slash between them: weights/activations, e.g. 4/8")?;
         Ok(Self { weights, activations })
+    }
+}
+
+/// Names of the parts of the images that accuracy is measured on.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SplitName {
+    Test,
+    Reward,
+    Validation,
+}
+
+impl From<SplitName> for Subset {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Test => Self::Test,
+            SplitName::Reward => Self::Reward,
+            SplitName::Validation => Self::Validation,
+        }
     }
 }
 

@@ -1,48 +1,82 @@
 //! What a search has found, for people and for programs.
 
 use super::super::Report;
-use super::super::arguments::DeviceArguments;
-use super::super::session::Session;
-use super::{Outcome, Run, shares};
-use crate::flow::Tally;
-use crate::link::Link;
+use super::super::arguments::{DeviceArguments, Search as Arguments};
+use super::super::session::{Session, hashes};
+use super::{Outcome, Run, Times, shares};
+use crate::flow::SearchResult;
+use crate::flow::session::Weights;
+use crate::link::{HashPrefix, Link};
 use crate::memory::Memory;
+use crate::net::Spec;
 use crate::search::{Episode, Search, episode_json};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// All runs. `work_share` is the work done as a part of that without anything kept.
-pub fn report(session: &Session, on: &DeviceArguments, runs: &[Run], work_share: f64) -> Report {
-    let mut text = format!("{}\n", session.model.spec);
+/// What links to policies have in common.
+struct Links<'a> {
+    spec: Spec,
+    on: &'a DeviceArguments,
+    weights: Option<HashPrefix>,
+    images: Option<HashPrefix>,
+}
+
+/// All runs.
+pub fn report(arguments: &Arguments, session: &Session, weights: &Weights, runs: &[Run]) -> Report {
+    let spec = weights.model.spec;
+    let (of_weights, images) = hashes(session);
+    let links = Links { spec, on: &arguments.on, weights: of_weights, images };
+    // Work done as a part of that without anything kept.
+    let work_share = session.executor.work_share();
+    let mut text = format!("{spec}\n");
     for run in runs {
-        describe(&mut text, session, on, run);
+        describe(&mut text, &links, run);
     }
     let _ =
         writeln!(text, "\n{:.0} % of the work of scoring was done; the rest was known", 100.0 * work_share);
+    let stopped = runs.last().is_some_and(|run| run.stopped);
+    if stopped {
+        let _ = writeln!(text, "{}", how_to_go_on(arguments));
+    }
     let json = json!({
-        "network": session.model.spec.to_string(),
-        "classes": session.model.spec.classes,
-        "weights_sha256": session.sha256,
-        "images": session.images_source(),
-        "inputs": session.taken(),
+        "network": spec.to_string(),
+        "classes": spec.classes,
+        "weights_sha256": weights.summary.sha256,
+        "images": session.listing().map(|listing| listing.source.clone()).unwrap_or_default(),
+        "inputs": session.inputs(true).ok(),
         "work_share": work_share,
-        "runs": runs.iter().map(|run| run_json(session, on, run)).collect::<Vec<_>>(),
+        "stopped": stopped,
+        "runs": runs.iter().map(|run| run_json(&links, run)).collect::<Vec<_>>(),
     });
     Report { text, json }
 }
 
-fn describe(text: &mut String, session: &Session, on: &DeviceArguments, Run { search, outcomes }: &Run) {
+/// What to do after the search was stopped.
+fn how_to_go_on(arguments: &Arguments) -> String {
+    match &arguments.checkpoint {
+        Some(folder) => format!(
+            "stopped; the state is kept in {}: the same command goes on, and tests what it finds at its end",
+            folder.display()
+        ),
+        None => {
+            "stopped; the state is not kept: with --checkpoint FOLDER the same command could go on".into()
+        }
+    }
+}
+
+fn describe(text: &mut String, links: &Links, Run { search, float, tested, outcomes, .. }: &Run) {
     let budget = search.problem().budget();
-    let float = Tally::from(search.float());
     let _ = writeln!(
         text,
-        "\nFLASH {} bytes, RAM {} bytes, seed {}; float {:.2} % of {} reward images",
+        "\nFLASH {} bytes, RAM {} bytes, seed {}; float {:.2} % of {float}",
         budget.flash,
         budget.ram,
         search.settings().seed,
-        float.percent(),
-        float.images
+        float.tally.percent(),
     );
+    if let Some(tested) = tested {
+        let _ = writeln!(text, "test: {tested}");
+    }
     let cut = cut(search);
     if !cut.is_empty() {
         let _ = writeln!(text, "at 8 bits too large for the RAM: {}", cut.join(", "));
@@ -62,10 +96,10 @@ fn describe(text: &mut String, session: &Session, on: &DeviceArguments, Run { se
         "seconds",
         "of agent"
     );
-    for outcome in outcomes {
-        let Outcome { allocator, best, episodes, scoring, thinking, test } = outcome;
+    for Outcome { found: SearchResult { allocator, best, episodes, test }, times } in outcomes {
         let [flash, ram] = shares(search.problem(), best);
-        let spent = *scoring + *thinking;
+        let Times { scoring, thinking } = *times;
+        let spent = scoring + thinking;
         let _ = writeln!(
             text,
             "{:<11} {:>7.2} {:>7} {:>7} {:>6.1}% {:>6.1}% {:>6.2} {episodes:>8} {:>8} {spent:>8.1} {:>8.0}%",
@@ -77,11 +111,11 @@ fn describe(text: &mut String, session: &Session, on: &DeviceArguments, Run { se
             100.0 * ram,
             best.policy.mean_weight_bits(search.problem().graph()),
             best.number,
-            if spent > 0.0 { 100.0 * *thinking / spent } else { 0.0 }
+            if spent > 0.0 { 100.0 * thinking / spent } else { 0.0 }
         );
     }
     if let Some(best) = search.log().best(None) {
-        let _ = writeln!(text, "best link  {}", link(session, on, search, best).encode());
+        let _ = writeln!(text, "best link  {}", link(links, search, best).encode());
     }
 }
 
@@ -98,9 +132,9 @@ fn cut(search: &Search) -> Vec<String> {
     excesses.filter(|excess| excess.memory == Memory::Ram).flat_map(|excess| excess.layers).collect()
 }
 
-fn link(session: &Session, on: &DeviceArguments, search: &Search, best: &Episode) -> Link {
+fn link(links: &Links, search: &Search, best: &Episode) -> Link {
+    let &Links { spec, on, weights, images } = links;
     let settings = search.settings();
-    let (weights, images) = session.hashes();
     Link {
         device: on.slug(),
         reserve: on.reserve_of_device(),
@@ -108,33 +142,33 @@ fn link(session: &Session, on: &DeviceArguments, search: &Search, best: &Episode
         seed: settings.seed,
         weights,
         images,
-        ..Link::new(session.model.spec, best.policy.clone(), settings.budget, settings.memory)
+        ..Link::new(spec, best.policy.clone(), settings.budget, settings.memory)
     }
 }
 
-fn run_json(session: &Session, on: &DeviceArguments, Run { search, outcomes }: &Run) -> Value {
+fn run_json(links: &Links, Run { search, float, tested, stopped, outcomes }: &Run) -> Value {
     let graph = search.problem().graph();
     let settings = search.settings();
-    let outcome = |outcome: &Outcome| {
-        let [flash, ram] = shares(search.problem(), &outcome.best);
+    let outcome = |Outcome { found, times }: &Outcome| {
+        let [flash, ram] = shares(search.problem(), &found.best);
         json!({
-            "allocator": outcome.allocator.name(),
-            "best": episode_json(graph, &outcome.best),
-            "link": link(session, on, search, &outcome.best).encode(),
-            "mean_weight_bits": outcome.best.policy.mean_weight_bits(graph),
+            "allocator": found.allocator.name(),
+            "best": episode_json(graph, &found.best),
+            "link": link(links, search, &found.best).encode(),
+            "mean_weight_bits": found.best.policy.mean_weight_bits(graph),
             "flash_share": flash,
             "ram_share": ram,
-            "episodes": outcome.episodes,
-            "run_off_top1": search.log().run_off(&outcome.best).map(|score| score.percent()),
-            "scoring_seconds": outcome.scoring,
-            "allocator_seconds": outcome.thinking,
-            "test_correct": outcome.test.map(|tally| tally.correct),
-            "test_images": outcome.test.map(|tally| tally.images),
-            "test_top1": outcome.test.map(|tally| tally.percent()),
+            "episodes": found.episodes,
+            "run_off_top1": search.log().run_off(&found.best).map(|score| score.percent()),
+            "scoring_seconds": times.scoring,
+            "allocator_seconds": times.thinking,
+            "test_correct": found.test.map(|tally| tally.correct),
+            "test_images": found.test.map(|tally| tally.images),
+            "test_top1": found.test.map(|tally| tally.percent()),
         })
     };
     json!({
-        "device": on.slug().map(|slug| json!({ "slug": slug })),
+        "device": links.on.slug().map(|slug| json!({ "slug": slug })),
         "flash_budget": settings.budget.flash,
         "ram_budget": settings.budget.ram,
         "too_large_at_8_bits": cut(search),
@@ -143,8 +177,11 @@ fn run_json(session: &Session, on: &DeviceArguments, Run { search, outcomes }: &
         "warm_start": settings.warm_start,
         "fill": settings.fill,
         "run_off_rounds": settings.run_off,
-        "float_correct": search.float().correct,
-        "reward_images": search.float().images,
+        "stopped": stopped,
+        "float_correct": float.tally.correct,
+        "reward_images": float.tally.images,
+        "reward_images_used": float.to_string(),
+        "test_images_used": tested.map(|images| images.to_string()),
         "allocators": outcomes.iter().map(outcome).collect::<Vec<_>>(),
         "front": search.log().front().into_iter().map(|episode| episode_json(graph, episode)).collect::<Vec<_>>(),
     })

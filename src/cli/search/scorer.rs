@@ -1,142 +1,124 @@
 //! Scores of policies: after calibration, or after a little training; known ones are looked up.
 
 use super::super::arguments::Search as Arguments;
-use super::super::session::{self, Labelled, Session};
-use super::scores::{Images, Scores, Subject, Timed};
+use super::super::session::{Session, Threads, run};
+use super::scores::{Scores, Timed};
 #[cfg(feature = "train")]
-use super::tuner::{Scored, Tuner};
-use crate::calibrate::Calibration;
-use crate::flow::Tally;
+use super::tuner::Tuner;
+use crate::flow::session::{Scoring, Subject};
+use crate::flow::{End, Key, SearchRequest, Set};
 use crate::quant::Policy;
-use crate::score::Evaluator;
-use crate::search::{Sample, Score};
-use anyhow::{Context, ensure};
+use crate::search::{Allocator, Episode, Sample, Score, Search, Settings};
+use anyhow::ensure;
 use cpu_time::ProcessTime;
-use std::sync::Arc;
+use std::collections::HashMap;
 
-/// Gives scores, of calibrated networks unless there is a [`Tuner`].
+/// Gives scores, of calibrated networks unless there is a [`Tuner`], and keeps account of the time.
 pub struct Scorer {
-    /// For reward images.
-    evaluator: Evaluator,
-    /// For probes, which are never trained: what narrowing one tensor costs shows without.
-    prober: Evaluator,
-    /// For each round of the run-off.
-    referees: Vec<Evaluator>,
-    /// For test images.
-    tester: Evaluator,
+    /// What is scored.
+    pub subject: Subject,
     #[cfg(feature = "train")]
     tuner: Option<Tuner>,
-    has_test: bool,
-    float: Score,
     scores: Scores,
+    times: HashMap<Allocator, Times>,
+    /// Since the last step was taken.
+    step: ProcessTime,
+    /// Seconds that the score of this step took whoever first asked, and that it took now.
+    scoring: (f64, f64),
+}
+
+/// Seconds of processor time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// Of scores, whoever had them measured first.
+    pub scoring: f64,
+    /// Of the allocator itself.
+    pub thinking: f64,
 }
 
 impl Scorer {
     /// Decodes the images and measures the float network.
-    pub fn new(
-        arguments: &Arguments,
-        session: &mut Session,
-        calibration: &Arc<Calibration>,
-        calibrating: &[Vec<u8>],
-    ) -> anyhow::Result<Self> {
-        let reward = session.reward_images(arguments.limit)?;
-        ensure!(!reward.is_empty(), "no reward image could be read");
-        let part = session.reward_images(Some(Sample::Part.of(reward.len())))?;
-        let again = if arguments.no_run_off { Vec::new() } else { session.run_off_images(reward.len())? };
-        let test = if arguments.no_test { Vec::new() } else { session.test_images()? };
-        let Tally { correct, images } = session::measure_float(&session.model, &reward)?;
-        let float = Score { correct, images, loss: 0 };
-        let subject = Subject {
-            weights_sha256: session.sha256.clone(),
-            images: session.images_source().into(),
-            calibration: (calibrating.len(), calibration.settings),
-            float,
-            version: env!("CARGO_PKG_VERSION").into(),
-            tune_steps: arguments.tune_steps(),
-        };
-        let fewer = &calibrating[..Sample::Part.of(calibrating.len())];
-        let evaluator = |calibrating: &[Vec<u8>], images: &[Labelled], cache| {
-            let counted = calibrating.len() + images.len();
-            let model = Arc::new(session.model.clone());
-            Evaluator::new(model, calibration.clone(), calibrating, images, cache, counted)
-        };
-        let cache = arguments.cache.0;
+    pub fn new(arguments: &Arguments, session: &mut Session, settings: &Settings) -> anyhow::Result<Self> {
+        let run_off = if arguments.no_run_off { 0 } else { Sample::ROUNDS.len() };
+        let settings = Settings { run_off, ..settings.clone() };
+        let request = SearchRequest { settings, limit: arguments.limit, test: !arguments.no_test };
+        let subject = run(session.prepare_search(&request))?;
+        ensure!(subject.float.tally.images > 0, "no reward image could be read");
         Ok(Self {
-            evaluator: evaluator(calibrating, &reward, cache),
-            prober: evaluator(fewer, &part, cache / 4),
-            referees: again.iter().map(|images| evaluator(calibrating, images, 0)).collect(),
-            tester: evaluator(calibrating, &test, 0),
-            has_test: !test.is_empty(),
+            subject,
             #[cfg(feature = "train")]
             tuner: match arguments.tune_steps() {
                 0 => None,
-                steps => {
-                    let (calibration, calibrating) = (calibration.clone(), calibrating.to_vec());
-                    let images = Scored { reward, run_off: again, test };
-                    Some(Tuner::new(session, calibration, calibrating, steps, images)?)
-                }
+                steps => Some(Tuner::new(session, steps, arguments)?),
             },
-            float,
-            scores: Scores::open(arguments.checkpoint.as_deref(), &subject)?,
+            scores: Scores::open(arguments.checkpoint.as_deref())?,
+            times: HashMap::new(),
+            step: ProcessTime::now(),
+            scoring: (0.0, 0.0),
         })
     }
 
-    /// Rounds of the run-off for which there are images.
-    pub fn rounds(&self) -> usize {
-        self.referees.len()
-    }
-
-    /// The float network's score on the reward images.
-    pub fn float(&self) -> Score {
-        self.float
-    }
-
-    /// Work done so far as a part of the work without anything kept.
-    pub fn work_share(&self) -> f64 {
-        self.evaluator.work_share()
-    }
-
-    /// A policy's score on a sample of images, and the seconds of processor time that it took whoever first asked.
-    pub fn reward(&mut self, policy: &Policy, sample: Sample) -> anyhow::Result<Timed> {
-        self.score(policy, Images::Reward(sample))
-    }
-
-    /// Accuracy on images that the search has not seen; `None` without any.
-    pub fn test(&mut self, policy: &Policy) -> anyhow::Result<Option<Tally>> {
-        if !self.has_test {
-            return Ok(None);
+    /// Begins a search, or goes on with one: what is there has taken its time as well.
+    pub fn begin(&mut self, session: &Session, search: &Search) {
+        self.times.clear();
+        for episode in search.log().episodes() {
+            let of = self.key(session, Set::of(episode.purpose.sample()));
+            let seconds = self.scores.get(&episode.policy, of).map_or(0.0, |timed| timed.seconds);
+            self.times.entry(episode.allocator).or_default().scoring += seconds;
         }
-        Ok(Some(Tally::from(self.score(policy, Images::Test)?.score)))
+        self.step = ProcessTime::now();
     }
 
-    /// Seconds that a known score took; 0 if it is not known.
-    pub fn seconds(&self, policy: &Policy, sample: Sample) -> f64 {
-        self.scores.seconds(policy, Images::Reward(sample))
+    /// What an allocator has taken.
+    pub fn times(&self, allocator: Allocator) -> Times {
+        self.times.get(&allocator).copied().unwrap_or_default()
     }
 
-    fn score(&mut self, policy: &Policy, images: Images) -> anyhow::Result<Timed> {
-        let evaluator = match images {
-            Images::Reward(Sample::All) => &mut self.evaluator,
-            Images::Reward(Sample::Part) => &mut self.prober,
-            Images::Reward(Sample::RunOff(round)) => self
-                .referees
-                .get_mut(round)
-                .with_context(|| format!("no images for run-off {}", round + 1))?,
-            Images::Test => &mut self.tester,
-        };
+    /// What a score on a set is of. Another version of the program may quantize otherwise.
+    fn key(&self, session: &Session, set: Set) -> Key {
         #[cfg(feature = "train")]
-        let tuner = self.tuner.as_mut().filter(|_| images != Images::Reward(Sample::Part));
-        let measure = || {
-            let start = ProcessTime::now();
-            #[cfg(feature = "train")]
-            let score = match tuner {
-                Some(tuner) => tuner.score(policy, images)?,
-                None => evaluator.score(policy)?,
-            };
-            #[cfg(not(feature = "train"))]
-            let score = evaluator.score(policy)?;
-            Ok(Timed { score, seconds: start.elapsed().as_secs_f64() })
-        };
-        self.scores.get(policy, images, measure)
+        let tuned = self.tuner.as_ref().filter(|_| set != Set::Probe).map(Tuner::key);
+        #[cfg(not(feature = "train"))]
+        let tuned = None::<Key>;
+        Key::of(&(session.score_key(&self.subject, set), tuned, env!("CARGO_PKG_VERSION")))
     }
+
+    async fn measure(&mut self, session: &Session, policy: &Policy, set: Set) -> Result<Score, End> {
+        // Probes are never trained: what narrowing one tensor costs shows without.
+        #[cfg(feature = "train")]
+        if let Some(tuner) = self.tuner.as_mut().filter(|_| set != Set::Probe) {
+            return tuner.score(policy, set).map_err(failed);
+        }
+        session.score(policy, set).await
+    }
+}
+
+impl Scoring<Threads> for Scorer {
+    async fn score(&mut self, session: &mut Session, policy: &Policy, set: Set) -> Result<Score, End> {
+        let of = self.key(session, set);
+        if let Some(Timed { score, seconds }) = self.scores.get(policy, of) {
+            self.scoring = (seconds, 0.0);
+            return Ok(score);
+        }
+        let start = ProcessTime::now();
+        let score = self.measure(session, policy, set).await?;
+        let seconds = start.elapsed().as_secs_f64();
+        self.scoring = (seconds, seconds);
+        self.scores.put(policy, of, Timed { score, seconds }).map_err(failed)?;
+        Ok(score)
+    }
+
+    fn took(&mut self, _: &Search, episode: Option<&Episode>) {
+        let all = std::mem::replace(&mut self.step, ProcessTime::now()).elapsed().as_secs_f64();
+        let (first, now) = std::mem::take(&mut self.scoring);
+        if let Some(episode) = episode {
+            let times = self.times.entry(episode.allocator).or_default();
+            times.scoring += first;
+            times.thinking += (all - now).max(0.0);
+        }
+    }
+}
+
+fn failed(error: anyhow::Error) -> End {
+    End::Failed(format!("{error:#}"))
 }

@@ -1,67 +1,74 @@
 //! A little training before each score.
 
-use super::super::session::{Labelled, Session};
-use super::scores::Images;
+use super::super::arguments::Search as Arguments;
+use super::super::session::{Labelled, Session, decode, done, run};
 use crate::calibrate::{Calibration, Quantization, trained};
+use crate::flow::{Key, Set};
 use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
 use crate::score::score_network;
-use crate::search::{Sample, Score};
+use crate::search::Score;
 use crate::train::{self, Job, Recipe, Trained, tune};
 use pollster::block_on;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Trains each policy for some steps from what calibration makes of it, always with the same images in the same order,
 /// and scores what comes out in integers.
 pub struct Tuner {
-    model: Model,
+    model: Arc<Model>,
     calibration: Arc<Calibration>,
     /// Pixels that statistics are re-estimated on.
     calibrating: Vec<Vec<u8>>,
     recipe: Recipe,
     steps: u32,
     images: Arc<train::Images>,
-    scored: Scored,
-}
-
-/// Images that policies are scored on.
-pub struct Scored {
-    pub reward: Vec<Labelled>,
-    /// For each round.
-    pub run_off: Vec<Vec<Labelled>>,
-    pub test: Vec<Labelled>,
+    scored: HashMap<Set, Vec<Labelled>>,
+    key: Key,
 }
 
 impl Tuner {
-    /// Decodes as many training images as the steps see.
-    pub fn new(
-        session: &mut Session,
-        calibration: Arc<Calibration>,
-        calibrating: Vec<Vec<u8>>,
-        steps: u32,
-        scored: Scored,
-    ) -> anyhow::Result<Self> {
+    /// Decodes as many training images as the steps see, and the images that policies are scored on.
+    pub fn new(session: &mut Session, steps: u32, arguments: &Arguments) -> anyhow::Result<Self> {
         let recipe = Recipe::finetune();
-        let side = usize::from(session.model.spec.side);
+        let model = done(session.weights())?.model.clone();
+        let side = usize::from(model.spec.side);
         let seen = (steps as usize).saturating_mul(recipe.batch);
+        let listing = done(session.listing())?;
         let mut images = train::Images::new(side);
-        for (pixels, target) in session.training_images(side, Some(seen))? {
+        let mut keys = Vec::new();
+        let square = listing.preprocess_training(side);
+        for (pixels, target) in decode(session, &listing.limited_train(Some(seen)), square)? {
+            keys.push(Key::of_image(&pixels, target));
             images.push(&pixels, target)?;
         }
-        let model = session.model.clone();
-        Ok(Self { model, calibration, calibrating, recipe, steps, images: images.into(), scored })
+        let usual = listing.preprocess(side);
+        let reward = decode(session, &listing.limited_reward(arguments.limit), usual)?;
+        let mut scored = HashMap::new();
+        if !arguments.no_run_off {
+            for (round, items) in listing.run_off(reward.len()).into_iter().enumerate() {
+                scored.insert(Set::RunOff(round), decode(session, &items, usual)?);
+            }
+        }
+        scored.insert(Set::Reward, reward);
+        if !arguments.no_test {
+            scored.insert(Set::Test, decode(session, &listing.test, usual)?);
+        }
+        let (_, calibration) = run(session.calibrate())?;
+        let calibrating = run(session.prepare())?.pixels.clone();
+        let key = Key::of(&(&recipe, steps, keys));
+        Ok(Self { model, calibration, calibrating, recipe, steps, images: images.into(), scored, key })
+    }
+
+    /// Of the training that comes before each score.
+    pub fn key(&self) -> Key {
+        self.key
     }
 
     /// The score of a policy after its training.
-    pub fn score(&mut self, policy: &Policy, images: Images) -> anyhow::Result<Score> {
+    pub fn score(&mut self, policy: &Policy, set: Set) -> anyhow::Result<Score> {
         let network = self.network(policy)?;
-        let Scored { reward, run_off, test } = &self.scored;
-        let images: &[Labelled] = match images {
-            Images::Reward(Sample::RunOff(round)) => run_off.get(round).map_or(&[], Vec::as_slice),
-            Images::Reward(_) => reward,
-            Images::Test => test,
-        };
-        Ok(score_network(&network, images)?)
+        Ok(score_network(&network, self.scored.get(&set).map_or(&[], Vec::as_slice))?)
     }
 
     fn network(&self, policy: &Policy) -> anyhow::Result<QuantizedNetwork> {

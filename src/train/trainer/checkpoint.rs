@@ -20,6 +20,15 @@ pub struct Point {
     pub measured: Vec<f32>,
 }
 
+impl Point {
+    /// The point whose state is kept: that with the most right answers on the first measured split; of equals the last,
+    /// and the last of all where nothing was measured.
+    pub fn best(curve: &[Self]) -> Option<&Self> {
+        let right = |point: &Self| point.measured.first().copied().unwrap_or(0.0);
+        curve.iter().reduce(|best, next| if right(next) >= right(best) { next } else { best })
+    }
+}
+
 /// All that an interrupted run needs besides images and device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {

@@ -87,7 +87,7 @@ fn Verdict(props: &VerdictProps) -> Html {
             { memory(Memory::Flash, usage.flash, budget.flash) }
             { memory(Memory::Ram, usage.ram, budget.ram) }
             <li>{ "Top-1 " }
-                if let Some(trial) = trial { <b>{ format::accuracy(trial.tally) }</b> } else { { "not measured " } }
+                if let Some(trial) = trial { <b>{ format::accuracy(trial.figure.tally) }</b> } else { { "not measured " } }
                 if trial.is_none() {
                     <Button class="small" onclick={on_measure.clone()} why_not={why_not_measure.clone()}
                         title="Measure the policy on the screen" label="Measure this policy">{ "Measure" }</Button>

@@ -65,8 +65,9 @@ fn Summary(props: &SummaryProps) -> Html {
         <div class="loaded">
             <p>{ "Images: " }<b>{ &images.source }</b>{ format!(", {} in {}.", format::count(all, "image", "images"),
                 format::count(images.classes.len(), "class", "classes")) }</p>
-            <p>{ format!("{} to calibrate with, {} to measure on; no image is in both.",
-                grouped(images.calibration), grouped(images.evaluation)) }</p>
+            <p>{ format!("{} to calibrate with; {} reward images, by which searches and training choose; {} test images, which \
+                neither sees; no image is in two of these.",
+                grouped(images.calibration), grouped(images.reward), grouped(images.test)) }</p>
             if images.classes.len() != usize::from(*classes) {
                 <p class="warning">{ format!("The images have {}, the network has {}: unless their names match, open images with the \
                     network's classes.",

@@ -2,7 +2,7 @@
 
 use super::{Controls, Section, failure, revival};
 use crate::{
-    flow::Tally,
+    flow::{Figure, Key},
     memory::Bytes,
     ui::{
         components::{Button, Progress},
@@ -48,8 +48,8 @@ pub fn ResultSection(props: &ResultSectionProps) -> Html {
                     <select id="limit" onchange={on_limit}>
                         { for LIMITS.iter().map(|limit| html! {
                             <option selected={*limit == state.limit}>{ match limit {
-                                Some(number) => format!("{} images", format::grouped(*number as u64)),
-                                None => "all images".into(),
+                                Some(number) => format!("{} test images", format::grouped(*number as u64)),
+                                None => "all test images".into(),
                             } }</option>
                         }) }
                     </select>
@@ -65,9 +65,9 @@ pub fn ResultSection(props: &ResultSectionProps) -> Html {
             }
             { revival(state, Area::Result) }
             { failure(state.work.failure(Area::Result)) }
-            <Accuracies trial={state.trial().cloned()} float={state.float.map(|f| (f.tally, f.stopped))} />
+            <Accuracies trial={state.trial().cloned()} float={state.trial().and_then(|trial| state.float_of(trial))} />
             if !state.trials.is_empty() {
-                <History trials={state.trials.clone()} current={state.load()} act={controls.act.clone()} />
+                <History trials={state.trials.clone()} current={state.loaded()} act={controls.act.clone()} />
             }
         </Section>
     }
@@ -76,19 +76,20 @@ pub fn ResultSection(props: &ResultSectionProps) -> Html {
 #[derive(Properties, PartialEq)]
 struct AccuraciesProps {
     trial: Option<Trial>,
-    float: Option<(Tally, bool)>,
+    /// Of the same images.
+    float: Option<Figure>,
 }
 
 /// Integer and float accuracy of what is on the screen, and their difference.
 #[component]
 fn Accuracies(props: &AccuraciesProps) -> Html {
     let AccuraciesProps { trial, float } = props;
-    let figure = |title: &'static str, tally: Option<(Tally, bool)>, none: &'static str| {
+    let figure = |title: &'static str, figure: Option<Figure>, none: &'static str| {
         html! {
             <div>
                 <dt>{ title }</dt>
-                { match tally {
-                    Some((tally, stopped)) => html! {
+                { match figure {
+                    Some(Figure { tally, stopped, .. }) => html! {
                         <dd><b>{ format::accuracy(tally) }</b><br /><span class="hint">{ format::counts(tally) }
                             if stopped { { ", stopped early" } }</span></dd>
                     },
@@ -97,24 +98,27 @@ fn Accuracies(props: &AccuraciesProps) -> Html {
             </div>
         }
     };
-    let integer = trial.as_ref().map(|t| (t.tally, t.stopped));
+    let integer = trial.as_ref().map(|t| t.figure);
     let trained = trial.as_ref().and_then(|t| t.trained);
     let title =
         if trained.is_some() { "Integer top-1, this policy, trained" } else { "Integer top-1, this policy" };
-    let difference = integer.zip(*float).filter(|((a, _), (b, _))| a.images == b.images);
+    let difference = integer.zip(*float).and_then(|(integer, float)| integer.above(&float));
     html! {
         <div aria-live="polite">
             <dl class="accuracies">
                 { figure(title, integer, "not measured yet") }
                 { figure("Float top-1", *float, "not measured yet") }
-                if let Some(((integer, _), (float, _))) = difference {
+                if let Some(points) = difference {
                     <div>
                         <dt>{ "Integer against float" }</dt>
-                        <dd><b>{ format!("{:+.1} points", integer.percent() - float.percent()) }</b><br />
+                        <dd><b>{ format!("{points:+.1} points") }</b><br />
                             <span class="hint">{ "on the same images" }</span></dd>
                     </div>
                 }
             </dl>
+            if let Some(figure) = integer {
+                <p class="hint images-used">{ format!("Measured on {figure}.") }</p>
+            }
             <p class="hint">{ "Top-1 is the share of images whose class is right; ± is half the width of its 95 % confidence interval." }</p>
         </div>
     }
@@ -123,8 +127,8 @@ fn Accuracies(props: &AccuraciesProps) -> Html {
 #[derive(Properties, PartialEq)]
 struct HistoryProps {
     trials: Rc<Vec<Trial>>,
-    /// Number of loads of weights and images so far.
-    current: u32,
+    /// The weights and the images that are loaded.
+    current: Option<(Key, Key)>,
     act: Callback<Action>,
 }
 
@@ -142,14 +146,13 @@ fn History(props: &HistoryProps) -> Html {
             <tr key={i}>
                 <td class="number">{ i + 1 }</td>
                 <th scope="row"><a href={format!("#{}", trial.link)} {onclick} title="Show this policy again">{ trial.spec.to_string() }</a>
-                    { trial.trained.map_or(String::new(), |epochs| format!(", trained {}", format::count(epochs as usize, "epoch", "epochs"))) }</th>
+                    { trial.trained.map_or(String::new(), |epochs| format!(", trained {epochs}")) }</th>
                 <td>{ &trial.bits }</td>
                 <td class="number">{ Bytes(trial.usage.flash).to_string() }</td>
                 <td class="number">{ Bytes(trial.usage.ram).to_string() }</td>
-                <td class="number"><b>{ format::accuracy(trial.tally) }</b></td>
-                <td>{ format!("{}{}{}", format::grouped(trial.tally.images as u64),
-                    if trial.stopped { ", stopped" } else { "" },
-                    if trial.load == *current { "" } else { ", of an earlier load" }) }</td>
+                <td class="number"><b>{ format::accuracy(trial.figure.tally) }</b></td>
+                <td>{ format!("{}{}", trial.figure,
+                    if Some(trial.loaded) == *current { "" } else { "; of weights or images loaded before" }) }</td>
             </tr>
         }
     });

@@ -32,7 +32,7 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// The training that is wanted for a design, measured on at most `limit` evaluation images.
+    /// The training that is wanted for a design, measured on at most `limit` test images.
     pub fn request(&self, design: &Design, limit: Option<usize>) -> FinetuneRequest {
         let usual = Recipe::finetune();
         let (_, augmentation) = Augmentation::usual(usize::from(design.network.spec.side));
@@ -109,8 +109,7 @@ impl Training {
 
     /// The point with the most right answers on the reward images; of equals the last.
     pub fn best(&self) -> Option<&Point> {
-        let right = |point: &Point| point.measured.first().copied().unwrap_or(0.0);
-        self.curve.iter().reduce(|best, next| if right(next) >= right(best) { next } else { best })
+        Point::best(&self.curve)
     }
 
     fn turn(&mut self, turn: &Turn) {

@@ -104,7 +104,7 @@ impl State {
 
     /// What must be loaded before something that was stored can go on; `None` if it is.
     fn why_not_loaded(&self, network: &NetworkSummary, images: &str) -> Option<String> {
-        if self.work.network.as_ref().is_none_or(|loaded| loaded.sha256 != network.sha256) {
+        if self.work.network.as_ref().is_none_or(|loaded| loaded.key != network.key) {
             return Some(format!("Load its weights first: {} ({}).", network.source, network.spec));
         }
         let has_images = self.work.images.as_ref().is_some_and(|loaded| loaded.source == images);

@@ -2,7 +2,7 @@
 
 use super::{Design, Network, Target};
 use crate::{
-    flow::{SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart, Tally},
+    flow::{Figure, ImagesUsed, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart},
     memory::{Budget, MemoryModel},
     quant::{Bits, Slot},
     search::{Allocator, Episode, Log, Settings},
@@ -51,7 +51,7 @@ impl Wish {
             pins: pinned(design, pins),
             ..Settings::new(design.target.budget, design.target.model)
         };
-        SearchRequest { settings, limit: self.limit }
+        SearchRequest { settings, limit: self.limit, test: true }
     }
 }
 
@@ -73,6 +73,8 @@ pub enum Phase {
         results: Vec<SearchResult>,
         /// Whether it ended before all episodes were done.
         stopped: bool,
+        /// The images of the results' tests.
+        images: Option<ImagesUsed>,
     },
 }
 
@@ -86,7 +88,7 @@ pub struct Run {
     /// What it is held to.
     pub target: Target,
     /// The float network on the reward images.
-    pub float: Tally,
+    pub float: Figure,
     /// How far it is.
     pub phase: Phase,
     /// Shared by all states of this run, each of which sees `len` episodes: a copy for every episode would cost more
@@ -208,11 +210,12 @@ impl Search {
     }
 
     pub(super) fn ended(&mut self, end: &SearchEnd) {
-        self.set_phase(Phase::Ended { results: end.results.clone(), stopped: end.stopped });
+        let SearchEnd { results, stopped, images } = end.clone();
+        self.set_phase(Phase::Ended { results, stopped, images });
     }
 
     /// It failed or the worker is gone; its episodes are kept.
     pub(super) fn broke(&mut self) {
-        self.set_phase(Phase::Ended { results: Vec::new(), stopped: true });
+        self.set_phase(Phase::Ended { results: Vec::new(), stopped: true, images: None });
     }
 }

@@ -4,11 +4,11 @@ mod search;
 
 use super::*;
 use crate::flow::{
-    ClassSummary, ImagesSummary, Measurement, NetworkSummary, PreprocessingVerdict, SettingKind,
-    SettingOrigin,
+    ClassSummary, Figure, ImagesSummary, ImagesUsed, Key, Measurement, NetworkSummary, PreprocessingVerdict,
+    SettingKind, SettingOrigin, Subset, Tally,
 };
 use crate::memory::{Budget, Core, Mcu, MemoryModel, Reserve};
-use crate::quant::{Bits, Slot};
+use crate::quant::{Bits, Policy, Slot};
 use link::link;
 
 fn state(actions: impl IntoIterator<Item = Action>) -> State {
@@ -36,7 +36,12 @@ fn measure(state: &State) -> Command {
 }
 
 fn network(spec: Spec) -> Action {
-    let (source, sha256) = ("demo".into(), "0".repeat(64));
+    network_of(spec, 0)
+}
+
+/// Weights of a network with a key of their own.
+fn network_of(spec: Spec, key: u32) -> Action {
+    let (source, sha256, key) = ("demo".into(), "0".repeat(64), Key::of(&(spec, key)));
     reported(Event::Network(NetworkSummary {
         spec,
         source,
@@ -45,17 +50,40 @@ fn network(spec: Spec) -> Action {
         policy: None,
         settings: Vec::new(),
         notes: Vec::new(),
+        key,
     }))
 }
 
+/// Some of 300 test images that were opened as number `key`.
+fn test_images(count: usize, key: u32) -> ImagesUsed {
+    ImagesUsed { subset: Subset::Test, count, of: 300, chosen_by: 0, key: Key::of(&(count, key)) }
+}
+
+/// What the worker answers with what is loaded.
+fn measurement(state: &State, policy: Policy, figure: Figure) -> Measurement {
+    let (weights, images) = state.loaded().expect("weights and images");
+    Measurement { policy, figure, calibration: 100, trained: None, weights, images }
+}
+
+fn float_measured(state: &State, images: ImagesUsed, stopped: bool) -> State {
+    let figure = Figure { tally: Tally { correct: 90, images: 100 }, images, stopped };
+    let weights = state.loaded().expect("weights and images").0;
+    state.after(reported(Event::MeasuredFloat { figure, weights }))
+}
+
 fn images() -> Action {
+    images_of(0)
+}
+
+/// Images that were opened as number `key`.
+fn images_of(key: u32) -> Action {
     let class = |i: usize| ClassSummary { folder: format!("{i}"), name: format!("class {i}"), images: 50 };
     reported(Event::Images(ImagesSummary {
         source: "demo".into(),
         sha256: "f".repeat(64),
+        key: Key::of(&key),
         classes: (0..10).map(class).collect(),
         calibration: 100,
-        evaluation: 400,
         train: 500,
         reward: 100,
         test: 300,
@@ -64,12 +92,17 @@ fn images() -> Action {
 
 /// All that happens until the policy on the screen is measured.
 fn measured(before: State) -> State {
+    measured_on(before, test_images(300, 0))
+}
+
+fn measured_on(before: State, images: ImagesUsed) -> State {
     let policy = (**before.design.policy()).clone();
-    let tally = Tally { correct: 360, images: 400 };
-    let measurement =
-        Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100, trained: None };
+    let tally = Tally { correct: images.count * 9 / 10, images: images.count };
+    let figure = Figure { tally, images, stopped: false };
+    let measurement = measurement(&before, policy.clone(), figure);
+    let limit = (images.count < images.of).then_some(images.count);
     before
-        .after(Action::Asked(RUN, Command::Measure { policy, limit: None }, 0.0))
+        .after(Action::Asked(RUN, Command::Measure { policy, limit }, 0.0))
         .after(reported(Event::Measured(measurement)))
 }
 
@@ -145,9 +178,8 @@ fn a_package_holds_what_was_measured_last() {
 fn images_that_a_measurement_reads_are_the_ones_that_were_opened() {
     let ready = state([network(DEMOS[0]), images()]);
     let policy = (**ready.design.policy()).clone();
-    let tally = Tally { correct: 1, images: 2 };
-    let measurement =
-        Measurement { policy: policy.clone(), tally, stopped: false, calibration: 100, trained: None };
+    let figure = Figure { tally: Tally { correct: 1, images: 2 }, images: test_images(2, 0), stopped: false };
+    let measurement = measurement(&ready, policy.clone(), figure);
     let progress = Event::Progress { task: Task::Images, done: 5, total: 10, tally: None };
     let reading = ready
         .after(Action::Asked(RUN, Command::Measure { policy, limit: None }, 0.0))
@@ -155,7 +187,7 @@ fn images_that_a_measurement_reads_are_the_ones_that_were_opened() {
     assert_eq!(reading.work.running(Area::Result).and_then(|task| task.task), Some(Task::Images));
     assert!(reading.work.running(Area::Images).is_none());
     let measured = reading.after(images()).after(reported(Event::Measured(measurement)));
-    assert_eq!(measured.trial().map(|trial| trial.tally), Some(tally));
+    assert_eq!(measured.trial().map(|trial| trial.figure), Some(figure));
 }
 
 #[test]
@@ -170,6 +202,7 @@ fn assumed_preprocessing_is_checked_once_images_are_decoded() {
             policy: None,
             settings: vec![setting],
             notes: Vec::new(),
+            key: Key::of(&"own"),
         };
         state([reported(Event::Network(summary)), images()])
     };
@@ -196,14 +229,47 @@ fn the_page_follows_a_file_but_not_against_the_user() {
 
 #[test]
 fn new_images_make_results_old() {
-    let float = reported(Event::MeasuredFloat { tally: Tally { correct: 1, images: 2 }, stopped: false });
     let before = measured(state([network(DEMOS[0]), images()]));
-    assert!(before.wants_float());
-    let before = before.after(float);
-    assert!(!before.wants_float() && before.trial().is_some() && before.float.is_some());
-    let after = before.after(images());
-    assert!(after.trial().is_none() && after.float.is_none() && !after.wants_float());
+    let all = Command::MeasureFloat { subset: Subset::Test, limit: None };
+    assert_eq!(before.wants_float(), Some(all));
+    let before = float_measured(&before, test_images(300, 0), false);
+    let float = |state: &State| state.trial().and_then(|trial| state.float_of(trial));
+    assert!(before.wants_float().is_none() && float(&before).is_some());
+    let after = before.after(images_of(1));
+    assert!(after.trial().is_none() && after.wants_float().is_none());
     assert_eq!(after.trials.len(), 1, "the history stays");
+    let other = measured_on(after, test_images(300, 1));
+    assert!(float(&other).is_none(), "that was of other images");
+}
+
+/// The former page kept a float figure of all images beside integers of a hundred.
+#[test]
+fn integers_stand_beside_the_float_figure_of_their_own_images() {
+    let difference = |state: &State| {
+        let trial = state.trial().expect("measured");
+        trial.figure.above(&state.float_of(trial)?)
+    };
+    let all = float_measured(&measured(state([network(DEMOS[0]), images()])), test_images(300, 0), false);
+    assert_eq!(difference(&all), Some(0.0));
+    let hundred = measured_on(all.after(Action::SetLimit(Some(100))), test_images(100, 0));
+    assert_eq!(difference(&hundred), None);
+    let wanted = Command::MeasureFloat { subset: Subset::Test, limit: Some(100) };
+    assert_eq!(hundred.wants_float(), Some(wanted.clone()));
+    let changed = hundred.after(Action::SetLimit(None));
+    assert_eq!(changed.wants_float(), Some(wanted), "the images of the trial, not those wanted next");
+    let stopped = float_measured(&hundred, test_images(100, 0), true);
+    assert_eq!(difference(&stopped), None);
+    assert_eq!(stopped.wants_float(), None, "the user has stopped it");
+    assert_eq!(difference(&float_measured(&hundred, test_images(100, 0), false)), Some(0.0));
+    assert_eq!(difference(&measured(hundred)), Some(0.0), "that of all images still holds");
+}
+
+#[test]
+fn results_of_weights_that_come_back_hold_again() {
+    let first = measured(state([network(DEMOS[0]), images()]));
+    let second = first.after(network_of(DEMOS[0], 1));
+    assert!(second.trial().is_none(), "other weights of the same network");
+    assert!(second.after(network(DEMOS[0])).trial().is_some());
 }
 
 #[test]
@@ -211,13 +277,8 @@ fn results_belong_to_what_was_asked_not_to_what_is_on_the_screen() {
     let ready = state([network(DEMOS[0]), images()]);
     let asked = link(&ready);
     let policy = (**ready.design.policy()).clone();
-    let measurement = Measurement {
-        policy: policy.clone(),
-        tally: Tally::default(),
-        stopped: true,
-        calibration: 100,
-        trained: None,
-    };
+    let figure = Figure { tally: Tally::default(), images: test_images(300, 0), stopped: true };
+    let measurement = measurement(&ready, policy.clone(), figure);
     let answered = ready
         .after(Action::Asked(RUN, Command::Measure { policy, limit: None }, 0.0))
         .after(Action::SelectNetwork(DEMOS[2]))
@@ -261,6 +322,7 @@ fn own_weights_opened_while_the_demo_loads_are_those_that_show() {
                 policy: None,
                 settings: Vec::new(),
                 notes: Vec::new(),
+                key: Key::of(&spec),
             }),
         )
     };

@@ -2,7 +2,7 @@
 
 use super::{Design, Hashes};
 use crate::{
-    flow::{Measurement, Tally},
+    flow::{Epochs, Figure, Key, Measurement},
     memory::{MemoryModel, Usage},
     net::Spec,
     quant::{Bits, Policy, Slot},
@@ -26,13 +26,13 @@ pub struct Trial {
     /// Where the images came from.
     pub images: String,
     /// Result.
-    pub tally: Tally,
-    /// Whether it was stopped before the end.
-    pub stopped: bool,
-    /// Epochs of training behind the weights; `None` if they are as they were loaded.
-    pub trained: Option<u32>,
-    /// Counts loads of weights and images: trials with the same number are comparable.
-    pub load: u32,
+    pub figure: Figure,
+    /// At most so many images were asked for; all if `None`.
+    pub limit: Option<usize>,
+    /// Training behind the weights; `None` if they are as they were loaded.
+    pub trained: Option<Epochs>,
+    /// The weights and the images that were loaded.
+    pub loaded: (Key, Key),
     /// Whether it was measured before the page was loaded again.
     pub restored: bool,
 }
@@ -46,11 +46,11 @@ pub(super) struct Asked {
     link: String,
     bits: String,
     images: String,
-    load: u32,
+    limit: Option<usize>,
 }
 
 impl Asked {
-    pub(super) fn new(design: &Design, hashes: Hashes, images: String, load: u32) -> Self {
+    pub(super) fn new(design: &Design, hashes: Hashes, images: String, limit: Option<usize>) -> Self {
         let (graph, policy) = (&design.network.graph, design.policy());
         Self {
             spec: design.network.spec,
@@ -59,15 +59,15 @@ impl Asked {
             link: design.link(hashes),
             bits: summary(design),
             images,
-            load,
+            limit,
         }
     }
 
     pub(super) fn answered(self, measurement: &Measurement) -> Trial {
-        let Self { spec, policy, usage, link, bits, images, load } = self;
-        let Measurement { tally, stopped, trained, .. } = *measurement;
-        let restored = false;
-        Trial { spec, policy, usage, link, bits, images, tally, stopped, trained, load, restored }
+        let Self { spec, policy, usage, link, bits, images, limit } = self;
+        let Measurement { figure, trained, weights, images: source, .. } = *measurement;
+        let (loaded, restored) = ((weights, source), false);
+        Trial { spec, policy, usage, link, bits, images, figure, limit, trained, loaded, restored }
     }
 }
 

@@ -2,15 +2,15 @@
 
 use super::super::trainer_port::TrainerPort;
 use super::super::training::{Part, TrainNews, TrainOrder, TrainTask};
-use super::{Deaths, End, Item, Measured, Runner, digest, no_images, no_network, wire};
-use crate::calibrate;
+use super::{Deaths, End, Item, Runner, digest, wire};
 use crate::data::Preprocess;
-use crate::flow::{Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, NetworkSummary, Task};
+use crate::flow::{
+    Epochs, Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, NetworkSummary, Subset, Task,
+};
 use crate::net::Model;
-use crate::train::{Augmentation, Report, Trained, Turn};
-use js_sys::{Array, ArrayBuffer};
+use crate::train::{Augmentation, Point, Report, Trained, Turn};
+use js_sys::Array;
 use serde::{Deserialize, Serialize};
-use wasm_bindgen::JsCast;
 
 /// Training as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -26,7 +26,7 @@ struct Stored {
     /// How it ended, if it has.
     end: Option<FinetuneEnd>,
     /// The trained network then, and its epochs.
-    trained: Option<(Trained, u32)>,
+    trained: Option<(Trained, Epochs)>,
 }
 
 /// Wishes that the training worker knows of.
@@ -40,42 +40,52 @@ impl Runner {
     /// Trains from the beginning.
     pub(super) async fn finetune(&mut self, request: FinetuneRequest, module: &str) -> Result<(), End> {
         request.recipe.check()?;
-        let _turn = self.trainings.begin().await.map_err(End::Failed)?;
+        let _turn = self.session.executor.trainings.begin().await.map_err(End::Failed)?;
         self.train(request, module, None).await
     }
 
     /// Says what is stored.
     pub(super) async fn find_finetune(&self) {
-        let stored = match self.trainings.read::<Stored>().await {
+        let stored = match self.session.executor.trainings.read::<Stored>().await {
             Ok(Some(stored)) => stored,
             Ok(None) => return,
             Err(message) => return self.report(&Event::Failed { task: Task::Finetune, message }),
         };
         let Stored { network, source, start, end, .. } = stored;
-        let elsewhere = self.trainings.is_elsewhere().await;
+        let elsewhere = self.session.executor.trainings.is_elsewhere().await;
         let found = FinetuneFound { network, images: source, start, end, elsewhere };
         self.report(&Event::FinetuneFound(Box::new(found)));
     }
 
     /// Goes on with what is stored.
     pub(super) async fn continue_finetune(&mut self, module: &str) -> Result<(), End> {
-        let _turn = self.trainings.begin().await.map_err(End::Failed)?;
+        let _turn = self.session.executor.trainings.begin().await.map_err(End::Failed)?;
         let nothing = || End::Failed("no training is stored; start it anew".into());
-        let stored = self.trainings.read::<Stored>().await.map_err(End::Failed)?.ok_or_else(nothing)?;
+        let stored = self
+            .session
+            .executor
+            .trainings
+            .read::<Stored>()
+            .await
+            .map_err(End::Failed)?
+            .ok_or_else(nothing)?;
         let Stored { network, source, images, start, checkpoint, .. } = stored;
         let request = start.request;
-        self.check_stored("training", &network, &source, self.training_digest(&request)? == images)?;
+        self.session.check_stored("training", &network, &source)?;
+        if self.training_digest(&request)? != images {
+            return Err(End::Failed(format!("the stored training is on other images of {source}")));
+        }
         self.train(request, module, checkpoint).await
     }
 
     /// The weights that were trained last, as a file.
     pub(super) async fn save_trained(&mut self) -> Result<(), End> {
         self.recall().await?;
-        let kept = match &self.trained {
-            Some((trained, _)) => Some(trained.clone()),
+        let kept = match self.session.training() {
+            Some(training) => Some(training.trained.clone()),
             // Of other weights than those that are loaded.
             None => {
-                let stored = self.trainings.read::<Stored>().await.map_err(End::Failed)?;
+                let stored = self.session.executor.trainings.read::<Stored>().await.map_err(End::Failed)?;
                 stored.and_then(|stored| stored.trained).map(|(trained, _)| trained)
             }
         };
@@ -89,27 +99,24 @@ impl Runner {
 
     /// Takes up what was trained from the loaded weights before the page was loaded again, and what was measured then.
     pub(super) async fn recall(&mut self) -> Result<(), End> {
-        let Some((_, loaded)) = &self.model else { return Ok(()) };
-        if self.trained.is_some() {
+        let Ok(weights) = self.session.weights() else { return Ok(()) };
+        if self.session.training().is_some() {
             return Ok(());
         }
         // What cannot be read was named when the page was opened.
-        let Ok(Some(stored)) = self.trainings.read::<Stored>().await else { return Ok(()) };
-        if (&stored.network.sha256, stored.network.spec) != (&loaded.sha256, loaded.spec) {
+        let Ok(Some(stored)) = self.session.executor.trainings.read::<Stored>().await else { return Ok(()) };
+        if stored.network.key != weights.summary.key {
             return Ok(());
         }
         let Some((trained, epochs)) = stored.trained else { return Ok(()) };
+        self.session.adopt_training(trained, epochs)?;
         let FinetuneStart { request, .. } = stored.start;
-        let measurement = stored.end.and_then(|end| end.measurement);
-        if let (None, Some(measurement), Some(grids)) = (&self.measured, measurement, &trained.grids)
-            && self.images.is_some()
+        if let Some(measurement) = stored.end.and_then(|end| end.measurement)
+            && self.session.listing().is_ok()
             && self.training_digest(&request)? == stored.images
         {
-            self.prepare(request.limit).await?;
-            let network = calibrate::trained(&trained.model, grids)?;
-            self.measured = Some(Measured { network, tally: measurement.tally, trained: Some(epochs) });
+            self.session.restore(&measurement.policy, measurement.figure).await?;
         }
-        self.trained = Some((trained, epochs));
         Ok(())
     }
 
@@ -120,21 +127,19 @@ impl Runner {
         mut checkpoint: Option<Vec<u8>>,
     ) -> Result<(), End> {
         self.signals.pause.set(false);
-        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        let listing = self.session.listing()?;
         let images = (listing.limited_train(request.images), listing.reward.clone());
-        self.prepare(request.limit).await?;
-        self.calibrate().await?;
-        let (_, start) = self.quantize(&request.policy).await?;
-        let (float, _) = self.model.as_ref().ok_or_else(no_network)?;
-        let teacher = float.clone();
+        let start = self.session.quantize(&request.policy).await?.start.clone();
+        let teacher = (*self.session.weights()?.model).clone();
         let mut deaths = Deaths::default();
         let (mut stored, stopped) = loop {
             let begin = (start.clone(), teacher.clone(), checkpoint.clone());
             match self.train_on(&request, module, begin, &images).await {
                 Err(End::Died(cause)) if deaths.may_go_on() => {
                     self.revive(Task::Finetune, &cause).map_err(End::Failed)?;
-                    if self.begun {
-                        let stored = self.trainings.read::<Stored>().await.map_err(End::Failed)?;
+                    if self.has_begun() {
+                        let stored =
+                            self.session.executor.trainings.read::<Stored>().await.map_err(End::Failed)?;
                         checkpoint = stored.and_then(|stored| stored.checkpoint);
                     }
                 }
@@ -144,11 +149,14 @@ impl Runner {
         };
         stored.end = Some(FinetuneEnd { stopped, measurement: None });
         self.keep(&stored).await;
-        self.trained.clone_from(&stored.trained);
+        if let Some((trained, epochs)) = stored.trained.clone() {
+            self.session.adopt_training(trained, epochs)?;
+        }
         self.report(&Event::FinetuneEnded { stopped });
         // Stop has ended training, not the measurement that follows.
         self.signals.stop.set(false);
-        let measurement = self.measure_policy(request.policy, request.limit).await?;
+        let measured = self.session.measure_policy(&request.policy, Subset::default(), request.limit);
+        let measurement = measured.await?;
         stored.end = Some(FinetuneEnd { stopped, measurement: Some(measurement.clone()) });
         self.keep(&stored).await;
         self.report(&Event::Measured(measurement));
@@ -168,10 +176,10 @@ impl Runner {
         // If it does not load, images need not be decoded.
         while !trainer.news().await.map_err(End::Failed)?.is_some_and(|(news, _)| news == TrainNews::Listens)
         {
-            self.breathe().await?;
+            self.session.breathe().await?;
         }
         let (stored, _) = Augmentation::usual(side);
-        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        let listing = self.session.listing()?;
         let (stored, input) = (listing.preprocess_training(stored), listing.preprocess(side));
         self.hand_over(&trainer, Part::Train, train, stored).await?;
         self.hand_over(&trainer, Part::Reward, reward, input).await?;
@@ -190,21 +198,12 @@ impl Runner {
         items: &[Item],
         preprocess: Preprocess,
     ) -> Result<(), End> {
-        let (model, _) = self.model.as_ref().ok_or_else(no_network)?;
-        let map = self.images.as_ref().ok_or_else(no_images)?.listing.class_map(model)?;
-        let mut skipped = Vec::new();
-        let give = |items: &[Item], pixels: Array| {
-            let (bulk, mut targets) = (Array::new(), Vec::new());
-            for (item, pixels) in items.iter().zip(pixels.iter()) {
-                let is_read = pixels.dyn_ref::<ArrayBuffer>().is_some_and(|buffer| buffer.byte_length() > 0);
-                if let (true, Some(target)) = (is_read, map.output_of(item.class)) {
-                    bulk.push(&pixels);
-                    targets.push(target as u16);
-                }
-            }
-            trainer.tell(&TrainOrder::Keep { part, side: preprocess.side, targets }, &bulk);
+        let side = preprocess.side;
+        let give = |pixels: Vec<u8>, target: usize| {
+            let (targets, bulk) = (vec![target as u16], Array::of1(&wire::buffer(&pixels)));
+            trainer.tell(&TrainOrder::Keep { part, side, targets }, &bulk);
         };
-        self.decode(items, preprocess, None, (0, items.len()), &mut skipped, give).await
+        self.session.decode(items, preprocess, give).await.map(drop)
     }
 
     /// Passes on what is told and what is wished, and stores every epoch, until training ends: what is stored of it, with
@@ -228,14 +227,13 @@ impl Runner {
                 _ => {}
             }
         };
-        let (_, network) = self.model.as_ref().ok_or_else(no_network)?;
-        let source = self.images.as_ref().ok_or_else(no_images)?.listing.source.clone();
-        let (network, images) = (network.clone(), self.training_digest(request)?);
+        let (network, images) = (self.session.weights()?.summary.clone(), self.training_digest(request)?);
+        let source = self.session.listing()?.source.clone();
         let mut stored =
             Stored { network, source, images, start: started, checkpoint, end: None, trained: None };
         // From its first moment on: what the page shows as running is there after a reload.
         self.keep(&stored).await;
-        self.begun = true;
+        self.session.executor.begun.set(true);
         self.report(&Event::FinetuneStarted(Box::new(stored.start.clone())));
         loop {
             let Some((news, bulk)) = self.obey(trainer, &mut obeyed).await? else { continue };
@@ -246,7 +244,7 @@ impl Runner {
                     match &turn {
                         Turn::Report(Report::Progress(progress)) => {
                             let (done, total) = (progress.step as usize, progress.steps as usize);
-                            self.progress(Task::Finetune, done, total, None);
+                            self.progress(Task::Finetune, done, total);
                         }
                         Turn::Report(Report::Epoch(point)) => curve.push(point.clone()),
                         Turn::Moved { epoch, device, .. } => {
@@ -262,7 +260,8 @@ impl Runner {
                     self.keep(&stored).await;
                 }
                 TrainNews::Ended { trained, .. } => {
-                    let epochs = curve.last().map_or(0, |point| point.epoch);
+                    let epoch = |point: Option<&Point>| point.map_or(0, |point| point.epoch);
+                    let epochs = Epochs { kept: epoch(Point::best(curve)), run: epoch(curve.last()) };
                     stored.trained = Some((*trained, epochs));
                     return Ok((stored, obeyed.stopped));
                 }
@@ -303,12 +302,12 @@ impl Runner {
 
     /// Keeps the state. A browser that cannot store it is no reason to end training.
     async fn keep(&mut self, stored: &Stored) {
-        let stored = self.trainings.write(stored).await;
-        self.report_stored(Task::Finetune, stored).await;
+        let stored = self.session.executor.trainings.write(stored).await;
+        self.session.executor.report_stored(Task::Finetune, stored).await;
     }
 
     fn training_digest(&self, request: &FinetuneRequest) -> Result<[u8; 32], End> {
-        let listing = &self.images.as_ref().ok_or_else(no_images)?.listing;
+        let listing = self.session.listing()?;
         let train = listing.limited_train(request.images);
         Ok(digest(listing.calibration.iter().chain(&train).chain(&listing.reward)))
     }

@@ -1,7 +1,7 @@
 //! What the user says of weights, and whether what was assumed of them is right.
 
-use super::{End, Runner, no_images, no_network};
-use crate::flow::{Event, GivenSettings, PreprocessingCheck, Task};
+use super::{End, Runner};
+use crate::flow::{Event, GivenSettings};
 use crate::net::Spec;
 use web_sys::File;
 
@@ -25,28 +25,14 @@ impl Runner {
                 let spec = *spec;
                 self.open_demo_weights(spec, settings).await
             }
-            None => Err(no_network()),
+            None => Err(End::Failed("there is no network yet; open the demo or a weights file".into())),
         }
     }
 
     /// Tries what was assumed of the weights on calibration images.
     pub(super) async fn check_preprocessing(&mut self) -> Result<(), End> {
-        let limit = self.prepared.as_ref().and_then(|prepared| prepared.limit);
-        self.prepare(limit).await?;
-        let (model, summary) = self.model.as_ref().ok_or_else(no_network)?;
-        let Some(check) = PreprocessingCheck::new(model, &summary.settings)? else {
-            self.report(&Event::PreprocessingChecked(None));
-            return Ok(());
-        };
-        let prepared = self.prepared.as_ref().ok_or_else(no_images)?;
-        let sample = check.sample(prepared.calibration.len());
-        let mut judged = Vec::with_capacity(sample.len());
-        for &place in &sample {
-            judged.push(check.judge(&prepared.calibration[place], prepared.targets[place])?);
-            self.progress(Task::CheckPreprocessing, judged.len(), sample.len(), None);
-            self.breathe().await?;
-        }
-        self.report(&Event::PreprocessingChecked(Some(check.verdict(&judged))));
+        let verdict = self.session.check_preprocessing().await?;
+        self.report(&Event::PreprocessingChecked(verdict));
         Ok(())
     }
 }

@@ -82,6 +82,10 @@ fn Allocators(props: &RunProps) -> Html {
         }
         _ => None,
     };
+    let tested = match &run.phase {
+        Phase::Ended { images: Some(images), .. } => format!("Tested on {images}."),
+        _ => "Test images are seen once, at the end.".into(),
+    };
     let rows = run.request.settings.allocators.iter().rev().filter_map(|&allocator| {
         let episodes = log.count(allocator);
         let Some(best) = log.best(Some(allocator)) else {
@@ -114,7 +118,7 @@ fn Allocators(props: &RunProps) -> Html {
             <table>
                 <caption>{ "Best of each allocator. Its finalists meet again on training images, round by round, lest the \
                     luckiest on the reward images win; those within a standard error of the most right \
-                    answers are told apart by their cross-entropy. Test images are seen once, at the end." }</caption>
+                    answers are told apart by their cross-entropy. " }{ tested }</caption>
                 <thead>
                     <tr>
                         <th scope="col">{ "Allocator" }</th><th scope="col" class="number">{ "Reward images" }</th>

@@ -42,14 +42,14 @@ pub fn Course(props: &CourseProps) -> Html {
     html! {
         <div class="course">
             <div>
-                <p class="facts"><b>{ phase }</b>{ format!(": {}, {} scored, float network {} on {} reward images.",
+                <p class="facts"><b>{ phase }</b>{ format!(": {}, {} scored, float network {} of {}.",
                     run.network.spec, format::count(log.episodes().len(), "policy", "policies"),
-                    format::percent(run.float.percent()), format::grouped(run.float.images as u64)) }</p>
+                    format::percent(run.float.tally.percent()), run.float) }</p>
                 <figure>
                     <figcaption class="legend"><span class="key dot">{ "reward of a policy" }</span>
                         <span class="key line">{ "best so far" }</span>
                         <span>{ "left: reward, 0.1 per point of accuracy; right: accuracy" }</span></figcaption>
-                    { search_chart(&log, run.float) }
+                    { search_chart(&log, run.float.tally) }
                 </figure>
             </div>
             <div>

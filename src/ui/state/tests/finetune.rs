@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    flow::{FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart},
+    flow::{Epochs, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart},
     train::{DeviceReport, Point, Report, Turn},
 };
 
@@ -37,8 +37,10 @@ fn epoch(state: &State, epoch: u32, measured: f32) -> State {
 }
 
 fn trained(state: &State, policy: crate::quant::Policy) -> State {
-    let tally = Tally { correct: 380, images: 400 };
-    let measurement = Measurement { policy, tally, stopped: false, calibration: 100, trained: Some(2) };
+    let figure =
+        Figure { tally: Tally { correct: 280, images: 300 }, images: test_images(300, 0), stopped: false };
+    let trained = Some(Epochs { kept: 1, run: 2 });
+    let measurement = Measurement { trained, ..measurement(state, policy, figure) };
     let found = stored(state, Some(measurement.clone()));
     state
         .after(reported(Event::FinetuneEnded { stopped: false }))
@@ -73,7 +75,7 @@ fn training_is_followed_to_its_measurement() {
     let policy = (**learned.design.policy()).clone();
     let ended = trained(&learned, policy);
     assert_eq!(ended.finetune.training.as_ref().map(|training| training.stage), Some(Stage::Done));
-    assert_eq!(ended.trial().and_then(|trial| trial.trained), Some(2));
+    assert_eq!(ended.trial().and_then(|trial| trial.trained), Some(Epochs { kept: 1, run: 2 }));
     assert_eq!((ended.why_not_save_trained(), ended.why_not_finetune()), (None, None));
     assert_eq!(ended.trials.len(), 1, "what is stored is what was measured");
     assert_eq!(ended.after(network(DEMOS[1])).why_not_save_trained(), None, "other weights change nothing");
@@ -115,7 +117,7 @@ fn stored_training_waits_for_its_weights_and_brings_its_policy() {
     assert_eq!(**goes_on.design.policy(), found.start.request.policy);
     assert_eq!(goes_on.finetune.found, None);
     let mut other = found;
-    other.network.sha256 = "1".repeat(64);
+    other.network.key = Key::of(&"other weights");
     let other = ready.after(reported(Event::FinetuneFound(Box::new(other))));
     assert!(other.why_not_continue_finetune().is_some_and(|why| why.contains("weights first")));
 }
@@ -124,16 +126,21 @@ fn stored_training_waits_for_its_weights_and_brings_its_policy() {
 fn trained_before_a_reload_its_measurement_is_there_for_the_same_weights() {
     let ready = ready();
     let policy = (**ready.design.policy()).clone();
-    let tally = Tally { correct: 380, images: 400 };
-    let measurement = Measurement { policy, tally, stopped: false, calibration: 100, trained: Some(2) };
-    let found = stored(&ready, Some(measurement));
+    let figure =
+        Figure { tally: Tally { correct: 280, images: 300 }, images: test_images(300, 0), stopped: false };
+    let trained = Some(Epochs { kept: 2, run: 2 });
+    let measurement = Measurement { trained, ..measurement(&ready, policy, figure) };
+    let found = stored(&ready, Some(measurement.clone()));
     let restored = ready.after(reported(Event::FinetuneFound(Box::new(found.clone()))));
-    assert_eq!(restored.trial().and_then(|trial| trial.trained), Some(2));
+    assert_eq!(restored.trial().and_then(|trial| trial.trained), trained);
     assert_eq!(restored.finetune.training.as_ref().map(|training| training.stage), Some(Stage::Done));
     assert_eq!((restored.why_not_save_trained(), restored.why_not_package()), (None, None));
-    assert!(!restored.wants_float(), "nothing is computed before it is asked for");
+    assert!(restored.wants_float().is_none(), "nothing is computed before it is asked for");
     let mut other = found;
-    other.network.sha256 = "1".repeat(64);
+    let weights = Key::of(&"other weights");
+    other.network.key = weights;
+    other.end =
+        Some(FinetuneEnd { stopped: false, measurement: Some(Measurement { weights, ..measurement }) });
     let other = ready.after(reported(Event::FinetuneFound(Box::new(other))));
     assert!(other.trial().is_none(), "it is of other weights");
     assert_eq!(other.trials.len(), 1);

@@ -14,9 +14,16 @@ fn request(state: &State) -> SearchRequest {
     state.search.wish.request(&state.design, &state.search.pins)
 }
 
+/// The float network on 100 reward images.
+fn rewarded() -> Figure {
+    let tally = Tally { correct: 90, images: 100 };
+    let images = ImagesUsed { subset: Subset::Reward, chosen_by: 100, ..test_images(100, 0) };
+    Figure { tally, images, stopped: false }
+}
+
 pub(super) fn started(state: &State) -> State {
     let request = request(state);
-    let float = Tally { correct: 90, images: 100 };
+    let float = rewarded();
     let start = SearchStart { request: request.clone(), float, episodes: Vec::new() };
     state
         .after(Action::Asked(RUN, Command::Search(request), 0.0))
@@ -56,7 +63,11 @@ fn nothing_else_is_computed_while_a_search_runs() {
     assert!(held.why_not_measure().is_some());
     let best = episode(&held, 1, 80);
     let result = SearchResult { allocator: Allocator::Agent, best, episodes: 1, test: None };
-    let ended = held.after(reported(Event::SearchEnded(SearchEnd { results: vec![result], stopped: true })));
+    let ended = held.after(reported(Event::SearchEnded(SearchEnd {
+        results: vec![result],
+        stopped: true,
+        images: None,
+    })));
     assert_eq!((ended.why_not_measure(), ended.why_not_search()), (None, None));
     let again = ended.after(reported(Event::Resumed(Task::Search)));
     assert!(!again.search.is_active(), "what has ended does not go on");
@@ -103,7 +114,7 @@ fn pins_hold_against_rule_and_uniform_and_go_with_the_network() {
 
 /// A stored search with one episode.
 fn stored(state: &State, network: NetworkSummary, end: Option<SearchEnd>) -> SearchFound {
-    let (request, float) = (request(state), Tally { correct: 90, images: 100 });
+    let (request, float) = (request(state), rewarded());
     let start = SearchStart { request, float, episodes: vec![episode(state, 1, 70)] };
     SearchFound { network, images: "demo".into(), start, end, elsewhere: false }
 }
@@ -114,11 +125,11 @@ fn a_stored_search_shows_as_it_was_left_until_it_is_discarded() {
     let network = ready.work.network.clone().expect("loaded");
     let best = episode(&ready, 1, 70);
     let result = SearchResult { allocator: Allocator::Agent, best, episodes: 1, test: None };
-    let end = SearchEnd { results: vec![result], stopped: false };
+    let end = SearchEnd { results: vec![result], stopped: false, images: None };
     let found = |end| reported(Event::SearchFound(Box::new(stored(&ready, network.clone(), end))));
     let shown = ready.after(found(Some(end.clone())));
     let run = shown.search.run.as_ref().expect("shows");
-    assert_eq!(run.phase, Phase::Ended { results: end.results, stopped: false });
+    assert_eq!(run.phase, Phase::Ended { results: end.results, stopped: false, images: None });
     assert!(run.log().best(None).is_some() && !shown.has_unsaved());
     let discarded = shown.after(reported(Event::Discarded(Task::Search)));
     assert!(discarded.search.run.is_none() && discarded.search.found.is_none());
@@ -170,7 +181,7 @@ fn a_stored_search_waits_for_its_weights_and_images() {
     let offered = ready.after(reported(Event::SearchFound(Box::new(found(summary.clone())))));
     assert_eq!(offered.why_not_continue(), None);
     assert_eq!(started(&offered).search.found, None, "another search takes its place");
-    summary.sha256 = "1".repeat(64);
+    summary.key = Key::of(&"other weights");
     summary.source = "other.safetensors".into();
     let other = ready.after(reported(Event::SearchFound(Box::new(found(summary)))));
     assert!(other.why_not_continue().is_some_and(|why| why.contains("other.safetensors")));
@@ -187,5 +198,5 @@ fn what_a_search_reads_and_measures_shows_in_its_own_place() {
     });
     assert!(seen.work.running(Area::Images).is_none() && seen.work.running(Area::Result).is_none());
     let updated = seen.after(images());
-    assert_eq!(updated.load(), seen.load(), "the same images, some of them unread");
+    assert_eq!(updated.loaded(), seen.loaded(), "the same images, some of them unread");
 }

@@ -1,0 +1,74 @@
+//! The file where training keeps its checkpoint, with what it is of.
+
+use super::super::output;
+use crate::flow::Key;
+use crate::train::{Checkpoint, Recipe};
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the file begins with.
+const MAGIC: &[u8] = b"bitsmith training 1\n";
+
+/// A file for the checkpoint of one training.
+pub struct Place {
+    path: PathBuf,
+    of: Key,
+    recipe: Recipe,
+}
+
+/// What is in the file.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    /// What training began with, and all images that it sees.
+    of: Key,
+    /// Of `checkpoint`.
+    sum: Key,
+    /// See [`Checkpoint::to_bytes`].
+    checkpoint: Vec<u8>,
+}
+
+impl Place {
+    /// `of` is the key of what training begins with and of all images that it sees.
+    pub fn new(path: &Path, of: Key, recipe: &Recipe) -> Self {
+        Self { path: path.to_owned(), of, recipe: recipe.clone() }
+    }
+
+    /// What is kept, if anything is.
+    pub fn read(&self) -> anyhow::Result<Option<Checkpoint>> {
+        let name = || format!("{}", self.path.display());
+        let bytes = match fs::read(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.with_context(name)?,
+        };
+        let stored = bytes.strip_prefix(MAGIC).and_then(|rest| postcard::from_bytes::<Stored>(rest).ok());
+        let stored = stored.filter(|stored| Key::of(&stored.checkpoint) == stored.sum);
+        let stored = stored.with_context(|| {
+            format!(
+                "{}: expected a checkpoint of training, found something else or a damaged one; remove it or choose \\
+                 another file",
+                name()
+            )
+        })?;
+        ensure!(
+            stored.of == self.of,
+            "{}: this checkpoint is of other weights, bits or images; remove it or choose another file",
+            name()
+        );
+        let checkpoint = Checkpoint::from_bytes(&stored.checkpoint).with_context(name)?;
+        ensure!(
+            checkpoint.recipe == self.recipe,
+            "{}: this checkpoint is of training with other settings; give the same, remove it or choose another file",
+            name()
+        );
+        Ok(Some(checkpoint))
+    }
+
+    /// Keeps a checkpoint in the place of the one before.
+    pub fn write(&mut self, checkpoint: Checkpoint) -> anyhow::Result<()> {
+        let checkpoint = checkpoint.to_bytes()?;
+        let stored = Stored { of: self.of, sum: Key::of(&checkpoint), checkpoint };
+        output::write(&self.path, &postcard::to_extend(&stored, MAGIC.to_vec())?)
+    }
+}

@@ -1,0 +1,244 @@
+//! Calibration, integers, and how well they do.
+
+use super::{End, Event, Executor, Figure, Held, Integers, Key, Session, Set};
+use crate::calibrate::{self, Calibration, Observer, Quantization};
+use crate::flow::{
+    ImagesUsed, Measurement, Order, PreprocessingCheck, PreprocessingVerdict, Subset, Tally, Task,
+};
+use crate::parallel;
+use crate::quant::Policy;
+use crate::train::Trained;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Images that the float network observes between two looks at the messages.
+const OBSERVE: usize = 8;
+
+impl<E: Executor> Session<E> {
+    /// Measures a policy in integers, on at most `limit` images of a subset.
+    ///
+    /// # Errors
+    /// If nothing is loaded, the network has no integer form, or it was stopped before the first image.
+    pub async fn measure(
+        &mut self,
+        policy: &Policy,
+        subset: Subset,
+        limit: Option<usize>,
+    ) -> Result<Measurement, End> {
+        let measurement = self.measure_policy(policy, subset, limit).await?;
+        self.executor.report(&Event::Measured(measurement.clone()));
+        Ok(measurement)
+    }
+
+    /// The same, which nobody is told of.
+    ///
+    /// # Errors
+    /// As [`Session::measure`].
+    pub async fn measure_policy(
+        &mut self,
+        policy: &Policy,
+        subset: Subset,
+        limit: Option<usize>,
+    ) -> Result<Measurement, End> {
+        let calibration = self.prepare().await?.pixels.len();
+        let integers = self.integers(policy).await?;
+        let order = || Order::UseIntegers(Box::new(integers.network.clone()));
+        let figure = self.figure(Task::Evaluate, integers.key, order, subset, limit).await?;
+        let trained = integers.trained;
+        // The network of a stopped measurement can be packaged all the same.
+        self.measured.put(self.loaded()?, (integers, figure));
+        let (weights, images) = (self.weights()?.summary.key, self.images()?.shown);
+        let policy = policy.clone();
+        Ok(Measurement { policy, figure, calibration, trained, weights, images })
+    }
+
+    /// Takes up what was measured with what is loaded, before the program was started again.
+    ///
+    /// # Errors
+    /// As [`Session::measure`].
+    pub async fn restore(&mut self, policy: &Policy, figure: Figure) -> Result<(), End> {
+        let loaded = self.loaded()?;
+        if self.measured.get(loaded).is_none() {
+            self.prepare().await?;
+            let integers = self.integers(policy).await?;
+            self.measured.put(loaded, (integers, figure));
+        }
+        Ok(())
+    }
+
+    /// Measures the float network, on at most `limit` images of a subset.
+    ///
+    /// # Errors
+    /// As [`Session::measure`].
+    pub async fn measure_float(&mut self, subset: Subset, limit: Option<usize>) -> Result<Figure, End> {
+        let figure = self.float_figure(subset, limit).await?;
+        let weights = self.weights()?.summary.key;
+        self.executor.report(&Event::MeasuredFloat { figure, weights });
+        Ok(figure)
+    }
+
+    /// The float network's accuracy.
+    pub(super) async fn float_figure(&mut self, subset: Subset, limit: Option<usize>) -> Result<Figure, End> {
+        let weights = self.weights()?;
+        let order = || Order::UseFloats(Box::new((*weights.model).clone()));
+        self.figure(Task::EvaluateFloat, weights.summary.key, order, subset, limit).await
+    }
+
+    /// Tries what was assumed of the weights on calibration images; `None` if nothing was assumed.
+    ///
+    /// # Errors
+    /// As [`Session::prepare`].
+    pub async fn check_preprocessing(&mut self) -> Result<Option<PreprocessingVerdict>, End> {
+        let weights = self.weights()?;
+        let Some(check) = PreprocessingCheck::new(&weights.model, &weights.summary.settings)? else {
+            return Ok(None);
+        };
+        let prepared = self.prepare().await?;
+        let sample = check.sample(prepared.pixels.len());
+        let (pixels, targets) = (&prepared.pixels, &prepared.targets);
+        let mut judged = Vec::with_capacity(sample.len());
+        for some in sample.chunks(OBSERVE) {
+            let judge = |(): &mut (), &place: &usize| check.judge(&pixels[place], targets[place]);
+            for answer in parallel::map_with(some, || (), judge) {
+                judged.push(answer?);
+            }
+            self.progress(Task::CheckPreprocessing, judged.len(), sample.len(), None);
+            self.breathe().await?;
+        }
+        Ok(Some(check.verdict(&judged)))
+    }
+
+    /// What the float network does on the calibration images, and the key of that.
+    ///
+    /// # Errors
+    /// As [`Session::prepare`].
+    pub async fn calibrate(&mut self) -> Result<(Key, Arc<Calibration>), End> {
+        let prepared = self.prepare().await?;
+        let weights = self.weights()?;
+        let key = Key::of(&(weights.summary.key, prepared.key, self.settings));
+        if let Some(calibration) = self.calibration.get(key) {
+            return Ok((key, calibration.clone()));
+        }
+        let mut observer = Observer::new(&weights.model, self.settings)?;
+        let total = prepared.pixels.len();
+        for (chunk, seen) in prepared.pixels.chunks(OBSERVE).zip((OBSERVE..).step_by(OBSERVE)) {
+            observer.add(chunk)?;
+            self.progress(Task::Calibrate, seen.min(total), total, None);
+            self.breathe().await?;
+        }
+        Ok((key, self.calibration.put(key, observer.finish()?.into()).clone()))
+    }
+
+    /// A policy's integers: those that were trained at it, here or in the file, else what calibration gives.
+    ///
+    /// # Errors
+    /// As [`Session::measure`].
+    pub async fn integers(&mut self, policy: &Policy) -> Result<Rc<Integers>, End> {
+        if let Some(training) = self.training().cloned()
+            && let Trained { model, grids: Some(grids) } = &training.trained
+            && grids.policy(&model.graph) == *policy
+        {
+            let (start, trained) = (training.trained.clone(), Some(training.epochs));
+            let network = calibrate::trained(model, grids)?;
+            return Ok(Integers { network, start, trained, key: training.key }.into());
+        }
+        self.quantize(policy).await
+    }
+
+    /// A policy's integers with the weights as they were loaded.
+    ///
+    /// # Errors
+    /// As [`Session::measure`].
+    pub async fn quantize(&mut self, policy: &Policy) -> Result<Rc<Integers>, End> {
+        let (calibrated, calibration) = self.calibrate().await?;
+        let key = Key::of(&(calibrated, policy));
+        if let Some(integers) = self.integers.get(key) {
+            return Ok(integers.clone());
+        }
+        let (weights, prepared) = (self.weights()?, self.prepare().await?);
+        let model = &*weights.model;
+        let (network, start) = match &weights.grids {
+            Some(grids) if grids.policy(&model.graph) == *policy => {
+                let start = Trained { model: model.clone(), grids: Some(grids.clone()) };
+                (calibrate::trained(model, grids)?, start)
+            }
+            grids => {
+                if grids.is_some() {
+                    let text =
+                        "note: the weights were trained at other widths; their quantizers are not used";
+                    self.executor.note(text);
+                }
+                let mut quantization = Quantization::new(model, &calibration, policy, &prepared.pixels)?;
+                loop {
+                    if let Some(network) = quantization.step()? {
+                        let (model, grids) = quantization.settled();
+                        break (network, Trained { model, grids: Some(grids) });
+                    }
+                    let (done, total) = quantization.progress();
+                    self.progress(Task::Quantize, done, total, None);
+                    self.breathe().await?;
+                }
+            }
+        };
+        Ok(self.integers.put(key, Integers { network, start, trained: None, key }.into()).clone())
+    }
+
+    /// The accuracy of a network, `of` which is its key, on at most `limit` images of a subset.
+    async fn figure(
+        &mut self,
+        task: Task,
+        of: Key,
+        network: impl Fn() -> Order,
+        subset: Subset,
+        limit: Option<usize>,
+    ) -> Result<Figure, End> {
+        let (subset, items) = self.listing()?.measured(subset, limit);
+        let set = match subset {
+            Subset::Test => Set::Test,
+            Subset::Reward => Set::Reward,
+            Subset::Validation => Set::Validation,
+        };
+        let held = self.hold(set, &items).await?;
+        let (count, images) = (held.count, self.images_used(subset, &held)?);
+        let key = Key::of(&(of, images.key));
+        if let Some(figure) = self.figures.get(&key) {
+            return Ok(*figure);
+        }
+        if count == 0 {
+            return Err(End::Failed(format!("no {} image could be read", subset.name())));
+        }
+        self.all(&network()).await?;
+        let (tally, stopped) = self.classify(task, set, count).await?;
+        let figure = Figure { tally, images, stopped };
+        if !stopped {
+            self.figures.insert(key, figure);
+        }
+        Ok(figure)
+    }
+
+    /// The images that a set holds, all of one subset.
+    pub(super) fn images_used(&self, subset: Subset, held: &Held) -> Result<ImagesUsed, End> {
+        let Held { count, reward: chosen_by, key, .. } = *held;
+        Ok(ImagesUsed { subset, count, of: self.listing()?.subset(subset).len(), chosen_by, key })
+    }
+
+    /// Classifies the images of a set; if stopped, those so far.
+    async fn classify(&self, task: Task, set: Set, total: usize) -> Result<(Tally, bool), End> {
+        let all = Cell::new(Tally::default());
+        let counted = |tally| {
+            let sum = all.get() + tally;
+            all.set(sum);
+            self.progress(task, sum.images, total, Some(sum));
+            !self.executor.stops()
+        };
+        self.executor.classify(set, counted).await?;
+        let tally = all.get();
+        let stopped = tally.images < total;
+        if tally.images == 0 { Err(End::Stopped) } else { Ok((tally, stopped)) }
+    }
+
+    pub(super) fn progress(&self, task: Task, done: usize, total: usize, tally: Option<Tally>) {
+        self.executor.report(&Event::Progress { task, done, total, tally });
+    }
+}
