@@ -332,7 +332,7 @@ fn wrong_arguments_are_explained() {
         },
         Case {
             arguments: &["policy", "mnasnet-1.0-96", "--device", "stm32f103c8", "--reserve-ram", "20KiB"],
-            code: 1,
+            code: 2,
             says: "leaves nothing of the STM32F103C8",
         },
         Case {
@@ -470,7 +470,7 @@ fn values_that_the_network_does_not_allow_are_wrong_arguments() {
         let finetune = |more: &[&'static str]| [&["finetune"], &DEMO[..], more].concat();
         cases.extend([
             (finetune(&["--other-weights", "3"]), "expected 2, 4 or 8"),
-            (finetune(&["--float", "--epochs", "0"]), "epochs 0: expected at least 1"),
+            (finetune(&["--float", "--epochs", "0"]), "epochs of 0: expected 1 to 100,000"),
             (finetune(&["--float", "--stored", "0"]), "--stored 0: expected 32"),
             (finetune(&["--float", "--stored", "100000"]), "to 1024"),
         ]);

@@ -9,23 +9,25 @@ use std::str::FromStr;
 /// How the network was trained, where its file does not say.
 #[derive(Args)]
 pub struct WeightsArguments {
-    /// How a colour x from 0 to 255 becomes the network's input, e.g. 'x/127.5 - 1', 'x/255', 'x', or 'imagenet'.
+    /// How a colour x from 0 to 255 becomes the network's input, e.g. 'x/127.5 - 1', 'x/255', 'x', or 'imagenet'
+    /// [default: as the file says, else as its tool's networks are trained].
     #[arg(long, value_name = "FORMULA", conflicts_with_all = ["mean", "std", "pixel_range"],
         value_parser = Normalization::from_str)]
     pub preprocessing: Option<Normalization>,
-    /// Mean of the colours, one number or one for each of red, green and blue, e.g. 0.485,0.456,0.406.
+    /// Mean of the colours, one number or one for each of red, green and blue, e.g. 0.485,0.456,0.406
+    /// [default: of --preprocessing].
     #[arg(long, value_name = "R,G,B", requires = "std", value_parser = colours)]
     pub mean: Option<Colours>,
-    /// Standard deviation of the colours, as --mean, e.g. 0.229,0.224,0.225.
+    /// Standard deviation of the colours, as --mean, e.g. 0.229,0.224,0.225 [default: of --preprocessing].
     #[arg(long, value_name = "R,G,B", requires = "mean", value_parser = colours)]
     pub std: Option<Colours>,
     /// What colours go up to, of which --mean and --std are.
     #[arg(long, value_name = "MOST", default_value = "1", requires = "mean")]
     pub pixel_range: RangeName,
-    /// Epsilon of batch normalization, e.g. 0.001.
+    /// Epsilon of batch normalization, e.g. 0.001 [default: as the file says, else as its tool has it].
     #[arg(long, value_name = "NUMBER", value_parser = epsilon)]
     pub epsilon: Option<f32>,
-    /// Where the zeros go at stride 2.
+    /// Where the zeros go at stride 2 [default: as the file says, else as its tool has it].
     #[arg(long)]
     pub padding: Option<PaddingName>,
 }

@@ -151,14 +151,14 @@ fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, DataError> {
 fn decode_png(bytes: &[u8]) -> Result<RgbImage, DataError> {
     let damaged =
         |error: png::DecodingError| DataError::DamagedImage { format: "PNG", found: error.to_string() };
-    png_chunks::check(bytes).map_err(|found| DataError::DamagedImage { format: "PNG", found })?;
+    let damaged_chunks = |found| DataError::DamagedImage { format: "PNG", found };
+    let [width, height] = png_chunks::size(bytes).map_err(damaged_chunks)?;
+    check_size(width, height)?;
+    png_chunks::check(bytes).map_err(damaged_chunks)?;
     let mut decoder = png::Decoder::new(Cursor::new(bytes));
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    let info = decoder.read_header_info().map_err(damaged)?;
-    let (width, height) = (info.width as usize, info.height as usize);
-    check_size(width, height)?;
     let mut reader = decoder.read_info().map_err(damaged)?;
     let colour = reader.output_color_type().0;
     if reader.info().interlaced {

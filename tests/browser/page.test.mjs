@@ -96,7 +96,7 @@ test("a package has the network's name or one of its own, which must be one for 
   assert.equal(await name.inputValue(), "mobilenet_v1_0_25_32");
   await name.fill("Cats & Dogs");
   await name.press("Enter");
-  await page.getByText("'Cats & Dogs' cannot name a package: expected at most 48 small letters").waitFor();
+  await page.getByText(/'Cats & Dogs' cannot name a package: expected at most 48 small letters/).waitFor();
   await name.fill("cats_and_dogs");
   await name.press("Enter");
   assert.equal(await name.inputValue(), "cats_and_dogs");
@@ -243,7 +243,7 @@ test("the theme is that of the system until one is chosen, and is kept", async (
   const { page } = await openApp(t, { colorScheme: "dark" });
   const back = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const dark = await back();
-  await page.getByLabel("Colours").selectOption({ label: "Light" });
+  await page.getByLabel("Colours", { exact: true }).selectOption({ label: "Light" });
   const light = await back();
   assert.notEqual(light, dark);
   await page.reload({ waitUntil: "networkidle" });

@@ -7,6 +7,14 @@ const MOST_INFLATED: u64 = 1032;
 /// First bytes of every file.
 const SIGNATURE: usize = 8;
 
+/// Width and height in pixels, as the header says.
+pub fn size(bytes: &[u8]) -> Result<[usize; 2], String> {
+    // Signature, then length and kind of the first chunk, which is the header.
+    let header = bytes.get(SIGNATURE + 8..).filter(|_| bytes[SIGNATURE + 4..].starts_with(b"IHDR"));
+    let Header { width, height, .. } = Header::read(header.ok_or("no header")?)?;
+    Ok([width as usize, height as usize])
+}
+
 /// Says what is wrong with the chunks, without decoding: a palette that is none, or more pixels than the coded data can
 /// hold. What only the decoder can see is left to it.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
