@@ -471,8 +471,8 @@ fn values_that_the_network_does_not_allow_are_wrong_arguments() {
         cases.extend([
             (finetune(&["--other-weights", "3"]), "expected 2, 4 or 8"),
             (finetune(&["--float", "--epochs", "0"]), "epochs of 0: expected 1 to 100,000"),
-            (finetune(&["--float", "--stored", "0"]), "--stored 0: expected 32"),
-            (finetune(&["--float", "--stored", "100000"]), "to 1024"),
+            (finetune(&["--float", "--stored", "0"]), "side of stored images of 0: expected"),
+            (finetune(&["--float", "--stored", "100000"]), "to 1,024"),
         ]);
     }
     for (arguments, says) in cases {
@@ -603,7 +603,8 @@ fn what_was_trained_from_scratch_is_what_eval_measures() {
             ["train", "mobilenet-v2-0.35-32", "--classes", "10", "--images", DEMO[3], "--epochs", "4"];
         let trained =
             json(&[&arguments[..], &["--warm-up", "0", "--batch", "32", "--out", out], half].concat());
-        let measured = json(&["eval", "--weights", out, "--images", DEMO[3], "--calibration", "2"]);
+        let measured =
+            json(&["eval", "--weights", out, "--images", DEMO[3], "--calibration", "2", "--split", "test"]);
         assert_eq!(measured["float_correct"], trained["test_correct"]);
         // A tenth of them by guessing.
         assert!(measured["float_top1"].as_f64().expect("a percentage") > 20.0, "{measured}");
@@ -617,14 +618,19 @@ fn what_was_trained_from_scratch_is_what_eval_measures() {
 fn figures_name_the_images_behind_them() {
     let measured = |options: &[&str]| json(&[&["eval"], &DEMO[..], options].concat());
     for (options, split, used) in [
-        (&["--limit", "100"][..], "test", "100 of 1,500 test images, seen by no search and no training"),
+        (
+            &["--limit", "100", "--split", "test"][..],
+            "test",
+            "100 of 1,500 test images, seen by no search and no training",
+        ),
         (
             &["--limit", "100", "--split", "reward"],
             "reward",
             "100 of 500 reward images, by which searches and training choose",
         ),
         (
-            &["--split", "validation", "--no-float"],
+            // Nothing has chosen by any of them.
+            &["--no-float"],
             "validation",
             "2,000 validation images, by 500 of which searches and training choose",
         ),
@@ -632,7 +638,7 @@ fn figures_name_the_images_behind_them() {
         let found = measured(options);
         assert_eq!((&found["split"], &found["images_used"]), (&json!(split), &json!(used)));
     }
-    let text = run(&[&["eval"], &DEMO[..], &["--limit", "20"]].concat()).stdout;
+    let text = run(&[&["eval"], &DEMO[..], &["--limit", "20", "--split", "test"]].concat()).stdout;
     let text = String::from_utf8_lossy(&text);
     assert!(
         text.contains("measured on 20 of 1,500 test images, seen by no search and no training\n"),

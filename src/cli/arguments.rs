@@ -373,9 +373,10 @@ pub struct Eval {
     #[arg(long, value_name = "N", value_parser = values::at_least(1))]
     pub limit: Option<usize>,
     /// Images to measure on: test images, seen by no search and no training; reward images, by which both choose; or
-    /// both together.
-    #[arg(long, value_name = "SPLIT", default_value = "test")]
-    pub split: SplitName,
+    /// all validation images [default: validation, but test in packages and for what reward images may have chosen:
+    /// policies from links and files, and trained weights].
+    #[arg(long, value_name = "SPLIT")]
+    pub split: Option<SplitName>,
     /// Leave out the float network's accuracy.
     #[arg(long)]
     pub no_float: bool,

@@ -6,7 +6,7 @@ use super::policy;
 use super::session::{self, Session};
 use super::{Report, output};
 use crate::export;
-use crate::flow::{Figure, Measurement};
+use crate::flow::{Figure, Measurement, Subset};
 use crate::link::Link;
 use crate::memory::{Budget, MemoryModel, Reserve};
 use crate::net::Model;
@@ -27,14 +27,20 @@ struct Measured {
 
 /// Measures policies on the same images.
 pub fn run(arguments: &Eval) -> anyhow::Result<Report> {
-    report(&measure(arguments)?)
+    report(&measure(arguments, false)?)
 }
 
-fn measure(arguments: &Eval) -> anyhow::Result<Measured> {
+/// `packaged`: for a package, whose figure is of images that chose nothing, whatever came before.
+fn measure(arguments: &Eval, packaged: bool) -> anyhow::Result<Measured> {
     let mut session = session::open(&arguments.inputs, arguments.link.as_ref())?;
     let wanted = policies(arguments, &session::done(session.weights())?.model)?;
     session::check_preprocessing(&mut session)?;
-    let (subset, limit) = (arguments.split.into(), arguments.limit);
+    let chosen = packaged
+        || arguments.link.is_some()
+        || arguments.bits.iter().any(|bits| matches!(bits, BitsArgument::File(_)))
+        || session::done(session.weights())?.grids.is_some();
+    let default = if chosen { Subset::Test } else { Subset::Validation };
+    let (subset, limit) = (arguments.split.map_or(default, Subset::from), arguments.limit);
     let float = match arguments.no_float {
         true => None,
         false => Some(session::run(session.measure_float(subset, limit))?),
@@ -143,7 +149,7 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
             "a package of {policies} policies: expected one; give --bits one pair of bits, e.g. 4/8, or one file"
         )
     })?;
-    let measured = measure(&arguments.eval)?;
+    let measured = measure(&arguments.eval, true)?;
     let (_, Measurement { policy, .. }) = measured.policies.first().context("--bits names no policy")?;
     let loaded = session::done(measured.session.weights())?;
     let (spec, graph) = (loaded.model.spec, &loaded.model.graph);
