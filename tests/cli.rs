@@ -116,13 +116,14 @@ fn settings_of_weights_are_options() {
 
 #[test]
 fn eval_and_export_agree() {
-    let bits = ["--bits", "4/8", "--limit", "100"];
+    // Packages are measured on test images.
+    let bits = ["--bits", "4/8", "--limit", "100", "--split", "test"];
     let measured = json(&[&["eval"], &DEMO[..], &bits].concat());
     assert_eq!(measured["images"], 100);
     assert!(measured["float_top1"].as_f64() > Some(70.0), "{measured}");
     assert!(measured["top1"].as_f64() > Some(60.0), "{measured}");
 
-    let both = json(&[&["eval"], &DEMO[..], &["--bits", "8/8,4/8", "--limit", "100"]].concat());
+    let both = json(&[&["eval"], &DEMO[..], &["--bits", "8/8,4/8"], &bits[2..]].concat());
     assert_eq!(both["float_top1"], measured["float_top1"]);
     assert_eq!(
         (&both["policies"][0]["policy"], &both["policies"][1]["policy"]),
