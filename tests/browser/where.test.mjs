@@ -107,7 +107,7 @@ test("below a path, nothing of the neighbours is touched, not even of another co
     await (await navigator.storage.getDirectory()).getFileHandle("search.a", { create: true });
     await navigator.serviceWorker.ready;
   });
-  await page.getByLabel("Colours").selectOption({ label: "Dark" });
+  await page.getByLabel("Colours", { exact: true }).selectOption({ label: "Dark" });
   await begin(page);
   await scoredMoreThan(page, 1);
   await page.locator("#search .progress").getByRole("button", { name: "Stop" }).click();
@@ -118,7 +118,7 @@ test("below a path, nothing of the neighbours is touched, not even of another co
   const second = await one.context.newPage();
   await second.goto(`${address}two/`);
   await second.locator("#images .loaded").waitFor(LOADED);
-  assert.equal(await second.getByLabel("Colours").inputValue(), "");
+  assert.equal(await second.getByLabel("Colours", { exact: true }).inputValue(), "");
   assert.equal(await second.locator("#search .notice").count(), 0, "the other copy's search is none of its own");
   await second.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
   const after = await second.evaluate(names);
