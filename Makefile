@@ -75,7 +75,7 @@ test-wasm: ## the Wasm code in Chromium
 test-browser: build ## the built app in Chromium and Firefox, and beside the command line
 	@.ci/tools browser
 	$(STEP) "command line" cargo build --bin bitsmith
-	$(STEP) "browser tests" node --test --test-reporter=spec $(wildcard tests/browser/*.mjs)
+	$(STEP) "browser tests" node --test --test-reporter=spec $(filter-out %/kills.test.mjs,$(wildcard tests/browser/*.mjs))
 
 test-c: ## exported C on this machine and on emulated boards
 	@.ci/tools rust c
