@@ -18,7 +18,7 @@ const images = new URL("images/imagenette-val-224.tar", shared);
 async function commandLine() {
   const limit = FULL ? [] : ["--limit", "100"];
   const paths = ["--weights", fileURLToPath(weights), "--images", fileURLToPath(images)];
-  const run = ["run", "--quiet", "--", "--json", "eval", ...paths, "--bits", "8/8", ...limit];
+  const run = ["run", "--quiet", "--", "--json", "eval", ...paths, "--bits", "8/8", "--split", "test", ...limit];
   const { stdout } = await promisify(execFile)("cargo", run, { cwd: fileURLToPath(new URL("../../", import.meta.url)) });
   const { correct, float_correct: float, images: counted } = JSON.parse(stdout);
   return { integers: [correct, counted], float: [float, counted] };
