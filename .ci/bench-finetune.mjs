@@ -77,7 +77,7 @@ function result(network, { job, search, bits }, seed) {
     policy = ["--link", found.link];
   }
   const epochs = ["--epochs", String(network.epochs), "--seed", String(seed)];
-  const checkpoint = ["--checkpoint", join(folder, `${job}-${seed}.checkpoint`)];
+  const checkpoint = ["--checkpoint", join(folder, `${job}-${seed}`)];
   const words = ["finetune", ...inputs(network), ...policy, ...epochs, ...checkpoint];
   return kept(join(folder, `${job}-${seed}.json`), words);
 }

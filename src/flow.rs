@@ -26,8 +26,8 @@ pub use crate::import::{Origin as SettingOrigin, Setting, SettingKind, channels}
 pub use evaluator::{Alone, Evaluator, Peers};
 pub use executor::{Asked, End, Executor};
 pub use figure::{Epochs, Figure, ImagesUsed, Subset};
-pub use given::GivenSettings;
-pub use images::{CALIBRATION, Item, Listing, ResizeError};
+pub use given::{GivenReading, GivenSettings};
+pub use images::{CALIBRATION, DEMO_IMAGES, Item, Listing, ResizeError};
 pub use inputs::{ClassRow, Inputs, PassedOverRow, SourceRow};
 pub use key::{Key, Slot};
 pub use messages::{

@@ -36,6 +36,7 @@ pub mod memory;
 pub mod net;
 mod parallel;
 mod printable;
+mod proportion;
 pub mod quant;
 pub mod random;
 pub mod score;

@@ -36,7 +36,7 @@ mod stream;
 
 pub use arena::{Plan, Scratch};
 pub use budget::{Budget, Excess, Memory, Names, Usage};
-pub use bytes::{Bytes, BytesError};
+pub use bytes::{ByteUnit, Bytes, BytesError};
 pub use catalogue::Mcu;
 pub use core::Core;
 pub use flash::{Flash, blob_bytes};

@@ -14,6 +14,8 @@ pub mod format;
 #[cfg(feature = "web")]
 mod line;
 #[cfg(feature = "web")]
+mod opening;
+#[cfg(feature = "web")]
 mod reports;
 #[cfg(feature = "web")]
 mod sections;

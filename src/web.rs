@@ -24,4 +24,5 @@ mod wire;
 pub mod worker;
 
 pub use address::app_path;
+pub use files::picked_name;
 pub use port::{Port, trainer_module};

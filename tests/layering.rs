@@ -23,16 +23,17 @@ const CORE: [&str; 14] = [
 ];
 
 /// Plain helpers that everybody may use.
-const HELPERS: [&str; 5] = ["parallel", "random", "guarded", "printable", "sealed"];
+const HELPERS: [&str; 6] = ["parallel", "random", "guarded", "printable", "proportion", "sealed"];
 
 /// A module and the modules of ours that it may use.
-const ALLOWED: [(&str, &[&str]); 24] = [
+const ALLOWED: [(&str, &[&str]); 25] = [
     ("net", &[]),
     ("data", &[]),
     ("parallel", &[]),
     ("random", &[]),
     ("guarded", &[]),
     ("printable", &[]),
+    ("proportion", &[]),
     ("sealed", &[]),
     ("quant", &["net"]),
     ("float", &["net"]),

@@ -1,7 +1,11 @@
 //! The command line's words.
 
+mod export;
+mod search;
 mod values;
 
+pub use export::{Eval, Export};
+pub use search::Search;
 #[cfg(feature = "train")]
 pub use values::bits;
 pub use values::{BitsArgument, MemoryName, PaddingName, SplitName, at_least};
@@ -9,13 +13,12 @@ pub use values::{BitsArgument, MemoryName, PaddingName, SplitName, at_least};
 use super::calibration::CalibrationArguments;
 use super::weights::WeightsArguments;
 use crate::data::{Charset, Resize};
-use crate::flow::{Artefact, PackageName};
 use crate::link::Link;
 use crate::memory::{Bytes, Mcu, Reserve};
 use crate::net::Spec;
 use crate::search::Allocator;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Headings of the arguments of `search`.
 const BUDGETS: &str = "Device and budgets";
@@ -260,187 +263,6 @@ pub struct ImageArguments {
     /// archives are found without this option.
     #[arg(long, value_name = "FILE")]
     pub labels: Vec<PathBuf>,
-}
-
-/// Arguments of `search`.
-#[derive(Args)]
-pub struct Search {
-    #[command(flatten)]
-    pub inputs: Inputs,
-    #[command(flatten)]
-    pub on: DeviceArguments,
-    /// Bytes of FLASH, e.g. 512KiB; several with commas between them are searched one after the other.
-    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with_all = ["mean_bits", "device"], help_heading = BUDGETS)]
-    pub flash: Vec<Bytes>,
-    /// Instead of --flash: so much FLASH that weights can have this many bits on average, from 2 to 8, e.g. 3,4,6.
-    #[arg(long, value_name = "BITS", value_delimiter = ',', conflicts_with = "device", value_parser = values::mean_bits, help_heading = BUDGETS)]
-    pub mean_bits: Vec<f64>,
-    /// Bytes of RAM, e.g. 64KiB; with several, every FLASH is searched with each.
-    #[arg(long, value_name = "BYTES", value_delimiter = ',', conflicts_with = "device", help_heading = BUDGETS)]
-    pub ram: Vec<Bytes>,
-    /// What counts: all that the shipped firmware takes, or what the papers count.
-    #[arg(long, default_value = "device", help_heading = BUDGETS)]
-    pub memory: MemoryName,
-    /// Allocators, one after the other, with commas between them.
-    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "agent", help_heading = SEARCH)]
-    pub allocator: Vec<Allocator>,
-    /// Policies that each allocator may score, probes of sensitivity included; the run-off is not.
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = values::at_least(1), help_heading = SEARCH)]
-    pub episodes: usize,
-    /// Seed of all random numbers; several are searched one after the other.
-    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "234", help_heading = SEARCH)]
-    pub seed: Vec<u64>,
-    /// Give a tensor its width: LAYER.weights=BITS or LAYER.output=BITS. Can be given several times.
-    #[arg(long, value_name = "TENSOR=BITS", help_heading = SEARCH)]
-    pub pin: Vec<String>,
-    /// Let the agent start from nothing instead of from the policies of the simpler allocators.
-    #[arg(long, help_heading = SEARCH)]
-    pub no_warm_start: bool,
-    /// Leave unused what a policy leaves of the budget.
-    #[arg(long, help_heading = SEARCH)]
-    pub no_fill: bool,
-    /// Do not score each allocator's finalists once more, on up to four times as many training images.
-    #[arg(long, help_heading = SEARCH)]
-    pub no_run_off: bool,
-    /// Weights below 8 bits become values of a codebook for each layer (k-means), which counts as well: a baseline
-    /// that no kernel computes with.
-    #[arg(long, help_heading = SEARCH)]
-    pub codebooks: bool,
-    /// How often, from 0 to 1, the agent's episodes repeat the best policy so far but for a few decisions.
-    #[arg(long, value_name = "PART", default_value_t = crate::search::AgentSettings::default().restart, value_parser = values::part, help_heading = INTERNALS)]
-    pub restart: f64,
-    /// Decisions that such an episode takes again, on average.
-    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().redecided, value_parser = values::not_negative, help_heading = INTERNALS)]
-    pub redecided: f64,
-    /// Episodes that the agent draws for each that is scored; 1 scores all.
-    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().proposals, value_parser = values::at_least(1), help_heading = INTERNALS)]
-    pub proposals: usize,
-    /// Updates of the agent's networks for each decision of an episode.
-    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().updates, value_parser = values::not_negative, help_heading = INTERNALS)]
-    pub updates: f64,
-    /// Neurons of each hidden layer of the agent's networks.
-    #[arg(long, value_name = "N", default_value_t = crate::search::AgentSettings::default().hidden, value_parser = values::hidden(), help_heading = INTERNALS)]
-    pub hidden: usize,
-    /// Train each policy for so many steps before it is scored, from the float weights and always with the same images.
-    #[cfg(feature = "train")]
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "codebooks", help_heading = SEARCH)]
-    pub tune_steps: u32,
-    /// Score with at most this many reward images [default: all].
-    #[arg(long, value_name = "N", value_parser = values::at_least(1), help_heading = SEARCH)]
-    pub limit: Option<usize>,
-    /// Memory for what policies have in common.
-    #[arg(long, value_name = "BYTES", default_value = "256MiB", help_heading = INTERNALS)]
-    pub cache: Bytes,
-    /// Leave out the last measurement on the test images.
-    #[arg(long, help_heading = SEARCH)]
-    pub no_test: bool,
-    /// Write every episode to this file as comma-separated values; with several runs, see --log.
-    #[arg(long, value_name = "FILE", help_heading = FILES)]
-    pub csv: Option<PathBuf>,
-    /// Write every episode to this file as JSON. With several budgets or seeds, each run has a file of its own, with
-    /// FLASH, RAM and seed before the ending.
-    #[arg(long, value_name = "FILE", help_heading = FILES)]
-    pub log: Option<PathBuf>,
-    /// Folder where the state of a run is kept, so that it goes on when it was interrupted, and the scores of all
-    /// policies, which later runs with the same weights and images use.
-    #[arg(long, value_name = "FOLDER", help_heading = FILES)]
-    pub checkpoint: Option<PathBuf>,
-}
-
-impl Search {
-    /// Steps of training before each score.
-    pub fn tune_steps(&self) -> u32 {
-        #[cfg(feature = "train")]
-        return self.tune_steps;
-        #[cfg(not(feature = "train"))]
-        0
-    }
-}
-
-/// Arguments of `eval`.
-#[derive(Args)]
-pub struct Eval {
-    #[command(flatten)]
-    pub inputs: Inputs,
-    /// Policy to measure, as a link.
-    #[arg(long, value_name = "LINK", conflicts_with = "bits")]
-    pub link: Option<Link>,
-    /// Policies to measure, each as widths of all weights and all activations, e.g. 4/8, or as a file: policy.json, or a
-    /// list as HAQ's. Several with commas, e.g. 8/8,4/8,best.json.
-    #[arg(long, value_name = "W/A|FILE", value_delimiter = ',', default_value = "8/8")]
-    pub bits: Vec<BitsArgument>,
-    /// Measure at most this many images [default: all].
-    #[arg(long, value_name = "N", value_parser = values::at_least(1))]
-    pub limit: Option<usize>,
-    /// Images to measure on: test images, seen by no search and no training; reward images, by which both choose; or
-    /// all validation images [default: validation, but test in packages and for what reward images may have chosen:
-    /// policies from links and files, and trained weights].
-    #[arg(long, value_name = "SPLIT")]
-    pub split: Option<SplitName>,
-    /// Leave out the float network's accuracy.
-    #[arg(long)]
-    pub no_float: bool,
-}
-
-/// Arguments of `export`.
-#[derive(Args)]
-pub struct Export {
-    #[command(flatten)]
-    pub eval: Eval,
-    #[command(flatten)]
-    pub budget: BudgetArguments,
-    /// What the package is called, and its functions, files and targets begin with, e.g. cats_and_dogs [default: after the
-    /// network].
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<PackageName>,
-    #[command(flatten)]
-    pub outputs: Outputs,
-}
-
-/// What to write, and where: any number of these, one at least.
-#[derive(Args)]
-#[command(next_help_heading = "Files to write")]
-#[group(required = true, multiple = true)]
-pub struct Outputs {
-    /// Write the firmware package, which has all of the others in it.
-    #[arg(short, long, value_name = "ZIP")]
-    pub out: Option<PathBuf>,
-    /// Write the network as one file, model.bin.
-    #[arg(long, value_name = "FILE")]
-    pub model: Option<PathBuf>,
-    /// Write the network for ONNX Runtime.
-    #[arg(long, value_name = "FILE")]
-    pub onnx: Option<PathBuf>,
-    /// Write the report: HTML.
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
-    /// Write the report as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub report_json: Option<PathBuf>,
-    /// Write the policy: the width of every tensor, as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
-    /// Write the policy as HAQ's strategy list: [weight bits, bits of the input] for each layer.
-    #[arg(long, value_name = "FILE")]
-    pub haq: Option<PathBuf>,
-}
-
-impl Outputs {
-    /// The artefacts that are wanted, and where they go.
-    pub fn wanted(&self) -> Vec<(Artefact, &Path)> {
-        let path = |artefact| match artefact {
-            Artefact::Package => &self.out,
-            Artefact::Model => &self.model,
-            Artefact::Onnx => &self.onnx,
-            Artefact::Report => &self.report,
-            Artefact::ReportJson => &self.report_json,
-            Artefact::Policy => &self.policy,
-            Artefact::Haq => &self.haq,
-        };
-        let wanted =
-            Artefact::ALL.into_iter().filter_map(|artefact| Some((artefact, path(artefact).as_deref()?)));
-        wanted.collect()
-    }
 }
 
 /// Arguments of `link`.

@@ -90,14 +90,7 @@ fn report(Measured { session, float, policies }: &Measured) -> anyhow::Result<Re
     let integers = policies.iter().map(|(name, measurement)| (name.as_str(), measurement.figure));
     let figures: Vec<_> = float.iter().map(|&float| ("float", float)).chain(integers).collect();
     for (name, Figure { tally, .. }) in &figures {
-        let _ = writeln!(
-            text,
-            "{name:<5} top-1 {:.2} % ({} of {}, 95 % within {:.2})",
-            tally.percent(),
-            tally.correct,
-            tally.images,
-            tally.margin()
-        );
+        let _ = writeln!(text, "{name:<5} top-1 {}, {} of {}", tally.text(), tally.correct, tally.images);
     }
     // All are of the same images, unless one was stopped.
     for (i, (name, figure)) in figures.iter().enumerate() {
@@ -116,6 +109,7 @@ fn report(Measured { session, float, policies }: &Measured) -> anyhow::Result<Re
         "calibration_images": calibration,
         "float_correct": float.map(|figure| figure.tally.correct),
         "float_top1": float.map(|figure| figure.tally.percent()),
+        "float_top1_interval": float.map(|figure| figure.tally.interval()),
     });
     let each = |(name, Measurement { policy, figure, .. }): &(String, Measurement)| {
         json!({
@@ -128,6 +122,7 @@ fn report(Measured { session, float, policies }: &Measured) -> anyhow::Result<Re
             "stopped": figure.stopped,
             "correct": figure.tally.correct,
             "top1": figure.tally.percent(),
+            "top1_interval": figure.tally.interval(),
         })
     };
     let mut each: Vec<Value> = policies.iter().map(each).collect();

@@ -1,6 +1,6 @@
 //! Files that the command line writes: whole, or not at all.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -23,6 +23,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         Ok(())
     };
     replace().with_context(failed)
+}
+
+/// Makes sure that a folder for checkpoints is there.
+pub fn create_folder(path: &Path) -> anyhow::Result<()> {
+    ensure!(
+        !path.is_file(),
+        "{}: expected a folder for checkpoints, found a file; choose another name",
+        path.display()
+    );
+    fs::create_dir_all(path).with_context(|| format!("{}", path.display()))
 }
 
 /// A new file in a folder, with the rights that files usually get, or those of the one that it replaces.

@@ -92,8 +92,8 @@ pub struct RecipeArguments {
     /// Seed of everything random.
     #[arg(long)]
     seed: Option<u64>,
-    /// Where to keep a checkpoint after every epoch. If the file is there, training goes on from it.
-    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    /// Folder where the state of training is kept after every epoch, so that it goes on when it was interrupted.
+    #[arg(long, value_name = "FOLDER", help_heading = "Files")]
     checkpoint: Option<PathBuf>,
     /// Where to write the trained weights, and quantizers if there are any, in safetensors format.
     #[arg(short, long, value_name = "FILE", help_heading = "Files")]
@@ -232,7 +232,7 @@ pub fn train(
     let (train, splits) = (collect(&train, stored)?.into(), vec![collect(&reward, side)?]);
     let mut trainer =
         Trainer::new(job.on_cpu(&state)?, recipe.clone(), side, train, splits)?.with_clock(seconds);
-    let mut place = arguments.checkpoint.as_deref().map(|path| Place::new(path, of, &recipe));
+    let mut place = arguments.checkpoint.as_deref().map(|path| Place::new(path, of, &recipe)).transpose()?;
     if let Some(checkpoint) = place.as_ref().map(Place::read).transpose()?.flatten() {
         trainer.resume(checkpoint)?;
     }
@@ -329,11 +329,10 @@ fn finish(
         if let Some(Figure { tally, images, .. }) = figure {
             let _ = writeln!(
                 text,
-                "{name:<6} top-1 {:.2} % ({} of {}, 95 % within {:.2}); {images}",
-                tally.percent(),
+                "{name:<6} top-1 {}, {} of {}; {images}",
+                tally.text(),
                 tally.correct,
-                tally.images,
-                tally.margin()
+                tally.images
             );
         }
     }
@@ -371,7 +370,9 @@ fn how_to_go_on(arguments: &RecipeArguments) -> String {
             "stopped; the end of the last epoch is kept in {}: the same command goes on, and measures what comes out",
             path.display()
         ),
-        None => "stopped; no checkpoint was kept: with --checkpoint FILE the same command could go on".into(),
+        None => {
+            "stopped; no checkpoint was kept: with --checkpoint FOLDER the same command could go on".into()
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! classes that are matched by position stand in the order of their names.
 
 use super::files::Names;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,8 +22,9 @@ const SAMPLE: usize = 4096;
 /// Characters 128 to 255 of IBM's code page 437.
 const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
-/// How names are written as bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How names are written as bytes. Serialized by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Charset {
     /// IBM's code page 437, the first of MS-DOS.
     Cp437,
@@ -188,6 +190,20 @@ impl fmt::Display for Charset {
             Charset::Cp437 => "CP437",
             Charset::Whatwg(encoding) => encoding.name(),
         })
+    }
+}
+
+impl From<Charset> for String {
+    fn from(charset: Charset) -> Self {
+        charset.to_string()
+    }
+}
+
+impl TryFrom<String> for Charset {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     memory::{Flash, Plan, Routine, layout},
     net::{Layer, LayerId, Shape, TensorId},
+    proportion,
     quant::{AddRequantizer, Kernel, QuantizedLayer, QuantizedNetwork, Requantizer},
 };
 use serde::Serialize;
@@ -84,7 +85,8 @@ struct BudgetText {
 
 #[derive(Debug, Serialize)]
 struct AccuracyText {
-    percent: String,
+    /// With its confidence interval.
+    top1: String,
     correct: usize,
     images: usize,
     /// Which, with what has chosen by them.
@@ -231,8 +233,8 @@ impl Description {
 impl AccuracyText {
     fn new(accuracy: &Accuracy) -> Self {
         let Accuracy { correct, images, .. } = *accuracy;
-        let percent = 100.0 * correct as f64 / images.max(1) as f64;
-        Self { percent: format!("{percent:.2}"), correct, images, images_used: accuracy.images_used.clone() }
+        let top1 = proportion::text_with_interval(correct, images);
+        Self { top1, correct, images, images_used: accuracy.images_used.clone() }
     }
 }
 

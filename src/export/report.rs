@@ -12,6 +12,7 @@ use super::{
 use crate::{
     memory::{Budget, Core, Flash, MemoryModel, Plan},
     net::{Graph, Layer, LayerId, Padding, Shape},
+    proportion,
     quant::{Bits, Policy, QuantizedNetwork},
     speed::{self, Cycles},
 };
@@ -53,6 +54,10 @@ struct AccuracyFacts {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Top1 {
     top1: f64,
+    /// Both ends of the 95 % confidence interval (Wilson's).
+    interval: [f64; 2],
+    /// Both in words.
+    text: String,
     #[serde(flatten)]
     accuracy: Accuracy,
 }
@@ -219,8 +224,13 @@ impl Report {
 
 impl Top1 {
     fn new(accuracy: Accuracy) -> Self {
-        let top1 = rounded(100.0 * accuracy.correct as f64 / accuracy.images.max(1) as f64);
-        Self { top1, accuracy }
+        let Accuracy { correct, images, .. } = accuracy;
+        Self {
+            top1: rounded(proportion::percent(correct, images)),
+            interval: proportion::interval(correct, images).map(rounded),
+            text: proportion::text_with_interval(correct, images),
+            accuracy,
+        }
     }
 }
 

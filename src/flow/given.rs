@@ -1,5 +1,6 @@
-//! What the user says of weights that their file does not say, or says wrongly.
+//! What the user says of weights and images that their files do not say, or say wrongly.
 
+use crate::data::{Charset, Resize};
 use crate::import::ImportOptions;
 use crate::net::{Normalization, Padding, Spec};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,15 @@ pub struct GivenSettings {
     pub epsilon: Option<f32>,
     /// Where the zeros go at stride 2.
     pub padding: Option<Padding>,
+}
+
+/// How images are read, as the user says; each goes before what was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GivenReading {
+    /// How they become squares.
+    pub resize: Option<Resize>,
+    /// Encoding of names in archives that do not state it.
+    pub names: Option<Charset>,
 }
 
 impl GivenSettings {

@@ -10,6 +10,9 @@ use std::collections::HashSet;
 /// Calibration images by default.
 pub const CALIBRATION: usize = 256;
 
+/// What the built-in images are called.
+pub const DEMO_IMAGES: &str = "Fashion-MNIST (built in)";
+
 /// Seed of the samples. Fixed: the same images and the same network give the same integers for everybody.
 const SEED: u64 = 0;
 
@@ -18,7 +21,9 @@ const USUAL: &str = "as ImageNet networks are evaluated";
 
 /// A way to resize that weights state and that is not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("metadata resize: {reason}; mend the metadata, or give --resize on the command line")]
+#[error(
+    "metadata resize: {reason}; mend the metadata, or say how images are resized, in the page below Images, on the command line by --resize"
+)]
 pub struct ResizeError {
     reason: String,
 }

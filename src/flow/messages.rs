@@ -1,8 +1,8 @@
 //! Messages between the page and its worker.
 
 use super::{
-    Artefact, Epochs, Figure, GivenSettings, ImagesUsed, Inputs, Key, PackageName, PreprocessingVerdict,
-    Subset, Tally,
+    Artefact, Epochs, Figure, GivenReading, GivenSettings, ImagesUsed, Inputs, Key, PackageName,
+    PreprocessingVerdict, Subset, Tally,
 };
 use crate::import::Setting;
 use crate::net::Spec;
@@ -34,10 +34,13 @@ pub enum Command {
     /// Try what was assumed of the weights on the calibration images; see
     /// [`PreprocessingCheck`](super::PreprocessingCheck).
     CheckPreprocessing,
-    /// Load images from the files that come with the message: one archive, or the files of a folder.
+    /// Load images from the files that come with the message, in the place of those before.
     OpenImages {
-        /// Path of each file below the folder that was opened, in the order of the files.
-        paths: Vec<String>,
+        /// What was picked, one after the other: archives, or the files of a folder, each with its path from that
+        /// folder on. In the order of the files.
+        picks: Vec<Vec<String>>,
+        /// What the user says of them.
+        reading: GivenReading,
     },
     /// Quantize the network and measure it on the test images.
     Measure {

@@ -203,7 +203,8 @@ impl<E: Executor> Session<E> {
         let listing = Listing::new(source, &mut sources, calibration)?;
         self.opened += 1;
         let files: Vec<_> = sources.files().iter().map(|file| (&file.path, file.size)).collect();
-        let shown = Key::of(&(&listing.source, files, calibration));
+        let resize = self.resize.as_ref().map(|(resize, ..)| resize);
+        let shown = Key::of(&(&listing.source, files, calibration, resize));
         let key = Key::of(&(shown, self.opened));
         let summary = listing.summary(shown);
         self.images = Some(Images { sources, listing: listing.into(), key, shown, unread: Vec::new() });

@@ -1,5 +1,6 @@
 //! Counting right answers.
 
+use crate::proportion;
 use crate::search::Score;
 use serde::{Deserialize, Serialize};
 
@@ -15,16 +16,17 @@ pub struct Tally {
 impl Tally {
     /// Top-1 accuracy in percent; 0 before the first image.
     pub fn percent(&self) -> f64 {
-        if self.images == 0 { 0.0 } else { 100.0 * self.correct as f64 / self.images as f64 }
+        proportion::percent(self.correct, self.images)
     }
 
-    /// Half the width of the 95 % confidence interval in percentage points (normal approximation).
-    pub fn margin(&self) -> f64 {
-        if self.images == 0 {
-            return 100.0;
-        }
-        let part = self.correct as f64 / self.images as f64;
-        100.0 * 1.96 * (part * (1.0 - part) / self.images as f64).sqrt()
+    /// Both ends of the 95 % confidence interval in percent (Wilson's score interval).
+    pub fn interval(&self) -> [f64; 2] {
+        proportion::interval(self.correct, self.images)
+    }
+
+    /// As it is written, with its confidence interval: `91.45 % (90.1 to 92.6 %)`.
+    pub fn text(&self) -> String {
+        proportion::text_with_interval(self.correct, self.images)
     }
 }
 
@@ -53,11 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percent_and_margin_of_known_counts() {
+    fn tallies_add_up() {
         let tally: Tally =
             [Tally { correct: 3, images: 5 }, Tally { correct: 47, images: 95 }].into_iter().sum();
         assert_eq!(tally.percent(), 50.0);
-        assert!((tally.margin() - 9.8).abs() < 1e-9);
+        assert_eq!(tally.text(), "50.0 % (40.4 to 59.6 %)");
         assert_eq!(Tally::default().percent(), 0.0);
     }
 }

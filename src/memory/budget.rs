@@ -1,6 +1,6 @@
 //! What there is, what is taken, and by how much it is too much.
 
-use super::Bytes;
+use super::ByteUnit;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -74,7 +74,8 @@ impl fmt::Display for Memory {
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { memory, needed, budget, layers } = self;
-        let (needed, over, budget) = (Bytes(*needed), Bytes(self.bytes()), Bytes(*budget));
+        let unit = ByteUnit::of(&[*needed, self.bytes(), *budget]);
+        let [needed, over, budget] = [*needed, self.bytes(), *budget].map(|bytes| unit.text(bytes));
         write!(f, "{needed} of {memory}, {over} above the budget of {budget}")?;
         let cause = match memory {
             Memory::Flash => "largest weights",

@@ -44,18 +44,54 @@ pub enum BytesError {
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
+/// A unit of bytes, for all sizes of one sentence.
+///
+/// ```
+/// use bitsmith::memory::ByteUnit;
+///
+/// let unit = ByteUnit::of(&[500_000, 1_048_576]);
+/// assert_eq!([500_000, 1_048_576].map(|bytes| unit.text(bytes)), ["488.28 KiB", "1024 KiB"]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteUnit {
+    /// Bytes.
+    One,
+    /// 1024 bytes.
+    Kib,
+    /// 1024 x 1024 bytes.
+    Mib,
+}
+
+impl ByteUnit {
+    /// B if all sizes are below 1 KiB, MiB if none but 0 is below 1 MiB, else KiB.
+    pub fn of(sizes: &[usize]) -> Self {
+        if sizes.iter().all(|&bytes| bytes < KIB) {
+            Self::One
+        } else if sizes.iter().all(|&bytes| bytes == 0 || bytes >= MIB) {
+            Self::Mib
+        } else {
+            Self::Kib
+        }
+    }
+
+    /// A size in it: whole, or with two digits after the point.
+    pub fn text(self, bytes: usize) -> String {
+        let (unit, name) = match self {
+            Self::One => (1, "B"),
+            Self::Kib => (KIB, "KiB"),
+            Self::Mib => (MIB, "MiB"),
+        };
+        if bytes.is_multiple_of(unit) {
+            format!("{} {name}", bytes / unit)
+        } else {
+            format!("{:.2} {name}", bytes as f64 / unit as f64)
+        }
+    }
+}
+
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, name) = match self.0 {
-            n if n < KIB => return write!(f, "{n} B"),
-            n if n < MIB => (KIB, "KiB"),
-            _ => (MIB, "MiB"),
-        };
-        if self.0.is_multiple_of(unit) {
-            write!(f, "{} {name}", self.0 / unit)
-        } else {
-            write!(f, "{:.2} {name}", self.0 as f64 / unit as f64)
-        }
+        f.write_str(&ByteUnit::of(&[self.0]).text(self.0))
     }
 }
 

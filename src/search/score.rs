@@ -1,5 +1,6 @@
 //! What is measured of a policy.
 
+use crate::proportion;
 use serde::{Deserialize, Serialize};
 
 /// Binary digits of [`Score::loss`] after the point.
@@ -62,7 +63,12 @@ impl Score {
 
     /// Top-1 accuracy in percent; 0 without images.
     pub fn percent(&self) -> f64 {
-        if self.images == 0 { 0.0 } else { 100.0 * self.correct as f64 / self.images as f64 }
+        proportion::percent(self.correct, self.images)
+    }
+
+    /// Top-1 accuracy as it is written: `91.45 %`.
+    pub fn text(&self) -> String {
+        proportion::text(self.correct, self.images)
     }
 
     /// Mean cross-entropy in nats; 0 without images.

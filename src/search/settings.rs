@@ -125,7 +125,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The agent with warm start, fill and run-off, 300 episodes, no pins, and HAQ's seed.
+    /// The agent with warm start, fill and run-off, 300 episodes, no pins.
     pub fn new(budget: Budget, memory: MemoryModel) -> Self {
         Self {
             allocators: vec![Allocator::Agent],
@@ -133,7 +133,7 @@ impl Settings {
             memory,
             pins: Vec::new(),
             episodes: 300,
-            seed: 234,
+            seed: 1,
             warm_start: true,
             fill: true,
             run_off: Sample::ROUNDS.len(),

@@ -4,6 +4,7 @@ use super::{
     browser,
     components::{Header, Help, Lead, Patterns, help},
     line::Line,
+    opening::use_opening,
     sections::{
         Controls, DeviceSection, FinetuneSection, ImagesSection, NetworkSection, PolicySection, ReadAs,
         ResultSection, SearchSection, ShareSection,
@@ -52,7 +53,8 @@ pub fn App() -> Html {
         })
     };
     use_keys(&act, &state, &ask, &measure, &dialog);
-    let controls = Controls { act, ask };
+    let (pick, opening) = use_opening(&state, &ask);
+    let controls = Controls { act, ask, pick };
     let dragged = use_whole_page_drop(&state, &controls);
     let design = &state.design;
     // The policy is drawn anew when it changes, not with every episode of a search; what is asked then is answered from
@@ -85,7 +87,8 @@ pub fn App() -> Html {
                     given={state.given}
                     controls={controls.clone()} />
                 <DeviceSection design={design.clone()} controls={controls.clone()} />
-                <ImagesSection classes={design.network.spec.classes} work={state.work.clone()} controls={controls.clone()} />
+                <ImagesSection classes={design.network.spec.classes} work={state.work.clone()} reading={state.reading}
+                    {opening} controls={controls.clone()} />
                 <PolicySection design={design.clone()} notice={state.notice.clone()} can_undo={state.can_undo()}
                     can_redo={state.can_redo()} pins={state.search.pins.clone()} {why} controls={controls.clone()} />
                 <SearchSection state={(*state).clone()} controls={controls.clone()} />

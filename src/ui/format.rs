@@ -1,6 +1,7 @@
 //! Numbers as the page writes them.
 
 use crate::flow::Tally;
+use crate::proportion;
 
 /// A whole number in groups of three digits: `13,570,048`.
 pub fn grouped(number: u64) -> String {
@@ -32,13 +33,14 @@ pub fn percent(value: f64) -> String {
     format!("{value:.1} %")
 }
 
-/// Accuracy with half the width of its 95 % confidence interval: `91.3 % ± 0.8`.
+/// Accuracy with its 95 % confidence interval: `91.45 % (90.1 to 92.6 %)`.
 pub fn accuracy(tally: Tally) -> String {
-    if tally.images == 0 {
-        "no image yet".into()
-    } else {
-        format!("{:.1} % ± {:.1}", tally.percent(), tally.margin())
-    }
+    if tally.images == 0 { "no image yet".into() } else { tally.text() }
+}
+
+/// Accuracy alone, where there is room for no more: `91.45 %`.
+pub fn share(tally: Tally) -> String {
+    proportion::text(tally.correct, tally.images)
 }
 
 /// What an accuracy was counted on: `1,826 of 2,000 images right`.
@@ -97,12 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn an_accuracy_comes_with_its_margin() {
+    fn an_accuracy_comes_with_its_interval() {
         let tally = Tally { correct: 913, images: 1_000 };
-        assert_eq!(accuracy(tally), "91.3 % ± 1.7");
+        assert_eq!(accuracy(tally), "91.3 % (89.4 to 92.9 %)");
         assert_eq!(counts(tally), "913 of 1,000 images right");
         assert_eq!(accuracy(Tally::default()), "no image yet");
     }
+
     #[test]
     fn messages_become_sentences() {
         for (message, expected) in [

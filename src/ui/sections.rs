@@ -37,6 +37,8 @@ pub struct Controls {
     pub act: Callback<Action>,
     /// Sends a command with the files it speaks of.
     pub ask: Callback<(Command, Vec<File>)>,
+    /// Takes images that were picked.
+    pub pick: Callback<Picked>,
 }
 
 /// What the user says of a weights file.
@@ -109,13 +111,13 @@ impl Controls {
     }
 
     /// Opens an archive or a folder of images.
-    pub fn open_images(&self, Picked { paths, files }: Picked) {
-        if files.is_empty() {
+    pub fn open_images(&self, picked: Picked) {
+        if picked.files.is_empty() {
             let message =
                 "No files: expected an archive, or a folder with one folder of images per class; choose one.";
             self.act.emit(Action::Refused(Area::Images, message.into()));
         } else {
-            self.ask.emit((Command::OpenImages { paths }, files));
+            self.pick.emit(picked);
         }
     }
 }

@@ -27,7 +27,10 @@ pub use trial::{Trial, in_words};
 pub use work::{Running, Work};
 
 use crate::{
-    flow::{Command, Event, Figure, FinetuneFound, FinetuneStart, GivenSettings, Key, RunId, Setting, Task},
+    flow::{
+        Command, Event, Figure, FinetuneFound, FinetuneStart, GivenReading, GivenSettings, Key, RunId,
+        Setting, Task,
+    },
     link::{Link, LinkError},
     memory::Mcu,
     net::{Family, Padding, Spec, Width},
@@ -74,6 +77,8 @@ pub struct State {
     pub forced: bool,
     /// What the user says of weights that their file does not say.
     pub given: GivenSettings,
+    /// What the user says of images.
+    pub reading: GivenReading,
     /// What is being measured, by the number of its command.
     asked: BTreeMap<RunId, Asked>,
     /// The page shows the network that this command loads, whichever it is.
@@ -132,6 +137,7 @@ impl Default for State {
             with_float: true,
             forced: false,
             given: GivenSettings::default(),
+            reading: GivenReading::default(),
             asked: BTreeMap::new(),
             follows: None,
             adopts_training: false,
@@ -180,6 +186,7 @@ impl State {
             Action::SetFloat(with_float) => next.with_float = with_float,
             Action::SetForced(forced) => next.forced = forced,
             Action::SetGiven(given) => next.given = given,
+            Action::SetReading(reading) => next.reading = reading,
             Action::Saved(name, bytes) => next.saved = Some((name, bytes)),
         }
         next

@@ -128,13 +128,13 @@ pub fn open(files: Vec<File>, paths: &[String], names: Option<Charset>) -> Resul
         loose.sort_by(|a, b| a.0.path.cmp(&b.0.path));
         let folders: Vec<String> = loose.iter().map(|(info, _)| info.path.clone()).collect();
         let (infos, files) = loose.into_iter().unzip();
-        sources.push(Source { name: source(&folders), files: Box::new(Picked { infos, files }) });
+        sources.push(Source { name: picked_name(&folders), files: Box::new(Picked { infos, files }) });
     }
     Ok(sources)
 }
 
 /// What was picked, in a few words: the folder or the archives by name, of many the first.
-pub fn source(paths: &[String]) -> String {
+pub fn picked_name(paths: &[String]) -> String {
     let tops: BTreeSet<&str> = paths.iter().filter_map(|path| path.split('/').next()).collect();
     let named: Vec<&str> = tops.iter().take(NAMED).copied().collect();
     match tops.len().saturating_sub(NAMED) {

@@ -7,11 +7,11 @@ use super::files;
 use super::keep::Keep;
 use super::pool::Pool;
 use super::wire;
-use crate::data::{Archive, Sources};
+use crate::data::{Archive, Resize, Sources};
 use crate::flow::session::Opened as Weights;
 use crate::flow::{
-    Artefact, CALIBRATION, Command, End, Event, Executor, GivenSettings, Item, PackageName, RunId,
-    SearchRequest, Session, Subset, Task,
+    Artefact, CALIBRATION, Command, DEMO_IMAGES, End, Event, Executor, GivenReading, GivenSettings, Item,
+    Origin, PackageName, RunId, SearchRequest, Session, Subset, Task,
 };
 use crate::import::{ImportOptions, check_size, import};
 use crate::link::{HashPrefix, Link};
@@ -165,7 +165,7 @@ impl Runner {
             }
             Command::UseSettings(settings) => self.use_settings(settings).await,
             Command::CheckPreprocessing => self.check_preprocessing().await,
-            Command::OpenImages { paths } => self.open_images(picked, &paths),
+            Command::OpenImages { picks, reading } => self.open_images(picked, &picks, &reading),
             Command::Measure { policy, limit } => self.measure(&policy, limit).await,
             Command::MeasureFloat { subset, limit } => {
                 self.session.measure_float(subset, limit).await.map(drop)
@@ -226,9 +226,34 @@ impl Runner {
         self.session.adopt_weights(Weights::new(imported, source.into(), sha256))
     }
 
-    fn open_images(&mut self, picked: Vec<File>, paths: &[String]) -> Result<(), End> {
-        let sources = Sources::new(files::open(picked, paths, None)?);
-        self.session.adopt_images(files::source(paths), sources, CALIBRATION)
+    /// Opens what was picked in the place of the images before, which stay if that cannot be.
+    fn open_images(
+        &mut self,
+        picked: Vec<File>,
+        picks: &[Vec<String>],
+        reading: &GivenReading,
+    ) -> Result<(), End> {
+        let (mut picked, mut sources) = (picked.into_iter(), Vec::new());
+        for paths in picks {
+            let files = picked.by_ref().take(paths.len()).collect();
+            sources.extend(files::open(files, paths, reading.names)?);
+        }
+        let resize = reading.resize.map(|resize| (resize, Origin::Given, "the page".to_owned()));
+        self.adopt_images(files::picked_name(&picks.concat()), Sources::new(sources), resize)
+    }
+
+    fn adopt_images(
+        &mut self,
+        source: String,
+        sources: Sources,
+        resize: Option<(Resize, Origin, String)>,
+    ) -> Result<(), End> {
+        let former = std::mem::replace(&mut self.session.resize, resize);
+        let adopted = self.session.adopt_images(source, sources, CALIBRATION);
+        if adopted.is_err() {
+            self.session.resize = former;
+        }
+        adopted
     }
 
     async fn open_demo(&mut self, spec: Spec) -> Result<(), End> {
@@ -239,7 +264,7 @@ impl Runner {
         let bytes = self.fetch("demo/fashion-mnist.tgz").await?;
         self.session.breathe().await?;
         let archive = Archive::open(DEMO_IMAGES, std::io::Cursor::new(bytes))?;
-        self.session.adopt_images(DEMO_IMAGES.into(), Sources::one(DEMO_IMAGES, archive), CALIBRATION)
+        self.adopt_images(DEMO_IMAGES.into(), Sources::one(DEMO_IMAGES, archive), None)
     }
 
     async fn open_demo_weights(&mut self, spec: Spec, settings: GivenSettings) -> Result<(), End> {
@@ -291,9 +316,6 @@ fn digest<'a>(items: impl Iterator<Item = &'a Item>) -> [u8; 32] {
     }
     digest.finalize().into()
 }
-
-/// What the built-in images are called.
-const DEMO_IMAGES: &str = "Fashion-MNIST (built in)";
 
 /// How often workers died of late.
 #[derive(Default)]

@@ -1,25 +1,16 @@
 // The whole flow on files from the user: real photos, dropped as an archive, and where they are, real weights.
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { drop, longestTask, openApp } from "./support/app.mjs";
-import { photos, shared, tgz, zip } from "./support/archive.mjs";
+import { drop, inputTables, longestTask, openApp, openImages } from "./support/app.mjs";
+import { file, photos, shared, tgz, zip } from "./support/archive.mjs";
 
 const LOADED = { timeout: 60_000 };
 const MEASURED = { timeout: 300_000 };
 /** A longer task on the main thread is felt. */
 const FELT = 100;
-
-/** Writes a file that is gone after the test. */
-async function file(t, name, bytes) {
-  const folder = await mkdtemp(join(tmpdir(), "bitsmith-"));
-  t.after(() => rm(folder, { recursive: true }));
-  await writeFile(join(folder, name), bytes);
-  return join(folder, name);
-}
 
 test("a dropped tgz of photos is measured and the package downloaded, and the page never freezes", async (t) => {
   const { page, address, requests, problems } = await openApp(t, { traced: true });
@@ -95,17 +86,9 @@ async function pairs(each) {
 
 /** Opens images and gives what the tables of the page say, by their titles. */
 async function tables(page, paths, name) {
-  await page.getByLabel("Choose archives").setInputFiles(paths);
+  await openImages(page, paths);
   await page.locator("#images .loaded", { hasText: name }).waitFor(LOADED);
-  const details = page.locator("#images details.inputs");
-  if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
-  const all = await details.locator("table").evaluateAll((found) =>
-    found.map((table) => ({
-      title: table.caption.textContent,
-      rows: [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent)),
-    })),
-  );
-  return (title) => all.find((table) => table.title.startsWith(title))?.rows ?? [];
+  return inputTables(page);
 }
 
 test("sets as people have them are read as on the command line, and a table says how", async (t) => {

@@ -26,7 +26,7 @@ test("a search of 100 episodes on the demo ends within two minutes and the page 
   assert.equal(await scored(page), episodes);
   assert.equal(await allocators(page).count(), 2);
   for (const row of await allocators(page).all()) {
-    assert.match(await row.textContent(), /\d+\.\d %.*\d+\.\d % ± \d+\.\d/, "reward and test accuracy");
+    assert.match(await row.textContent(), /\d+\.\d+ %.*\d+\.\d+ % \(\d+\.\d to \d+\.\d %\)/, "reward and test accuracy");
   }
 
   assert.equal((await csv(page)).trim().split("\n").length, 1 + episodes);

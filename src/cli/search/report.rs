@@ -68,11 +68,11 @@ fn describe(text: &mut String, links: &Links, Run { search, float, tested, outco
     let budget = search.problem().budget();
     let _ = writeln!(
         text,
-        "\nFLASH {} bytes, RAM {} bytes, seed {}; float {:.2} % of {float}",
+        "\nFLASH {} bytes, RAM {} bytes, seed {}; float {} of {float}",
         budget.flash,
         budget.ram,
         search.settings().seed,
-        float.tally.percent(),
+        float.tally.text(),
     );
     if let Some(tested) = tested {
         let _ = writeln!(text, "test: {tested}");
@@ -165,6 +165,7 @@ fn run_json(links: &Links, Run { search, float, tested, stopped, outcomes }: &Ru
             "test_correct": found.test.map(|tally| tally.correct),
             "test_images": found.test.map(|tally| tally.images),
             "test_top1": found.test.map(|tally| tally.percent()),
+            "test_top1_interval": found.test.map(|tally| tally.interval()),
         })
     };
     json!({

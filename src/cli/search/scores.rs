@@ -1,12 +1,13 @@
 //! Scores of policies, kept over runs.
 
+use super::super::output;
 use crate::flow::Key;
 use crate::quant::Policy;
 use crate::search::Score;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -34,7 +35,7 @@ impl Scores {
         let Some(folder) = folder else { return Ok(Self { known, file: None }) };
         let path = folder.join(FILE);
         let failed = || format!("{}", path.display());
-        fs::create_dir_all(folder).with_context(failed)?;
+        output::create_folder(folder)?;
         let file = OpenOptions::new().create(true).append(true).read(true).open(&path);
         let mut file = file.with_context(failed)?;
         for line in BufReader::new(&file).split(b'\n') {
@@ -88,9 +89,9 @@ mod tests {
         let mut scores = Scores::open(Some(folder.path())).expect("opens");
         scores.put(&policy, one, timed).expect("writes");
         let path = folder.path().join(FILE);
-        let whole = fs::read(&path).expect("a file");
+        let whole = std::fs::read(&path).expect("a file");
         // A program that ended while it wrote, and a line of another version.
-        fs::write(&path, [&b"{\"weights_sha256\":\"00\"}\n"[..], &whole, &whole[..20]].concat())
+        std::fs::write(&path, [&b"{\"weights_sha256\":\"00\"}\n"[..], &whole, &whole[..20]].concat())
             .expect("written");
         let mut again = Scores::open(Some(folder.path())).expect("opens");
         assert_eq!((again.get(&policy, one), again.get(&policy, other)), (Some(timed), None));

@@ -1,4 +1,4 @@
-//! The file where training keeps its checkpoint, with what it is of.
+//! The folder where training keeps its checkpoint, with what it is of.
 
 use super::super::output;
 use crate::flow::Key;
@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Name of the file in the folder of checkpoints.
+const FILE: &str = "training.checkpoint";
 /// What the file begins with.
 const MAGIC: &[u8] = b"bitsmith training 1\n";
 
-/// A file for the checkpoint of one training.
+/// A folder for the checkpoint of one training.
 pub struct Place {
     path: PathBuf,
     of: Key,
@@ -30,9 +32,11 @@ struct Stored {
 }
 
 impl Place {
-    /// `of` is the key of what training begins with and of all images that it sees.
-    pub fn new(path: &Path, of: Key, recipe: &Recipe) -> Self {
-        Self { path: path.to_owned(), of, recipe: recipe.clone() }
+    /// In a folder, which is created if it is not there. `of` is the key of what training begins with and of all images
+    /// that it sees.
+    pub fn new(folder: &Path, of: Key, recipe: &Recipe) -> anyhow::Result<Self> {
+        output::create_folder(folder)?;
+        Ok(Self { path: folder.join(FILE), of, recipe: recipe.clone() })
     }
 
     /// What is kept, if anything is.
@@ -46,20 +50,20 @@ impl Place {
         let stored = stored.filter(|stored| Key::of(&stored.checkpoint) == stored.sum);
         let stored = stored.with_context(|| {
             format!(
-                "{}: expected a checkpoint of training, found something else or a damaged one; remove it or choose \\
-                 another file",
+                "{}: expected a checkpoint of training, found something else or a damaged one; remove it or choose \
+                 another folder",
                 name()
             )
         })?;
         ensure!(
             stored.of == self.of,
-            "{}: this checkpoint is of other weights, bits or images; remove it or choose another file",
+            "{}: this checkpoint is of other weights, bits or images; remove it or choose another folder",
             name()
         );
         let checkpoint = Checkpoint::from_bytes(&stored.checkpoint).with_context(name)?;
         ensure!(
             checkpoint.recipe == self.recipe,
-            "{}: this checkpoint is of training with other settings; give the same, remove it or choose another file",
+            "{}: this checkpoint is of training with other settings; give the same, remove it or choose another folder",
             name()
         );
         Ok(Some(checkpoint))

@@ -1,7 +1,7 @@
 //! What is taken of one memory, as a bar against its budget and as a sentence.
 
 use super::pattern::Mark;
-use crate::memory::{Bytes, Excess, Memory};
+use crate::memory::{ByteUnit, Bytes, Excess, Memory};
 use yew::prelude::*;
 
 /// One stretch of the bar.
@@ -69,10 +69,14 @@ pub fn BudgetBar(props: &BudgetBarProps) -> Html {
 /// Whether it fits, in words.
 fn sentence(memory: Memory, used: usize, budget: usize, excess: Option<&Excess>) -> Html {
     match excess {
-        None => html! {
-            <><strong class="fits">{ format!("✓ {memory} fits:") }</strong>
-                { format!(" {} of {}, {} free.", Bytes(used), Bytes(budget), Bytes(budget - used)) }</>
-        },
+        None => {
+            let unit = ByteUnit::of(&[used, budget, budget - used]);
+            let [used, budget, free] = [used, budget, budget - used].map(|bytes| unit.text(bytes));
+            html! {
+                <><strong class="fits">{ format!("✓ {memory} fits:") }</strong>
+                    { format!(" {used} of {budget}, {free} free.") }</>
+            }
+        }
         Some(excess) => html! {
             <><strong class="over">{ format!("✗ {memory} does not fit:") }</strong>{ format!(" {excess}.") }</>
         },

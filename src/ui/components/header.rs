@@ -2,7 +2,7 @@
 
 use super::Button;
 use crate::{
-    memory::{Bytes, Memory},
+    memory::{ByteUnit, Memory},
     ui::{
         browser, format,
         state::{Design, Trial},
@@ -74,10 +74,11 @@ fn Verdict(props: &VerdictProps) -> Html {
     let (usage, budget) = (design.footprint.usage(), design.target.budget);
     let memory = |memory: Memory, used: usize, budget: usize| {
         let fits = used <= budget;
-        let verdict = if fits { "fits".into() } else { format!("{} too much", Bytes(used - budget)) };
+        let unit = ByteUnit::of(&[used, budget]);
+        let verdict = if fits { "fits".into() } else { format!("{} too much", unit.text(used - budget)) };
         html! {
             <li class={if fits { "fits" } else { "over" }}>
-                { format!("{memory} ") }<b>{ Bytes(used).to_string() }</b><span class="of">{ format!(" of {}", Bytes(budget)) }</span>{ " " }
+                { format!("{memory} ") }<b>{ unit.text(used) }</b><span class="of">{ format!(" of {}", unit.text(budget)) }</span>{ " " }
                 <span class="word">{ if fits { "✓ " } else { "✗ " } }{ verdict }</span>
             </li>
         }
@@ -87,7 +88,7 @@ fn Verdict(props: &VerdictProps) -> Html {
             { memory(Memory::Flash, usage.flash, budget.flash) }
             { memory(Memory::Ram, usage.ram, budget.ram) }
             <li>{ "Top-1 " }
-                if let Some(trial) = trial { <b>{ format::accuracy(trial.figure.tally) }</b> } else { { "not measured " } }
+                if let Some(trial) = trial { <b title={format::accuracy(trial.figure.tally)}>{ format::share(trial.figure.tally) }</b> } else { { "not measured " } }
                 if trial.is_none() {
                     <Button class="small" onclick={on_measure.clone()} why_not={why_not_measure.clone()}
                         title="Measure the policy on the screen" label="Measure this policy">{ "Measure" }</Button>

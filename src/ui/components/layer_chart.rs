@@ -5,7 +5,7 @@ use super::{
     skyline::{BitsBars, Skyline},
 };
 use crate::{
-    memory::{Bytes, Footprint, Step},
+    memory::{ByteUnit, Bytes, Footprint, Step},
     net::LayerId,
     quant::Bits,
     ui::{
@@ -171,14 +171,15 @@ fn readout(row: &Row, step: Option<&Step>) -> String {
         parts.push("not counted by the paper model".into());
         return parts.join(" · ");
     };
-    let mut ram =
-        format!("RAM {} = input {} + output {}", Bytes(step.live()), Bytes(step.inputs), Bytes(step.output));
+    let unit = ByteUnit::of(&[step.live(), step.inputs, step.output, step.shared, step.kept, step.scratch]);
+    let [live, inputs, output] = [step.live(), step.inputs, step.output].map(|bytes| unit.text(bytes));
+    let mut ram = format!("RAM {live} = input {inputs} + output {output}");
     if step.shared > 0 {
-        ram += &format!(" − {} in the input's place", Bytes(step.shared));
+        ram += &format!(" − {} in the input's place", unit.text(step.shared));
     }
     for (bytes, what) in [(step.kept, "kept for later"), (step.scratch, "scratch")] {
         if bytes > 0 {
-            ram += &format!(" + {} {what}", Bytes(bytes));
+            ram += &format!(" + {} {what}", unit.text(bytes));
         }
     }
     parts.push(ram);

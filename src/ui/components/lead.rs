@@ -1,7 +1,7 @@
 //! The sentence at the top: what the page is for, or what the link that was opened asks for.
 
 use crate::{
-    memory::Bytes,
+    memory::ByteUnit,
     ui::state::{DEMOS, Design},
 };
 use std::rc::Rc;
@@ -40,12 +40,12 @@ fn shared(design: &Design, has_weights: bool) -> String {
             format!("To see how accurate it is, open weights of {spec} and images of its classes below.")
         }
     };
+    let budget = target.budget;
+    let unit = ByteUnit::of(&[usage.flash, usage.ram, budget.flash, budget.ram]);
+    let [flash, ram, of_flash, of_ram] =
+        [usage.flash, usage.ram, budget.flash, budget.ram].map(|bytes| unit.text(bytes));
     format!(
-        "You opened a shared policy of {spec}{place}. It needs {} of FLASH and {} of RAM, {verdict} the budgets of {} \
-         and {}. {next}",
-        Bytes(usage.flash),
-        Bytes(usage.ram),
-        Bytes(target.budget.flash),
-        Bytes(target.budget.ram)
+        "You opened a shared policy of {spec}{place}. It needs {flash} of FLASH and {ram} of RAM, {verdict} the budgets of \
+         {of_flash} and {of_ram}. {next}"
     )
 }

@@ -49,7 +49,7 @@ pub fn FinetuneSection(props: &FinetuneSectionProps) -> Html {
     let run = running.map_or(0, |running| running.run);
     html! {
         <Section id="finetune" number={6} title="Fine-tune">
-            <p class="hint">{ "Trains the network at the widths in the table, rounding as the chip does, and keeps the epoch that is \
+            <p class="hint">{ "Trains the network at the bits in the table, rounding as the chip does, and keeps the epoch that is \
                 best on the reward images. What it starts from takes part, so the result is never worse there. It brings \
                 back most of what 4 and 2 bits cost." }</p>
             <PlanFields plan={finetune.plan.clone()} images={state.work.images.as_ref().map(|i| (i.train, i.reward))}

@@ -3,14 +3,17 @@
 use super::{Controls, Section, failure};
 use crate::{
     data::MatchedBy,
-    flow::{ImagesSummary, Inputs, Origin},
+    flow::{GivenReading, ImagesSummary, Inputs, Origin},
     ui::{
-        components::{DropZone, Progress},
+        components::{Button, DropZone, Progress, TextField},
         format,
-        state::{Area, Work},
+        opening::{Decision, Opening},
+        state::{Action, Area, Work},
     },
+    web::picked_name,
 };
 use std::rc::Rc;
+use std::str::FromStr;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -18,13 +21,16 @@ pub struct ImagesSectionProps {
     /// Classes of the network on the screen.
     pub classes: u16,
     pub work: Work,
+    /// What the user says of how images are read.
+    pub reading: GivenReading,
+    pub opening: Opening,
     pub controls: Controls,
 }
 
 /// Own images, and what was found in them.
 #[component]
 pub fn ImagesSection(props: &ImagesSectionProps) -> Html {
-    let ImagesSectionProps { classes, work, controls } = props;
+    let ImagesSectionProps { classes, work, reading, opening, controls } = props;
     let on_files = {
         let controls = controls.clone();
         Callback::from(move |picked| controls.open_images(picked))
@@ -34,6 +40,11 @@ pub fn ImagesSection(props: &ImagesSectionProps) -> Html {
             <DropZone id="images" what="a folder, .zip, .tar or .tgz" accept=".zip,.tar,.tgz,.gz" multiple={true}
                 file_title="Choose archives" folder_title="Choose folder" {on_files} />
             <p class="hint">{ "One folder per class, or a file with labels. Images stay on this machine." }</p>
+            if let Some(waiting) = &opening.waiting {
+                <Choice opened={work.images.as_ref().map_or_else(String::new, |images| images.source.clone())}
+                    waiting={picked_name(&waiting.paths)} decide={opening.decide.clone()} />
+            }
+            <Reading reading={*reading} read={opening.read.clone()} controls={controls.clone()} />
             { match &work.images {
                 Some(images) => html! {
                     <Summary images={images.clone()} inputs={work.inputs.clone()} classes={*classes} />
@@ -46,6 +57,85 @@ pub fn ImagesSection(props: &ImagesSectionProps) -> Html {
             { failure(work.failure(Area::Images)) }
         </Section>
     }
+}
+
+#[derive(Properties, PartialEq)]
+struct ChoiceProps {
+    /// What is open.
+    opened: String,
+    /// What was picked.
+    waiting: String,
+    decide: Callback<Decision>,
+}
+
+/// Asks whether what was picked is added to what is open.
+#[component]
+fn Choice(props: &ChoiceProps) -> Html {
+    let ChoiceProps { opened, waiting, decide } = props;
+    let button = |title: &'static str, decision| {
+        html! { <Button onclick={decide.reform(move |_| decision)}>{ title }</Button> }
+    };
+    html! {
+        <div class="notice" role="alert">
+            <p><b>{ waiting }</b>{ " was picked while " }<b>{ opened }</b>{ " is open." }</p>
+            <p class="tools">
+                { button("Add to it", Decision::Add) }
+                { button("Take its place", Decision::Replace) }
+                { button("Leave it as it is", Decision::Leave) }
+            </p>
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct ReadingProps {
+    reading: GivenReading,
+    read: Callback<GivenReading>,
+    controls: Controls,
+}
+
+/// Fields for what the user knows better than the files.
+#[component]
+fn Reading(props: &ReadingProps) -> Html {
+    let ReadingProps { reading, read, controls } = props;
+    let reading = *reading;
+    let use_reading = {
+        let (act, read) = (controls.act.clone(), read.clone());
+        Callback::from(move |reading: GivenReading| {
+            act.emit(Action::SetReading(reading));
+            read.emit(reading);
+        })
+    };
+    let take_resize = {
+        let use_reading = use_reading.clone();
+        move |text: String| {
+            use_reading.emit(GivenReading { resize: given(&text)?, ..reading });
+            Ok(())
+        }
+    };
+    let take_names = move |text: String| {
+        use_reading.emit(GivenReading { names: given(&text)?, ..reading });
+        Ok(())
+    };
+    let resize = reading.resize.map(|resize| resize.to_string()).unwrap_or_default();
+    let names = reading.names.map(|names| names.to_string()).unwrap_or_default();
+    html! {
+        <details>
+            <summary>{ "Read images another way" }</summary>
+            <p class="hint">{ "How an image becomes a square: crop (shorter side resized, then the middle 0.875 of it), crop=PART, \
+                stretch or pad; empty is as the weights state, else crop. Encoding of names in archives that do not state it: \
+                gbk, cp932, windows-1251 and others; empty is a guess, which the table below shows." }</p>
+            <div class="fields">
+                <TextField id="resize" label="Resize" value={resize} take={take_resize} />
+                <TextField id="names" label="Encoding of names" value={names} take={take_names} />
+            </div>
+        </details>
+    }
+}
+
+/// What a field holds; nothing if it is empty.
+fn given<T: FromStr<Err = String>>(text: &str) -> Result<Option<T>, String> {
+    Some(text.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose()
 }
 
 #[derive(Properties, PartialEq)]

@@ -146,7 +146,7 @@ fn Bars(props: &BarsProps) -> Html {
     });
     let gaps = footprint.ram - peak.map_or(0, |step| step.live());
     if gaps > 0 {
-        ram_parts.push(Part { title: "gaps", class: "use-gaps", bytes: gaps });
+        ram_parts.push(Part { title: "gaps that no live tensor fits into", class: "use-gaps", bytes: gaps });
     }
     ram_parts.push(Part { title: "stack", class: "use-stack", bytes: taken.stack });
     ram_parts.push(Part { title: "reserve", class: "use-reserve", bytes: taken.ram });

@@ -4,6 +4,7 @@ use super::{Controls, Section, failure, revival};
 use crate::{
     flow::{Figure, Key},
     memory::Bytes,
+    proportion,
     ui::{
         components::{Button, Progress},
         format,
@@ -103,6 +104,7 @@ fn Accuracies(props: &AccuraciesProps) -> Html {
     let title =
         if trained.is_some() { "Integer top-1, this policy, trained" } else { "Integer top-1, this policy" };
     let difference = integer.zip(*float).and_then(|(integer, float)| integer.above(&float));
+    let decimals = proportion::decimals(integer.map_or(0, |figure| figure.tally.images));
     html! {
         <div aria-live="polite">
             <dl class="accuracies">
@@ -111,7 +113,7 @@ fn Accuracies(props: &AccuraciesProps) -> Html {
                 if let Some(points) = difference {
                     <div>
                         <dt>{ "Integer against float" }</dt>
-                        <dd><b>{ format!("{points:+.1} points") }</b><br />
+                        <dd><b>{ format!("{points:+.decimals$} points") }</b><br />
                             <span class="hint">{ "on the same images" }</span></dd>
                     </div>
                 }
@@ -119,7 +121,7 @@ fn Accuracies(props: &AccuraciesProps) -> Html {
             if let Some(figure) = integer {
                 <p class="hint images-used">{ format!("Measured on {figure}.") }</p>
             }
-            <p class="hint">{ "Top-1 is the share of images whose class is right; ± is half the width of its 95 % confidence interval." }</p>
+            <p class="hint">{ "Top-1 is the share of images whose class is right; in parentheses its 95 % confidence interval (Wilson's)." }</p>
         </div>
     }
 }

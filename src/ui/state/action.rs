@@ -2,7 +2,7 @@
 
 use super::{Area, Plan, Preset, Target, Wish};
 use crate::{
-    flow::{Command, Event, GivenSettings, RunId},
+    flow::{Command, Event, GivenReading, GivenSettings, RunId},
     net::Spec,
     quant::{Bits, Slot},
     search::Episode,
@@ -51,6 +51,8 @@ pub enum Action {
     SetForced(bool),
     /// What the user says of weights was changed.
     SetGiven(GivenSettings),
+    /// What the user says of images was changed.
+    SetReading(GivenReading),
     /// The package was handed to the browser under this name, with so many bytes.
     Saved(String, usize),
 }

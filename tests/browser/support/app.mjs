@@ -97,6 +97,27 @@ export async function drop(page, selector, paths) {
   }
 }
 
+/** Opens images by the page's field; own ones that are open give their place. */
+export async function openImages(page, paths) {
+  const loaded = page.locator("#images .loaded b").first();
+  const own = (await loaded.isVisible()) && !(await loaded.textContent()).includes("built in");
+  await page.getByLabel("Choose archives").setInputFiles(paths);
+  if (own) await page.getByRole("button", { name: "Take its place" }).click();
+}
+
+/** What the tables below Images say: a function from the beginning of a title to the rows, each a list of texts. */
+export async function inputTables(page) {
+  const details = page.locator("#images details.inputs");
+  if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
+  const all = await details.locator("table").evaluateAll((found) =>
+    found.map((table) => ({
+      title: table.caption.textContent,
+      rows: [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent)),
+    })),
+  );
+  return (title) => all.find((table) => table.title.startsWith(title))?.rows ?? [];
+}
+
 /** What axe finds wrong with the page as it is now, or with the elements of the selector `part`: a line for every rule. */
 export async function violations(page, part = "html") {
   const { violations } = await new AxeBuilder({ page }).include(part).analyze();

@@ -1,5 +1,7 @@
 // Archives of photos in class folders, made in memory for the tests.
-import { readdir, readFile, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { crc32, gzipSync } from "node:zlib";
 
 const BLOCK = 512;
@@ -11,6 +13,14 @@ export const shared = new URL("../shared/data/", root);
 
 /** Whether there is such a file. */
 export const exists = (url) => stat(url).then(() => true, () => false);
+
+/** Writes a file that is gone after the test `t`, and gives its path. */
+export async function file(t, name, bytes) {
+  const folder = await mkdtemp(join(tmpdir(), "bitsmith-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, name), bytes);
+  return join(folder, name);
+}
 
 /** One file of a tar archive: POSIX header and content, both in blocks. */
 function entry(path, bytes) {

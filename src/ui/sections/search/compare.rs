@@ -102,8 +102,8 @@ fn Allocators(props: &RunProps) -> Html {
         Some(html! {
             <tr key={allocator.name()}>
                 <th scope="row">{ allocator.title() }</th>
-                <td class="number"><b>{ format::percent(best.score.percent()) }</b></td>
-                <td class="number">{ log.run_off(best).map_or("–".into(), |score| format::percent(score.percent())) }</td>
+                <td class="number"><b>{ best.score.text() }</b></td>
+                <td class="number">{ log.run_off(best).map_or("–".into(), |score| score.text()) }</td>
                 <td class="number">{ tests(allocator).map_or("–".into(), format::accuracy) }</td>
                 <td class="number">{ Bytes(best.usage.flash).to_string() }</td>
                 <td class="number">{ Bytes(best.usage.ram).to_string() }</td>
@@ -146,7 +146,7 @@ fn Front(props: &RunProps) -> Html {
             <tr>
                 <td class="number">{ Bytes(episode.usage.flash).to_string() }</td>
                 <td class="number">{ Bytes(episode.usage.ram).to_string() }</td>
-                <td class="number"><b>{ format::percent(episode.score.percent()) }</b></td>
+                <td class="number"><b>{ episode.score.text() }</b></td>
                 <td>{ format!("{}, {}", episode.allocator.name(), episode.number) }</td>
                 <td>{ show(act, episode) }</td>
             </tr>

@@ -1,7 +1,7 @@
 //! The course of a search: rewards, the best policy beside the one that was scored last, sensitivities.
 
 use crate::{
-    memory::{Bytes, Memory},
+    memory::{ByteUnit, Memory},
     quant::{Bits, Policy, Slot},
     search::{Episode, Log, Purpose},
     ui::{
@@ -37,14 +37,14 @@ pub fn Course(props: &CourseProps) -> Html {
         Phase::Ended { stopped: false, .. } => "Done",
     };
     let said = best.map_or(String::new(), |best| {
-        format!("{phase}. Best so far {} on the reward images.", format::percent(best.score.percent()))
+        format!("{phase}. Best so far {} on the reward images.", best.score.text())
     });
     html! {
         <div class="course">
             <div>
                 <p class="facts"><b>{ phase }</b>{ format!(": {}, {} scored, float network {} of {}.",
                     run.network.spec, format::count(log.episodes().len(), "policy", "policies"),
-                    format::percent(run.float.tally.percent()), run.float) }</p>
+                    format::accuracy(run.float.tally), run.float) }</p>
                 <figure>
                     <figcaption class="legend"><span class="key dot">{ "reward of a policy" }</span>
                         <span class="key line">{ "best so far" }</span>
@@ -79,7 +79,7 @@ fn figure(run: &Run, title: &'static str, episode: Option<&Episode>) -> Html {
             <dt>{ title }</dt>
             { match episode {
                 Some(episode) => html! {
-                    <dd><b>{ format::percent(episode.score.percent()) }</b><br />
+                    <dd><b>{ episode.score.text() }</b><br />
                         <span class="hint">{ format!("reward {:.3}, {}, episode {}{}", episode.reward,
                             episode.allocator.name(), episode.number, purpose(run, episode)) }</span></dd>
                 },
@@ -121,11 +121,12 @@ fn memory(run: &Run, log: &Log) -> Html {
             let usage = episode?.usage;
             let used = if memory == Memory::Flash { usage.flash } else { usage.ram };
             let percent = 100.0 * used as f64 / budget.max(1) as f64;
+            let unit = ByteUnit::of(&[used, budget]);
             Some(html! {
                 <div class={classes!("meter", (used > budget).then_some("over"))}>
                     <span>{ format!("{memory}, {title}") }</span>
                     <svg aria-hidden="true"><rect width={format!("{:.2}%", percent.min(100.0))} height="100%" /></svg>
-                    <span class="number">{ format!("{} of {}, {percent:.1} %", Bytes(used), Bytes(budget)) }</span>
+                    <span class="number">{ format!("{} of {}, {percent:.1} %", unit.text(used), unit.text(budget)) }</span>
                 </div>
             })
         });
