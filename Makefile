@@ -68,14 +68,15 @@ test-native: ## unit, integration and documentation tests on this machine
 	$(STEP) "native tests" $(CARGO_TEST) --lib --bins $(addprefix --test ,$(NATIVE_SUITES))
 	$(STEP) "documentation tests" cargo test --doc
 
+# In release mode: what they depend on is then compiled once for them and the app.
 test-wasm: ## the Wasm code in Chromium
 	@.ci/tools web browser
-	$(STEP) "Wasm tests in Chromium" cargo test $(WASM) --test web --test webgpu
+	$(STEP) "Wasm tests in Chromium" cargo test --release $(WASM) --test web --test webgpu
 
 test-browser: build ## the built app in Chromium and Firefox, and beside the command line
 	@.ci/tools browser
-	$(STEP) "command line" cargo build --bin bitsmith
-	$(STEP) "browser tests" node --test --test-reporter=spec $(filter-out %/kills.test.mjs,$(wildcard tests/browser/*.mjs))
+	$(STEP) "command line" cargo test --no-run --quiet --test cli
+	$(STEP) "browser tests" node --test --test-concurrency=2 --test-reporter=spec $(filter-out %/kills.test.mjs,$(wildcard tests/browser/*.mjs))
 
 test-c: ## exported C on this machine and on emulated boards
 	@.ci/tools rust c
@@ -91,7 +92,7 @@ test-full: build ## the long form of some tests: all layers in all widths, whole
 	$(STEP) "whole networks in C" env BITSMITH_FULL=1 cargo test --test c_package shared -- --nocapture
 	$(STEP) "whole networks in ONNX Runtime" env BITSMITH_FULL=1 cargo test --test onnx shared -- --nocapture
 	$(STEP) "200 steps on the GPU" env BITSMITH_FULL=1 WASM_BINDGEN_TEST_TIMEOUT=3600 \
-	  cargo test $(WASM) --test webgpu -- --nocapture
+	  cargo test --release $(WASM) --test webgpu -- --nocapture
 	$(STEP) "whole networks in Chromium" env BITSMITH_FULL=1 node --test --test-reporter=spec \
 	  tests/browser/logits.test.mjs tests/browser/imagenet.test.mjs
 
