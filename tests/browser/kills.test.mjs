@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { openAgain, openApp } from "./support/app.mjs";
 import { LOADED, SEARCHED, allocators, csv, phase, setSearch } from "./support/search.mjs";
 
-const KILLS = Number(process.env.BITSMITH_KILLS ?? 4);
+const KILLS = Number(process.env.BITSMITH_KILLS ?? 3);
 const SEED = Number(process.env.BITSMITH_SEED ?? 1);
 
 /** Numbers in [0, 1), the same for the same seed (Park and Miller's generator). */
@@ -114,7 +114,7 @@ const search = {
 const training = {
   async set(page) {
     await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
-    await page.getByRole("textbox", { name: "Epochs" }).fill("4");
+    await page.getByRole("textbox", { name: "Epochs" }).fill("3");
     await page.getByRole("textbox", { name: "Epochs" }).press("Enter");
     await page.getByLabel("Training images").selectOption("at most 1,000");
     await page.getByLabel("Train on").selectOption("processor");
