@@ -23,6 +23,8 @@ STEP := @.ci/step
 # What the built app depends on.
 APP := $(shell find src www runtime .cargo -type f) .ci/stage .ci/files.mjs .ci/licences.mjs index.html Trunk.toml Cargo.toml Cargo.lock rust-toolchain.toml
 PORT ?= 8080
+# How often runs of the kill tests end, and when.
+KILLED = BITSMITH_KILLS=$(or $(KILLS),50) BITSMITH_SEED=$(or $(SEED),1)
 START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
@@ -76,7 +78,7 @@ test-wasm: ## the Wasm code in Chromium
 test-browser: build ## the built app in Chromium and Firefox, and beside the command line
 	@.ci/tools browser
 	$(STEP) "command line" cargo test --no-run --quiet --test cli
-	$(STEP) "browser tests" node --test --test-concurrency=2 --test-reporter=spec $(filter-out %/kills.test.mjs,$(wildcard tests/browser/*.mjs))
+	$(STEP) "browser tests" node --test --test-concurrency=2 --test-reporter=spec $(wildcard tests/browser/*.mjs)
 
 test-c: ## exported C on this machine and on emulated boards
 	@.ci/tools rust c
@@ -96,10 +98,10 @@ test-full: build ## the long form of some tests: all layers in all widths, whole
 	$(STEP) "whole networks in Chromium" env BITSMITH_FULL=1 node --test --test-reporter=spec \
 	  tests/browser/logits.test.mjs tests/browser/imagenet.test.mjs
 
-test-kills: build ## searches and training in Chromium whose tab is closed at 50 random moments each (KILLS=, SEED=)
+test-kills: build ## searches and training that end at 50 random moments each, in Chromium and on the command line (KILLS=, SEED=)
 	@.ci/tools web browser
-	$(STEP) "closed tabs" env BITSMITH_KILLS=$(or $(KILLS),50) BITSMITH_SEED=$(or $(SEED),1) node --test --test-reporter=spec \
-	  tests/browser/kills.test.mjs
+	$(STEP) "programs that are killed" env $(KILLED) cargo test --test kills -- --nocapture --test-threads=1
+	$(STEP) "closed and crashed tabs and browsers" env $(KILLED) node --test --test-reporter=spec tests/browser/kills.test.mjs
 
 bench: ## benchmarks
 	@.ci/tools rust c

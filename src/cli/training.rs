@@ -308,23 +308,34 @@ fn finish(
     session: &mut Session,
     trained: Trained,
     curve: &[Point],
-    stopped: bool,
+    mut stopped: bool,
 ) -> anyhow::Result<Report> {
     let loaded = session::done(session.weights())?;
     let epoch = |point: Option<&Point>| point.map_or(0, |point| point.epoch);
     let epochs = Epochs { kept: epoch(Point::best(curve)), run: epoch(curve.last()) };
     let (spec, graph) = (trained.model.spec, &loaded.model.graph);
+    // First of all: whatever happens next, the weights are there.
+    if let Some(path) = &arguments.out {
+        output::write(path, &save(&trained.model, trained.grids.as_ref())?)?;
+    }
+    let policy = trained.grids.as_ref().map(|grids| grids.policy(graph));
+    let mut found = [None; 3];
+    if !stopped {
+        found = match figures(session, trained, epochs) {
+            // Training has ended; what was stopped is its measurement.
+            Err(_) if session.executor.stops() => found,
+            figures => figures?,
+        };
+        stopped = session.executor.stops();
+    }
+    let [reward, test, float] = found;
     let mut text = format!("{spec}, {epochs}\n");
     if stopped {
         let _ = writeln!(text, "{}", how_to_go_on(arguments));
     }
-    // First of all: whatever happens next, the weights are there.
     if let Some(path) = &arguments.out {
-        output::write(path, &save(&trained.model, trained.grids.as_ref())?)?;
         let _ = writeln!(text, "{}", path.display());
     }
-    let policy = trained.grids.as_ref().map(|grids| grids.policy(graph));
-    let [reward, test, float] = if stopped { [None; 3] } else { figures(session, trained, epochs)? };
     for (name, figure) in [("reward", &reward), ("test", &test), ("float", &float)] {
         if let Some(Figure { tally, images, .. }) = figure {
             let _ = writeln!(

@@ -74,7 +74,16 @@ impl Outbox {
 }
 
 impl Drop for Outbox {
+    /// What a worker has thrown before its end may arrive after it, and must find somebody: the handlers of this channel
+    /// are gone by then, and an error that nobody takes ends the worker that started this one.
     fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        TAKE.with(|take| self.worker.set_onerror(Some(take.as_ref().unchecked_ref())));
         self.worker.terminate();
     }
+}
+
+thread_local! {
+    /// Takes an error and does nothing.
+    static TAKE: Closure<dyn FnMut(Event)> = Closure::new(|event: Event| event.prevent_default());
 }

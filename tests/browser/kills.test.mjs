@@ -1,92 +1,139 @@
-// Tabs that are closed at random moments of a search and of training: what comes out in the end is what an unbroken run gives.
-// BITSMITH_KILLS says how often, BITSMITH_SEED when.
+// Tabs and browsers that end at random moments of a search and of training: what comes out in the end is what an unbroken
+// run gives. BITSMITH_KILLS says how often they end, BITSMITH_SEED when.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { openApp } from "./support/app.mjs";
-import { LOADED, SEARCHED, csv, openSearch, phase, start } from "./support/search.mjs";
+import { openAgain, openApp } from "./support/app.mjs";
+import { LOADED, SEARCHED, allocators, csv, phase, setSearch } from "./support/search.mjs";
 
 const KILLS = Number(process.env.BITSMITH_KILLS ?? 3);
 const SEED = Number(process.env.BITSMITH_SEED ?? 1);
-const TRAINED = { timeout: 600_000 };
 
 /** Numbers in [0, 1), the same for the same seed (Park and Miller's generator). */
 function random(seed) {
   let state = seed;
-  return () => (state = (state * 48271) % 2147483647) / 2147483647;
+  const next = () => (state = (state * 48271) % 2147483647) / 2147483647;
+  // The first is small where the seed is.
+  next();
+  return next;
 }
 
-/** Closes the tab after up to so many milliseconds and opens the page again. */
-async function kill({ page, context, address }, milliseconds) {
-  await page.waitForTimeout(milliseconds);
-  await page.close();
-  const next = await context.newPage();
-  next.on("dialog", (dialog) => dialog.accept());
-  await next.goto(address);
-  await next.locator("#images .loaded").waitFor(LOADED);
-  return { page: next, context, address };
+/** The ways in which a page ends, each of which opens it again. */
+const ENDS = [closeTab, crashTab, crashBrowser];
+
+async function closeTab(t, app) {
+  await app.page.close();
+  return newPage(app);
 }
 
-/** Goes on if there is something to go on with; otherwise it has ended, or has not begun. */
-async function goOn(page, section, name, done) {
-  const button = page.locator(`#${section} .notice`).getByRole("button", { name });
-  await button.or(done).first().waitFor(LOADED);
-  if (await button.isVisible()) await button.click();
+/** The process of the page and of its workers crashes. */
+async function crashTab(t, app) {
+  const crashed = app.page.waitForEvent("crash");
+  const session = await app.context.newCDPSession(app.page);
+  // Whom it is asked of cannot answer any more.
+  session.send("Page.crash").catch(() => {});
+  await crashed;
+  await app.page.close();
+  return newPage(app);
 }
 
-test(`a search whose tab is closed ${KILLS} times gives the log of an unbroken one`, async (t) => {
-  const options = { episodes: 40, tick: ["rule: largest tensors first", "agent"], warm: true };
-  const whole = await openSearch(t, options);
-  await start(whole.page).click();
-  await phase(whole.page, "Done").waitFor(SEARCHED);
-  const log = await csv(whole.page);
+/** The browser's own process crashes. */
+async function crashBrowser(t, { context, page, address, profile }) {
+  const closed = context.waitForEvent("close");
+  const session = await context.newCDPSession(page);
+  session.send("Browser.crash").catch(() => {});
+  await closed;
+  return openAgain(t, address, { profile });
+}
 
-  let app = await openSearch(t, options);
-  const next = random(SEED);
-  await start(app.page).click();
-  await phase(app.page, "Running").waitFor(LOADED);
-  for (let kills = 0; kills < KILLS; kills++) {
-    app = await kill(app, 1500 * next());
-    await goOn(app.page, "search", "Continue it", phase(app.page, "Done"));
+async function newPage({ context, address, ...app }) {
+  const page = await context.newPage();
+  page.on("dialog", (dialog) => dialog.accept());
+  await page.goto(address);
+  return { ...app, context, address, page };
+}
+
+/**
+ * Ends the page of a run so many times and goes on each time. A run that has come to its end before is compared with one
+ * that was left alone, and the next begins. `run` says how to begin, to go on, to wait for the end, and what was found then.
+ */
+async function check(t, run) {
+  const profile = await mkdtemp(join(tmpdir(), "bitsmith-"));
+  let app = { ...(await openApp(t, { profile })), profile };
+  try {
+    await app.page.locator("#images .loaded").waitFor(LOADED);
+    await run.set(app.page);
+    const begun = performance.now();
+    await run.begin(app.page);
+    await run.done(app.page).waitFor(SEARCHED);
+    const took = performance.now() - begun;
+    const whole = await run.found(app.page);
+
+    const next = random(SEED);
+    let runs = 1;
+    await run.begin(app.page);
+    for (let kills = 0; kills < KILLS; kills++) {
+      const end = ENDS[kills % ENDS.length];
+      await app.page.waitForTimeout(took * next());
+      app = { ...(await end(t, app)), profile };
+      await app.page.locator("#images .loaded").waitFor(LOADED);
+      const goOn = run.goOn(app.page);
+      await goOn.or(run.done(app.page)).first().waitFor(LOADED);
+      if (await goOn.isVisible()) {
+        await goOn.click();
+        continue;
+      }
+      assert.deepEqual(await run.found(app.page), whole, "what was found with breaks and what in one go");
+      runs += 1;
+      await run.set(app.page);
+      await run.begin(app.page);
+    }
+    await run.done(app.page).waitFor(SEARCHED);
+    assert.deepEqual(await run.found(app.page), whole, "what was found with breaks and what in one go");
+    t.diagnostic(`${KILLS} ends in ${runs} runs, each of ${(took / 1000).toFixed(1)} s in one go`);
+  } finally {
+    await app.context.close();
+    await rm(profile, { recursive: true, maxRetries: 9 });
   }
-  await phase(app.page, "Done").waitFor(SEARCHED);
-  assert.ok((await csv(app.page)) === log, "the same log, byte for byte");
-});
-
-/** Begins training of the demo. */
-async function openTraining(t) {
-  const app = await openApp(t);
-  const { page } = app;
-  await page.locator("#images .loaded").waitFor(LOADED);
-  await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
-  await page.getByLabel("Epochs", { exact: true }).fill("4");
-  await page.getByLabel("Epochs", { exact: true }).press("Enter");
-  await page.getByLabel("Training images").selectOption("at most 1,000");
-  await page.getByLabel("Train on").selectOption("processor");
-  await page.getByRole("button", { name: "Start training" }).click();
-  await page.locator("#finetune .facts b", { hasText: "Running" }).waitFor(TRAINED);
-  return app;
 }
 
-/** The weights that were trained, as they are saved. */
-async function trained(page) {
-  await page.locator("#finetune .facts b", { hasText: "Done" }).waitFor(TRAINED);
-  const save = page.getByRole("button", { name: "Save trained weights" });
-  await page.locator("#finetune .notice", { hasText: "kept until you discard it" }).waitFor(LOADED);
-  const download = page.waitForEvent("download");
-  await save.click();
-  return readFile(await (await download).path());
-}
+const search = {
+  set: (page) => setSearch(page, { episodes: 70, tick: ["rule: largest tensors first", "agent"], warm: true }),
+  async begin(page) {
+    await page.getByRole("button", { name: "Start search" }).click();
+    await phase(page, "Running").waitFor(LOADED);
+  },
+  goOn: (page) => page.locator("#search .notice").getByRole("button", { name: "Continue it" }),
+  done: (page) => phase(page, "Done"),
+  /** The log, byte for byte, and what was tested. */
+  found: async (page) => ({ log: await csv(page), tested: await allocators(page).allTextContents() }),
+};
 
-test(`training whose tab is closed ${KILLS} times gives the weights of unbroken training`, async (t) => {
-  const whole = await openTraining(t);
-  const weights = await trained(whole.page);
+const training = {
+  async set(page) {
+    await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
+    await page.getByRole("textbox", { name: "Epochs" }).fill("3");
+    await page.getByRole("textbox", { name: "Epochs" }).press("Enter");
+    await page.getByLabel("Training images").selectOption("at most 1,000");
+    await page.getByLabel("Train on").selectOption("processor");
+  },
+  async begin(page) {
+    await page.getByRole("button", { name: "Start training" }).click();
+    await page.locator("#finetune .facts b", { hasText: "Running" }).waitFor(LOADED);
+  },
+  goOn: (page) => page.locator("#finetune .notice").getByRole("button", { name: "Continue training" }),
+  done: (page) => page.locator("#finetune .facts b", { hasText: "Done" }),
+  /** The trained weights, byte for byte. */
+  async found(page) {
+    await page.locator("#finetune .notice", { hasText: "kept until you discard it" }).waitFor(LOADED);
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save trained weights" }).click();
+    return (await readFile(await (await download).path())).toString("base64");
+  },
+};
 
-  let app = await openTraining(t);
-  const next = random(SEED);
-  for (let kills = 0; kills < KILLS; kills++) {
-    app = await kill(app, 4000 * next());
-    await goOn(app.page, "finetune", "Continue training", app.page.locator("#finetune .facts b", { hasText: "Done" }));
-  }
-  assert.ok((await trained(app.page)).equals(weights), "the same weights, byte for byte");
-});
+test(`a search whose page ends ${KILLS} times gives the log of an unbroken one`, (t) => check(t, search));
+
+test(`training whose page ends ${KILLS} times gives the weights of unbroken training`, (t) => check(t, training));

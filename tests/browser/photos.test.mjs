@@ -86,7 +86,7 @@ async function pairs(each) {
 
 /** Opens images and gives what the tables of the page say, by their titles. */
 async function tables(page, paths, name) {
-  await openImages(page, paths);
+  await openImages(page, () => page.getByLabel("Choose archives").setInputFiles(paths));
   await page.locator("#images .loaded", { hasText: name }).waitFor(LOADED);
   return inputTables(page);
 }

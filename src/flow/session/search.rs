@@ -276,7 +276,7 @@ impl<E: Executor> Session<E> {
             episodes,
         })));
         let mut saved = Instant::now();
-        let stopped = loop {
+        let mut stopped = loop {
             let (done, total) = search.progress();
             self.progress(Task::Search, done, total, None);
             if self.executor.pauses() {
@@ -314,8 +314,8 @@ impl<E: Executor> Session<E> {
         if !stopped && request.test {
             match self.test(&mut results, scoring).await {
                 Ok(found) => images = found,
-                // What was found counts all the same.
-                Err(End::Stopped) => {}
+                // What was found counts all the same; gone on with, it is tested.
+                Err(End::Stopped) => stopped = true,
                 Err(failed) => return Err(failed),
             }
         }

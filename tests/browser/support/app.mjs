@@ -14,7 +14,8 @@ const { binary, args } = JSON.parse(await readFile(new URL("../webdriver.json", 
  * Playwright's contexts, e.g. `viewport` and `colorScheme`.
  * The service worker is blocked unless `serviceWorkers` allows it. With `processors`, the app's workers are told that the
  * machine has so many, and as many evaluate; all workers run the script `first` before their own, the page runs `before`.
- * Questions of the page are answered with OK. With `inFirefox` it is opened there, with service workers.
+ * Questions of the page are answered with OK. With `inFirefox` it is opened there, with service workers. What the browser
+ * stores lies in the folder `profile` if there is one: `openAgain` finds it there, whatever has ended the browser.
  * `requests` holds every address asked for by the page and its workers, `problems` every uncaught error and console error.
  */
 export async function openApp(t, { hash = "", places, path = "", host, ...options } = {}) {
@@ -26,18 +27,14 @@ export async function openApp(t, { hash = "", places, path = "", host, ...option
   return { ...(await open(t, url, { ...options, rules })), address, server: served.server };
 }
 
+/** Opens what `openApp` serves at `address` once more; otherwise as there. */
+export const openAgain = async (t, address, options) => ({ ...(await open(t, address, options)), address });
+
 /** Opens a file that was saved, as a person would; otherwise as `openApp`. */
 export const openFile = (t, path, options = {}) => open(t, pathToFileURL(path).href, options);
 
-async function open(t, url, { traced = false, serviceWorkers = "block", processors, first = "", before, rules = [], inFirefox, ...options }) {
-  // The distribution's own Firefox, by WebDriver's protocol BiDi.
-  const browser = inFirefox
-    ? await firefox.launch({ channel: "moz-firefox", executablePath: "/usr/bin/firefox-esr" })
-    : await chromium.launch({ executablePath: binary, args: [...args, ...rules] });
-  t.after(() => browser.close());
-
-  // axe opens a page of its own beside this one, which only a context made by hand allows.
-  const context = await browser.newContext({ ...(inFirefox ? {} : { serviceWorkers }), ...options });
+async function open(t, url, { traced = false, processors, first = "", before, ...options }) {
+  const { browser, context } = await launch(t, options);
   if (processors) first += `Object.defineProperty(navigator, "hardwareConcurrency", { value: ${processors} });`;
   if (first) await context.route(/\/(worker|trainer)_loader\.js$/, (route) => putBefore(route, first));
   if (before) await context.addInitScript(before);
@@ -52,6 +49,26 @@ async function open(t, url, { traced = false, serviceWorkers = "block", processo
   // The first drawing of a page that opens holds nobody up.
   if (traced) await browser.startTracing(page, { categories: TASKS });
   return { browser, context, page, requests, problems };
+}
+
+/** A browser, and a place in it for pages. */
+async function launch(t, { serviceWorkers = "block", rules = [], inFirefox, profile, ...options }) {
+  if (inFirefox) {
+    // The distribution's own, by WebDriver's protocol BiDi.
+    const browser = await firefox.launch({ channel: "moz-firefox", executablePath: "/usr/bin/firefox-esr" });
+    t.after(() => browser.close());
+    return { browser, context: await browser.newContext(options) };
+  }
+  const how = { executablePath: binary, args: [...args, ...rules] };
+  if (profile) {
+    const context = await chromium.launchPersistentContext(profile, { ...how, serviceWorkers, ...options });
+    t.after(() => context.close());
+    return { browser: context.browser(), context };
+  }
+  const browser = await chromium.launch(how);
+  t.after(() => browser.close());
+  // axe opens a page of its own beside this one, which only a context made by hand allows.
+  return { browser, context: await browser.newContext({ serviceWorkers, ...options }) };
 }
 
 /** Serves a script with another before it. */
@@ -97,11 +114,11 @@ export async function drop(page, selector, paths) {
   }
 }
 
-/** Opens images by the page's field; own ones that are open give their place. */
-export async function openImages(page, paths) {
+/** Opens images by `open`; own ones that are open give their place. */
+export async function openImages(page, open) {
   const loaded = page.locator("#images .loaded b").first();
   const own = (await loaded.isVisible()) && !(await loaded.textContent()).includes("built in");
-  await page.getByLabel("Choose archives").setInputFiles(paths);
+  await open();
   if (own) await page.getByRole("button", { name: "Take its place" }).click();
 }
 

@@ -71,7 +71,7 @@ export function zip(files) {
 }
 
 /** The files of a tar archive (regular files with short names) as `[path, bytes]` pairs. */
-function* entries(tar) {
+export function* entries(tar) {
   for (let at = 0; at + BLOCK <= tar.length && tar[at] !== 0; ) {
     const text = (from, length) => tar.toString("utf8", at + from, at + from + length).replace(/\0.*$/s, "");
     const size = Number.parseInt(text(124, 12), 8);

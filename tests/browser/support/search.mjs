@@ -11,11 +11,16 @@ export const phase = (page, text) => page.locator("#search .facts", { hasText: t
 export const allocators = (page) => page.getByRole("region", { name: "Allocators compared" }).locator("tbody tr");
 
 /** Opens the demo with a search of `episodes` for the ticked allocators. */
-export async function openSearch(t, { episodes, tick, warm = false, limit = "100", ...options }) {
+export async function openSearch(t, { episodes, tick, warm, limit, ...options }) {
   const app = await openApp(t, options);
-  const { page } = app;
-  await page.locator("#network .loaded").waitFor(LOADED);
-  await page.locator("#images .loaded").waitFor(LOADED);
+  await app.page.locator("#network .loaded").waitFor(LOADED);
+  await app.page.locator("#images .loaded").waitFor(LOADED);
+  await setSearch(app.page, { episodes, tick, warm, limit });
+  return app;
+}
+
+/** Asks for a search of `episodes` for the ticked allocators, on `limit` reward images. */
+export async function setSearch(page, { episodes, tick, warm = false, limit = "100" }) {
   const boxes = page.getByRole("group", { name: /^Compare/ }).getByRole("checkbox");
   for (const box of await boxes.all()) await box.uncheck();
   for (const name of tick) await page.locator(".allocators").getByLabel(name, { exact: true }).check();
@@ -23,7 +28,6 @@ export async function openSearch(t, { episodes, tick, warm = false, limit = "100
   await page.getByLabel("Episodes each").press("Enter");
   await page.getByLabel("Warm start of the agent").setChecked(warm);
   await page.getByLabel("Reward images").selectOption(limit);
-  return app;
 }
 
 /** How many policies were scored. */
