@@ -13,6 +13,7 @@ export CARGO_TERM_PROGRESS_WHEN := never
 endif
 
 WASM := --target wasm32-unknown-unknown --no-default-features --features web,webgpu
+FUZZ := --manifest-path tests/fuzz/Cargo.toml
 SUITES := $(basename $(notdir $(wildcard tests/*.rs)))
 # These call C compilers and emulators, these other people's runtimes and checkers; `web` runs in a browser.
 C_SUITES := kernels c_package fits
@@ -28,7 +29,8 @@ KILLED = BITSMITH_KILLS=$(or $(KILLS),50) BITSMITH_SEED=$(or $(SEED),1)
 START := $(shell date +%s.%N)
 
 .NOTPARALLEL:
-.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-full test-kills bench bench-c \
+.PHONY: help run build tools-web test check lint test-native test-wasm test-browser test-c test-peers test-fuzz test-full test-kills fuzz \
+  fuzz-corpus bench bench-c \
   bench-webgpu bench-search bench-finetune bench-workers accuracy docs picture clean
 
 help: ## this list
@@ -48,8 +50,8 @@ dist/index.html: $(APP)
 	@touch --date=@$(START) $@
 
 test: ## every check there is
-	@.ci/tools web browser c peers
-	@.ci/step "all checks" $(MAKE) --no-print-directory lint test-native test-wasm test-browser test-c test-peers
+	@.ci/tools web browser c peers fuzz
+	@.ci/step "all checks" $(MAKE) --no-print-directory lint test-native test-wasm test-browser test-c test-peers test-fuzz
 
 check: ## type-check, native and Wasm
 	@.ci/tools rust
@@ -57,10 +59,12 @@ check: ## type-check, native and Wasm
 	$(STEP) "check, Wasm" cargo check $(WASM) --lib --bins
 
 lint: ## formatting, clippy and rustdoc, warnings are errors
-	@.ci/tools rust nodejs
+	@.ci/tools fuzz nodejs
 	$(STEP) "licences and sources of crates" node .ci/licences.mjs check
 	$(STEP) "format" cargo fmt --check
+	$(STEP) "format of fuzzing" cargo fmt --check $(FUZZ)
 	$(STEP) "clippy, native" cargo clippy --all-targets -- -D warnings
+	$(STEP) "clippy of fuzzing" cargo clippy $(FUZZ) --target-dir $(CARGO_TARGET_DIR)/fuzz -- -D warnings
 	$(STEP) "clippy, Wasm" cargo clippy $(WASM) --lib --bins --test web --test webgpu --bench webgpu -- -D warnings
 	$(STEP) "rustdoc, native" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
 	$(STEP) "rustdoc, Wasm" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib $(WASM)
@@ -87,6 +91,18 @@ test-c: ## exported C on this machine and on emulated boards
 test-peers: ## exports in ONNX Runtime, PlatformIO and other people's build systems
 	@.ci/tools rust c peers
 	$(STEP) "comparisons with peers" $(CARGO_TEST) $(addprefix --test ,$(PEER_SUITES))
+
+test-fuzz: ## every parser, the arena planner and the C runtime under fuzzing, for 60 s
+	@.ci/tools fuzz
+	$(STEP) "fuzzing" .ci/fuzz all 60
+
+fuzz: ## fuzzing at length (SECONDS=3600 for each target, TARGET=one alone); docs/fuzzing.md
+	@.ci/tools fuzz
+	$(STEP) "fuzzing" .ci/fuzz each $(or $(SECONDS),3600) $(TARGET)
+
+fuzz-corpus: ## the smallest inputs that fuzzing has found go into tests/fuzz/corpus
+	@.ci/tools fuzz
+	$(STEP) "inputs of fuzzing" .ci/fuzz corpus
 
 test-full: build ## the long form of some tests: all layers in all widths, whole networks of ../shared/data (an hour)
 	@.ci/tools web browser c peers

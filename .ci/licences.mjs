@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+const MANIFESTS = ["Cargo.toml", "tests/fuzz/Cargo.toml"];
 const REGISTRY = "registry+https://github.com/rust-lang/crates.io-index";
 
 /**
@@ -72,7 +73,7 @@ const isAllowed = (expression) => {
 };
 
 const check = () => {
-  const crates = compiled("Cargo.toml", "--target", "all", "--all-features");
+  const crates = MANIFESTS.flatMap((manifest) => compiled(manifest, "--target", "all", "--all-features"));
   const problems = new Set();
   for (const { name, version, license, source } of crates) {
     if (source !== REGISTRY) problems.add(`${name} ${version} comes from ${source}, expected crates.io`);

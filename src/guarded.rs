@@ -1,29 +1,22 @@
 //! Code of others that reads files, called so that its panic is an error of the file and not the end of the run.
 //!
 //! In Wasm a panic cannot be caught: there a worker dies. What is known to panic is therefore refused before it is
-//! called, see `data::decode`. Fuzzing catches none either, so that they are found.
+//! called, see `data::decode`. Fuzzing (tests/fuzz) tells by the place of a panic whether it is ours, which it does not
+//! forgive.
 
 /// What `read` gives, or what its panic said.
-#[cfg(any(target_arch = "wasm32", fuzzing))]
+#[cfg(target_arch = "wasm32")]
 pub fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
     Ok(read())
 }
 
 /// What `read` gives, or what its panic said. `read` must leave nothing behind that is used after a panic.
-#[cfg(not(any(target_arch = "wasm32", fuzzing)))]
+#[cfg(not(target_arch = "wasm32"))]
 pub fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
-    use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-    use std::sync::Once;
-    static QUIET: Once = Once::new();
-    // The usual hook prints every panic; those that are caught here become errors and are told as such.
-    QUIET.call_once(|| {
-        let usual = take_hook();
-        set_hook(Box::new(move |panic| {
-            if !GUARDED.get() {
-                usual(panic);
-            }
-        }));
-    });
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    // Fuzzing has a hook of its own.
+    #[cfg(not(fuzzing))]
+    quiet();
     let before = GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(read));
     GUARDED.set(before);
@@ -33,7 +26,23 @@ pub fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
+/// The usual hook prints every panic; those that are caught here become errors and are told as such.
 #[cfg(not(any(target_arch = "wasm32", fuzzing)))]
+fn quiet() {
+    use std::panic::{set_hook, take_hook};
+    use std::sync::Once;
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                usual(panic);
+            }
+        }));
+    });
+}
+
+#[cfg(not(target_arch = "wasm32"))]
 thread_local! {
     /// Whether this thread runs code of others.
     static GUARDED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };

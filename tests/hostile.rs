@@ -130,6 +130,19 @@ fn an_image_is_not_larger_than_its_bytes_can_say() {
     assert!(error.contains("bytes for 8192x8192 pixels"), "{error}");
 }
 
+/// A scan of a few bytes passes over all blocks of a picture.
+#[test]
+fn a_jpeg_does_not_pass_over_its_blocks_again_and_again() {
+    let whole = progressive(800, 3, 100 * 100 * 3 / 8, 3);
+    let first = whole.windows(2).position(|bytes| bytes == [0xff, 0xda]).expect("a scan");
+    let length = whole[first + 2..].windows(2).position(|bytes| bytes == [0xff, 0xda]).expect("a second");
+    let scan = &whole[first..first + 2 + length];
+    let again = |times: usize| [&whole[..first], &scan.repeat(times), &whole[first..]].concat();
+    assert!(PureRust.decode(&again(5)).is_ok());
+    let error = refusal(&again(100));
+    assert!(error.contains("more than 100 scans"), "{error}");
+}
+
 /// A progressive JPEG's coefficients take twice the memory of its pixels.
 #[test]
 fn an_image_that_takes_too_much_memory_is_refused_before_it_is_decoded() {

@@ -132,10 +132,12 @@ fn a_checkpoint_of_another_network_or_version_is_refused() {
     // What is whole but has no meaning: it would be copied into a network of another size, or stop at once.
     let mut best = checkpoint.state.clone();
     best.parameters.pop();
+    let lost = Point { epoch: 1, loss: Some(f32::NAN), accuracy: None, measured: vec![50.0] };
     for changed in [
         Checkpoint { best: Some((best, 50.0)), ..checkpoint.clone() },
         Checkpoint { epoch: u32::MAX, ..checkpoint.clone() },
         Checkpoint { recipe: Recipe { batch: 0, ..recipe() }, ..checkpoint.clone() },
+        Checkpoint { curve: vec![lost], ..checkpoint.clone() },
     ] {
         let bytes = changed.to_bytes().expect("bytes");
         assert!(matches!(Checkpoint::from_bytes(&bytes), Err(TrainError::Checkpoint(_))));

@@ -142,6 +142,7 @@ fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, DataError> {
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
+        .jpeg_set_max_scans(jpeg_scans::MOST_SCANS)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     let pixels = decoder.decode().map_err(|error| damaged(format!("{error:?}")))?;

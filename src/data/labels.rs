@@ -82,8 +82,7 @@ impl Table {
     /// `file` is the name of the file with the labels.
     #[must_use]
     pub fn labels_of(&self, images: &[&str], file: &str) -> Option<Vec<Option<Label>>> {
-        let lists = self.rows.iter().all(|row| row.len() == 1);
-        let found = if lists { self.by_line(images, file)? } else { self.by_name(images)? };
+        let found = if self.is_list() { self.by_line(images, file)? } else { self.by_name(images)? };
         let known: Vec<&String> = found.iter().flatten().collect();
         let numbers = known.iter().all(|label| label.parse::<usize>().is_ok());
         let devkit = numbers && file.to_ascii_lowercase().contains("ilsvrc2012_validation_ground_truth");
@@ -100,6 +99,22 @@ impl Table {
         Some(found.iter().map(|text| text.as_ref().and_then(label)).collect())
     }
 
+    /// Whether [`Table::labels_of`] some of these images, in a file of this name, may give anything: quickly, as there may
+    /// be a text for every image.
+    #[must_use]
+    pub fn may_label(&self, images: &ImageNames, file: &str) -> bool {
+        if self.is_list() {
+            images.any_numbered || says_labels(file)
+        } else {
+            self.rows.iter().flatten().any(|cell| images.find(cell).is_some())
+        }
+    }
+
+    /// Whether every row has one cell.
+    fn is_list(&self) -> bool {
+        self.rows.iter().all(|row| row.len() == 1)
+    }
+
     fn by_line(&self, images: &[&str], file: &str) -> Option<Vec<Option<String>>> {
         let line = |number: usize| self.rows.get(number).and_then(|row| row.first()).cloned();
         let numbered: Option<Vec<usize>> = images.iter().map(|path| imagenet::number_in(path)).collect();
@@ -109,9 +124,7 @@ impl Table {
             return Some(numbers.into_iter().map(|number| line(number - 1)).collect());
         }
         // A list of anything else is one of labels only if it says so and fits.
-        let file = file.to_ascii_lowercase();
-        let says_so = ["label", "truth", "synset"].iter().any(|word| file.contains(word));
-        if !says_so || images.len() != self.rows.len() {
+        if !says_labels(file) || images.len() != self.rows.len() {
             return None;
         }
         let mut order: Vec<usize> = (0..images.len()).collect();
@@ -122,31 +135,18 @@ impl Table {
     }
 
     fn by_name(&self, images: &[&str]) -> Option<Vec<Option<String>>> {
-        let mut keys: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (image, path) in images.iter().enumerate() {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-            let mut all = vec![*path, name, stem];
-            all.dedup();
-            all.into_iter().for_each(|key| keys.entry(key).or_default().push(image));
-        }
-        let images_of = |cell: &str| {
-            let cell = cell.trim().trim_start_matches("./");
-            // A path in the file may begin further up or further down than the listing.
-            let whole = keys.get(cell);
-            whole.or_else(|| keys.get(cell.rsplit(['/', '\\']).next().unwrap_or(cell)))
-        };
+        let image_names = ImageNames::of(images.iter().copied());
+        let images_of = |cell: &str| image_names.find(cell);
         let columns = self.rows.iter().map(Vec::len).max()?;
-        let hits = |column: usize| {
-            self.rows
-                .iter()
-                .filter(|row| row.get(column).is_some_and(|cell| images_of(cell).is_some()))
-                .count()
-        };
+        // Rows differ in length, so that a look at every column of every row would take far longer than the file is.
+        let mut hits = vec![0_usize; columns];
+        for (column, cell) in self.rows.iter().flat_map(|row| row.iter().enumerate()) {
+            hits[column] += usize::from(images_of(cell).is_some());
+        }
         let titles = |column: usize| title_rank(self.rows[0].get(column), &NAME_TITLES);
         let names =
-            (0..columns).max_by_key(|&c| (hits(c), std::cmp::Reverse(titles(c)), std::cmp::Reverse(c)))?;
-        if hits(names) == 0 {
+            (0..columns).max_by_key(|&c| (hits[c], std::cmp::Reverse(titles(c)), std::cmp::Reverse(c)))?;
+        if hits[names] == 0 {
             return None;
         }
         let has_titles = self.rows[0].get(names).is_none_or(|cell| images_of(cell).is_none());
@@ -169,6 +169,47 @@ impl Table {
             }
         }
         Some(found)
+    }
+}
+
+/// Whether a file's name says that it lists labels.
+fn says_labels(file: &str) -> bool {
+    let file = file.to_ascii_lowercase();
+    ["label", "truth", "synset"].iter().any(|word| file.contains(word))
+}
+
+/// What images are called in tables: by their paths, by the names of their files, and by those without their endings.
+pub struct ImageNames<'a> {
+    numbers: HashMap<&'a str, Vec<usize>>,
+    /// Whether any name has a number as ImageNet's validation images have.
+    any_numbered: bool,
+}
+
+impl<'a> ImageNames<'a> {
+    /// The names of images with these paths.
+    pub fn of(paths: impl Iterator<Item = &'a str>) -> Self {
+        let mut names = Self { numbers: HashMap::new(), any_numbered: false };
+        for (image, path) in paths.enumerate() {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+            let mut all = vec![path, name, stem];
+            all.dedup();
+            all.into_iter().for_each(|key| names.numbers.entry(key).or_default().push(image));
+            names.any_numbered |= imagenet::number_in(path).is_some();
+        }
+        names
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// The images that a cell names. A path in it may begin further up or further down than the listing.
+    fn find(&self, cell: &str) -> Option<&Vec<usize>> {
+        let cell = cell.trim().trim_start_matches("./");
+        let name = || cell.rsplit(['/', '\\']).next().unwrap_or(cell);
+        self.numbers.get(cell).or_else(|| self.numbers.get(name()))
     }
 }
 
@@ -259,6 +300,36 @@ mod tests {
         let images = ["ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00000002.JPEG"];
         let file = "ILSVRC2012_validation_ground_truth.txt";
         assert_eq!(labels("1\n2\n", &images, file).expect("labels"), ["n02119789", "n02100735"]);
+    }
+
+    /// A reader that looks at every column of every row needs a minute for it.
+    #[test]
+    fn one_long_row_costs_no_more_than_its_cells() {
+        let text = format!("{}\n{}1.jpg,cat\n", "a,".repeat(4000), "b,c\n".repeat(1 << 20));
+        let started = std::time::Instant::now();
+        assert_eq!(labels(&text, &["1.jpg"], "labels.csv").expect("labels"), ["cat"]);
+        assert!(started.elapsed().as_secs() < 15);
+    }
+
+    /// What is passed over quickly has no labels, and what has labels is not passed over.
+    #[test]
+    fn tables_that_may_have_labels_are_known() {
+        let images = ["a/1.jpg", "b/x y.png"];
+        for (text, file, may) in [
+            ("1.jpg,cat\n", "labels.csv", true),
+            ("c/x y.png 3\n", "notes.txt", true),
+            ("1 3\n", "notes.txt", true),
+            ("0 0.5 0.5 0.2 0.2\n", "1.txt", false),
+            ("cat\n", "1.txt", false),
+            ("cat\ndog\n", "labels.txt", true),
+        ] {
+            let names = ImageNames::of(images.iter().copied());
+            let table = Table::read(text).expect("rows");
+            assert_eq!(table.may_label(&names, file), may, "{text}");
+            assert!(may || table.labels_of(&images, file).is_none(), "{text}");
+        }
+        let names = ImageNames::of(["ILSVRC2012_val_00000001.JPEG"].into_iter());
+        assert!(Table::read("cat\n").expect("rows").may_label(&names, "synsets.txt"));
     }
 
     #[test]

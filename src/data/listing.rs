@@ -12,7 +12,7 @@ use super::error::DataError;
 use super::files::{FileInfo, Files};
 use super::imagenet;
 use super::kind::{self, Kind};
-use super::labels::{Label, Table};
+use super::labels::{ImageNames, Label, Table};
 use super::layout::{Located, Place, places};
 use super::passed_over::{PassedOver, Reason, is_system};
 use super::sources::Sources;
@@ -149,9 +149,13 @@ impl Dataset {
         let found = images.len();
         let mut labels = Vec::new();
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        let is_open = |place: &Place| matches!(place, Place::NoClass { .. });
+        let open = images.iter().zip(&places).filter(|(_, place)| is_open(place));
+        let names = ImageNames::of(open.map(|(image, _)| image.path.as_str()));
         for text in &texts {
-            let no_class = places.iter().any(|place| matches!(place, Place::NoClass { .. }));
-            let table = no_class.then(|| read(text.file)).flatten().and_then(|text| Table::read(&text));
+            let any_open = !names.is_empty() && places.iter().any(is_open);
+            let table = any_open.then(|| read(text.file)).flatten().and_then(|text| Table::read(&text));
+            let table = table.filter(|table| table.may_label(&names, file_name(&text.path)));
             let used = table.and_then(|table| label(&table, text, &images, &mut places, &mut numbers));
             let reason = if used.is_some() { Reason::Labels } else { Reason::NoImage };
             labels.extend(used);
@@ -194,6 +198,11 @@ impl Dataset {
     pub fn count(&self, class: usize, split: Option<Split>) -> usize {
         self.images.iter().filter(|image| (image.class, image.split) == (class, split)).count()
     }
+}
+
+/// The last part of a path.
+fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
 /// A path in Unicode's normal form C: file systems and archives write one name in two ways.
@@ -239,8 +248,8 @@ fn label(
     places: &mut [Place],
     numbers: &mut BTreeMap<String, usize>,
 ) -> Option<LabelFile> {
-    let (folder, name) =
-        file.path.rsplit_once('/').map_or(("", file.path.as_str()), |(folder, name)| (folder, name));
+    let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let name = file_name(&file.path);
     let named = loose(name.rsplit_once('.').map_or(name, |(stem, _)| stem));
     let is_below = |image: &Candidate| {
         image.source == file.source

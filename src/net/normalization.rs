@@ -239,6 +239,20 @@ mod tests {
         }
     }
 
+    /// A letter of two bytes before a word was cut in two.
+    #[test]
+    fn letters_of_other_alphabets_are_letters() {
+        for text in ["\u{e9}mean=0.5", "\u{4e2d}std = 1", "x/255, \u{e9}mean: 0.5"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_as_long_as_a_file_is_refused() {
+        let error = read(&"mean=0.5 std=0.5 ".repeat(1000)).expect_err("17,000 bytes").to_string();
+        assert!(error.contains("17000 bytes, where at most 4096"), "{error}");
+    }
+
     #[test]
     fn numbers_out_of_their_range_are_refused() {
         for (mean, deviation, range) in [
@@ -268,7 +282,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in "[x0-9a-z.,;:=\\[\\]()+*/ -]{0,60}") {
+        fn any_text_is_read_or_refused(text in "[x0-9a-z\u{e9}\u{4e2d}.,;:=\\[\\]()+*/ -]{0,60}") {
             let _ = read(&text);
         }
     }

@@ -192,6 +192,22 @@ impl Recipe {
             part(self.augmentation.colour),
             "from 0 to below 1",
         )?;
+        match self.optimizer {
+            Optimizer::Adam { beta1, beta2 } => {
+                check("decay of first moments", beta1, part(beta1), "from 0 to below 1")?;
+                check("decay of second moments", beta2, part(beta2), "from 0 to below 1")?;
+            }
+            Optimizer::Sgd { momentum } => check("momentum", momentum, part(momentum), "from 0 to below 1")?,
+        }
+        if let Schedule::Step { epochs, factor } = self.schedule {
+            check("epochs between falls of the learning rate", epochs, positive(epochs), "above 0")?;
+            check(
+                "factor of the learning rate",
+                factor,
+                factor > 0.0 && factor <= 1.0,
+                "above 0, at most 1",
+            )?;
+        }
         let momentum = self.norm_momentum;
         check(
             "momentum of batch normalization",
@@ -265,6 +281,26 @@ mod tests {
             (Recipe { rate: f32::NAN, ..Recipe::finetune() }, "learning rate"),
             (Recipe { batch: 1, ..Recipe::finetune() }, "batch size"),
             (Recipe { label_smoothing: 1.0, ..Recipe::finetune() }, "label smoothing"),
+            (
+                Recipe { optimizer: Optimizer::Adam { beta1: f32::NAN, beta2: 0.9 }, ..Recipe::finetune() },
+                "decay of first moments",
+            ),
+            (
+                Recipe { optimizer: Optimizer::Adam { beta1: 0.9, beta2: 1.0 }, ..Recipe::finetune() },
+                "decay of second moments",
+            ),
+            (Recipe { optimizer: Optimizer::Sgd { momentum: -0.1 }, ..Recipe::finetune() }, "momentum"),
+            (
+                Recipe { schedule: Schedule::Step { epochs: 0.0, factor: 0.1 }, ..Recipe::finetune() },
+                "epochs between falls of the learning rate",
+            ),
+            (
+                Recipe {
+                    schedule: Schedule::Step { epochs: 1.0, factor: f32::INFINITY },
+                    ..Recipe::finetune()
+                },
+                "factor of the learning rate",
+            ),
         ] {
             assert!(matches!(wrong.check(), Err(TrainError::Setting { name: found, .. }) if found == name));
         }

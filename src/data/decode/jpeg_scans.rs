@@ -14,6 +14,10 @@ const COEFFICIENTS: usize = 64;
 /// Blocks that can be coded in a byte: one bit each.
 const BLOCKS_PER_BYTE: usize = 8;
 
+/// Scans of a file. Encoders make about ten; each may pass over all blocks in a few bytes, so that many would cost far
+/// more than their bytes.
+pub const MOST_SCANS: usize = 100;
+
 /// A picture's size and how it is coded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -32,6 +36,7 @@ pub struct Frame {
 pub fn check(bytes: &[u8]) -> Result<Frame, String> {
     let mut walk =
         Walk { bytes, at: 2, dc: Default::default(), ac: Default::default(), restart: 0, frame: None };
+    let mut scans = 0;
     while let Some(marker) = walk.next_marker() {
         match marker {
             // Markers that stand alone.
@@ -43,7 +48,11 @@ pub fn check(bytes: &[u8]) -> Result<Frame, String> {
             }
             0xc4 => walk.huffman_tables()?,
             0xdd => walk.restart_interval()?,
+            0xda if scans == MOST_SCANS => {
+                return Err(format!("more than {MOST_SCANS} scans, where encoders make about ten"));
+            }
             0xda => {
+                scans += 1;
                 walk.scan()?;
                 if walk.frame.as_ref().is_some_and(Coded::is_complete) {
                     break;

@@ -32,10 +32,11 @@ pub(in crate::import) fn plain<T>(tensors: BTreeMap<String, T>) -> BTreeMap<Stri
     if present.is_empty() {
         return tensors;
     }
+    let places: BTreeMap<usize, usize> = present.into_iter().zip(0..).collect();
     let rename = |name: String| {
-        let name = match block(&name) {
-            Some(number) => {
-                let place = present.range(..number).count();
+        let place = block(&name).and_then(|number| Some((number, places.get(&number)?)));
+        let name = match place {
+            Some((number, place)) => {
                 name.replacen(&format!("blocks.{number}."), &format!("blocks.{place}."), 1)
             }
             None => name,

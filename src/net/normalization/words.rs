@@ -68,8 +68,14 @@ impl FromStr for Normalization {
     }
 }
 
+/// Bytes of the longest text: what is longer is a file, and words are looked for in all of it again and again.
+const LONGEST: usize = 4096;
+
 /// What a text means.
 fn understand(text: &str) -> Result<Normalization, String> {
+    if text.len() > LONGEST {
+        return Err(format!("it has {} bytes, where at most {LONGEST} are read", text.len()));
+    }
     let text = plain(text);
     let squeezed: String = text.split_whitespace().collect();
     if let Some((_, normalization)) = NAMES.iter().find(|(name, _)| *name == squeezed) {
@@ -328,8 +334,8 @@ fn chain(text: &str, constants: Constants) -> Result<Affine, String> {
 fn assignment(text: &str) -> Option<(usize, usize, String, String)> {
     for (equals, _) in text.match_indices(['=', ':']) {
         let word = text[..equals].trim_end();
-        let start = word.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |i| i + 1);
-        let word = &word[start..];
+        let before = word.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
+        let (start, word) = (before.len(), &word[before.len()..]);
         if !is_mean(word) && !is_deviation(word) {
             continue;
         }

@@ -99,6 +99,10 @@ impl Checkpoint {
         if curve.iter().flat_map(|point| &point.measured).any(|accuracy| !PERCENT.contains(accuracy)) {
             return wrong("a curve leaves 0 to 100 %".to_owned());
         }
+        let numbers = curve.iter().flat_map(|point| point.loss.into_iter().chain(point.accuracy));
+        if !numbers.into_iter().all(f32::is_finite) {
+            return wrong("a loss or an accuracy is no number".to_owned());
+        }
         Ok(checkpoint)
     }
 }
