@@ -10,8 +10,8 @@ use super::wire;
 use crate::data::{Archive, Sources};
 use crate::flow::session::Opened as Weights;
 use crate::flow::{
-    Artefact, CALIBRATION, Command, End, Event, Executor, GivenSettings, Item, PackageName, RunId,
-    SearchRequest, Session, Subset, Task,
+    Artefact, CALIBRATION, Command, End, Event, Executor, GivenSettings, PackageName, RunId, SearchRequest,
+    Session, Subset, Task,
 };
 use crate::import::{ImportOptions, check_size, import};
 use crate::link::{HashPrefix, Link};
@@ -124,16 +124,13 @@ impl Runner {
 
     /// What does the rest of a command that was interrupted.
     fn continuation(&self, command: Command) -> Command {
+        // Whether it has stored something to go on with.
+        let has_begun = self.session.executor.begun.get();
         match command {
-            Command::Search(_) if self.has_begun() => Command::ContinueSearch,
-            Command::Finetune { module, .. } if self.has_begun() => Command::ContinueFinetune { module },
+            Command::Search(_) if has_begun => Command::ContinueSearch,
+            Command::Finetune { module, .. } if has_begun => Command::ContinueFinetune { module },
             command => command,
         }
-    }
-
-    /// Whether the running command has stored something to go on with.
-    fn has_begun(&self) -> bool {
-        self.session.executor.begun.get()
     }
 
     /// Says which search is stored.
@@ -271,7 +268,7 @@ impl Runner {
         link: &str,
     ) -> Result<(), End> {
         let link: Link = link.parse()?;
-        self.recall().await?;
+        self.recall_measured().await?;
         // The package names what it is made of, whatever the link was made for.
         let (weights, images) = (self.session.weights()?, self.session.listing()?);
         let (weights, images) = (HashPrefix::of(&weights.summary.sha256), HashPrefix::of(&images.sha256));
@@ -280,16 +277,6 @@ impl Runner {
         self.send(&Event::Packaged { name }, &Array::of1(&wire::buffer(&bytes).into()));
         Ok(())
     }
-}
-
-/// SHA-256 of the paths of images.
-fn digest<'a>(items: impl Iterator<Item = &'a Item>) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    for item in items {
-        digest.update(item.path.as_bytes());
-        digest.update([0]);
-    }
-    digest.finalize().into()
 }
 
 /// What the built-in images are called.
