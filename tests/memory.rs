@@ -76,8 +76,10 @@ fn decoding_takes_what_the_headers_say() {
 fn pictures_of_64_megapixels_are_decoded_one_at_a_time() {
     let _alone = alone();
     let threads = rayon::ThreadPoolBuilder::new().num_threads(16).build().expect("threads");
-    let mut session = session(Shares::new(1), 32, jpeg(8192, 0), [2, 4]);
-    let (tally, peak, _) = threads.install(|| counted(|| measure(&mut session, Subset::Validation)));
+    let (tally, peak, _) = threads.install(|| {
+        let mut session = session(Shares::new(1), 32, jpeg(8192, 0), [2, 4]);
+        counted(|| measure(&mut session, Subset::Validation))
+    });
     assert_eq!(tally.images, 4);
     assert!((192 * MIB..240 * MIB).contains(&peak), "{} MiB", peak / MIB);
 }
@@ -106,20 +108,20 @@ fn files_are_let_go_once_they_are_decoded() {
     let (tally, peak, stays) = counted(|| measure(&mut session, Subset::Validation));
     assert_eq!(tally.images, 400);
     assert!(peak < 24 * MIB, "{} MiB", peak / MIB);
-    // 1.2 MB of pixels.
-    assert!(stays < 3 * MIB, "{} KiB", stays >> 10);
+    // 1.2 MB of pixels, and the network four times.
+    assert!(stays < 8 * MIB, "{} KiB", stays >> 10);
 }
 
 #[test]
 fn an_image_is_held_once_whatever_it_serves() {
     let _alone = alone();
-    let mut session = session(Shares::new(3), 64, jpeg(64, 0), [40, 1200]);
+    let mut session = session(Shares::new(3), 64, jpeg(64, 0), [40, 2400]);
     let (_, _, all) = counted(|| measure(&mut session, Subset::Validation));
-    let pixels = 1200 * 64 * 64 * 3;
+    let pixels = 2400 * 64 * 64 * 3;
     assert!((pixels..pixels * 5 / 4).contains(&all), "{all} bytes for {pixels}");
     let (tallies, peak, more) =
         counted(|| [Subset::Reward, Subset::Test].map(|subset| measure(&mut session, subset).images));
-    assert_eq!(tallies.iter().sum::<usize>(), 1200);
+    assert_eq!(tallies.iter().sum::<usize>(), 2400);
     assert!(peak < pixels / 4, "{peak} bytes while they are measured again");
     assert!(more < pixels / 10, "{more} bytes more");
 }
@@ -127,14 +129,14 @@ fn an_image_is_held_once_whatever_it_serves() {
 #[test]
 fn what_does_not_fit_is_measured_part_by_part() {
     let _alone = alone();
-    let [mut whole, mut parts] = [(); 2].map(|()| session(Shares::new(3), 64, jpeg(64, 0), [2, 1200]));
-    let pixels = 1200 * 64 * 64 * 3;
+    let [mut whole, mut parts] = [(); 2].map(|()| session(Shares::new(3), 64, jpeg(64, 0), [2, 2400]));
+    let pixels = 2400 * 64 * 64 * 3;
     parts.executor.images = pixels as u64 / 4;
     let expected = block_on(whole.measure_float(Subset::Validation, None)).expect("images");
     let (found, peak, stays) = counted(|| block_on(parts.measure_float(Subset::Validation, None)));
     assert_eq!(found.expect("images"), expected, "the same images and the same answers");
     assert!(
-        stays < pixels / 3 && peak < pixels * 2 / 3,
+        stays < pixels / 2 && peak < pixels * 2 / 3,
         "{stays} of {pixels} bytes stay, {peak} at the peak"
     );
     // Known without being decoded again.

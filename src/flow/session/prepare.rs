@@ -24,6 +24,8 @@ struct Round {
     files: Vec<Read>,
     /// Bytes of the files and of what decoding makes of them.
     bytes: u64,
+    /// Those of the largest.
+    largest: u64,
 }
 
 /// An image file that was read.
@@ -112,23 +114,22 @@ impl<E: Executor> Session<E> {
         let mut next = None;
         loop {
             let mut round = Round::default();
-            let mut is_costly = false;
             while round.files.len() < most {
                 let Some(read) = next.take().or_else(|| self.read(&map, &mut rest, &mut skipped)) else {
                     break;
                 };
                 let bytes = read.file.len() as u64 + decoding_bytes(&read.file);
-                is_costly = !round.files.is_empty() && round.bytes + bytes > limit;
-                if is_costly {
+                if !round.files.is_empty() && round.bytes + bytes > limit {
                     next = Some(read);
                     break;
                 }
                 round.bytes += bytes;
+                round.largest = round.largest.max(bytes);
                 round.files.push(read);
             }
             let places: Vec<usize> = round.files.iter().map(|read| read.at).collect();
             let images: Vec<Numbered> = round.files.iter().map(|read| read.image).collect();
-            let decoded = self.decode_round(round, preprocess, keep, is_costly).await?;
+            let decoded = self.decode_round(round, preprocess, keep).await?;
             for ((at, (_, output)), decoded) in places.into_iter().zip(images).zip(decoded) {
                 match decoded {
                     Ok((key, pixels)) => {
@@ -174,19 +175,19 @@ impl<E: Executor> Session<E> {
     }
 
     /// Decodes the files of a round, each in one share: those that are kept where they stay, unless they are costly. A
-    /// share's memory never shrinks again in a browser, so that costly files are decoded by as few shares as there are
-    /// files, always the first.
+    /// share's memory never shrinks again in a browser, so that files of which all shares together could not decode one
+    /// each are decoded by as few shares as there are files, always the first.
     async fn decode_round(
         &mut self,
         round: Round,
         preprocess: Preprocess,
         keep: bool,
-        is_costly: bool,
     ) -> Result<Vec<Decoded>, End> {
         let shares = self.executor.shares();
         let count = round.files.len();
         let images: Vec<Numbered> = round.files.iter().map(|read| read.image).collect();
-        let stay = keep && (!is_costly || count >= shares);
+        let is_costly = round.largest > self.executor.decoding_memory() / shares as u64;
+        let stay = keep && !is_costly;
         let first = if stay { self.holding.deal(count) } else { 0 };
         let share_of = |number: usize| (first + number) % shares;
         let busy = if stay { shares } else { shares.min(count) };
