@@ -194,10 +194,6 @@ impl Runner {
         self.session.executor.send(event, bulk);
     }
 
-    fn progress(&self, task: Task, done: usize, total: usize) {
-        self.report(&Event::Progress { task, done, total, tally: None });
-    }
-
     fn open_weights(
         &mut self,
         name: &str,
