@@ -35,9 +35,9 @@ mod testing;
 pub use archive::{Archive, Limits};
 pub use charset::Charset;
 pub use class_map::{ClassMap, MatchedBy};
-pub use decode::{Decode, PureRust, RgbImage};
+pub use decode::{Decode, PureRust, RgbImage, decoding_bytes};
 pub use error::DataError;
-pub use files::{FileInfo, Files, Names};
+pub use files::{FileInfo, Files, MAX_FILE_BYTES, Names, check_file_size};
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::Folder;
 pub use kind::Kind;

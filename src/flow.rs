@@ -9,6 +9,7 @@ mod executor;
 mod figure;
 mod fingerprint;
 mod given;
+mod image_memory;
 mod images;
 mod inputs;
 mod key;
@@ -20,13 +21,15 @@ mod provenance;
 pub mod session;
 mod table;
 mod tally;
+mod training;
 
 pub use crate::export::{ExportError, PackageName};
 pub use crate::import::{Origin as SettingOrigin, Setting, SettingKind, channels};
-pub use evaluator::{Alone, Evaluator, Peers};
-pub use executor::{Asked, End, Executor};
+pub use evaluator::{Alone, Evaluator, Labelled, Peers};
+pub use executor::{Asked, End, Executor, Pixels};
 pub use figure::{Epochs, Figure, ImagesUsed, Subset};
 pub use given::{GivenReading, GivenSettings};
+pub use image_memory::{ImageMemory, ImageMemoryRow, TooManyImages, images_in, mebibytes, pixel_bytes};
 pub use images::{CALIBRATION, DEMO_IMAGES, Item, Listing, ResizeError};
 pub use inputs::{ClassRow, Inputs, PassedOverRow, SourceRow};
 pub use key::{Key, Slot};
@@ -35,10 +38,11 @@ pub use messages::{
     Measurement, NetworkSummary, RunId, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart,
     Task,
 };
-pub use order::{Answer, Order, Scorer, Set};
+pub use order::{Answer, Numbered, Order, Scorer, Set};
 pub use package::{Artefact, Package, default_name};
 pub use preprocessing_check::{Choice, PreprocessingCheck, PreprocessingVerdict};
 pub use provenance::{Origin, Provenance};
 pub use session::Session;
 pub use table::Table;
 pub use tally::Tally;
+pub use training::{Course, Part, TrainNews, TrainTask, TrainingBackend, Wish};

@@ -223,5 +223,8 @@ fn what_is_missing_is_said() {
     observer.add(&images(&model, 1)).expect("fits");
     let calibration = observer.finish().expect("an image");
     let policy = mixed(&model);
-    assert!(matches!(Quantization::new(&model, &calibration, &policy, &[]), Err(CalibrateError::NoImages)));
+    assert!(matches!(
+        Quantization::new(&model, &calibration, &policy, &[[0_u8; 0]; 0]),
+        Err(CalibrateError::NoImages)
+    ));
 }

@@ -43,8 +43,8 @@ impl<'a> Observer<'a> {
     ///
     /// # Errors
     /// If an image has another size.
-    pub fn add(&mut self, images: &[Vec<u8>]) -> Result<(), CalibrateError> {
-        let mut images: Vec<&Vec<u8>> = images.iter().collect();
+    pub fn add<I: AsRef<[u8]>>(&mut self, images: &[I]) -> Result<(), CalibrateError> {
+        let mut images: Vec<&[u8]> = images.iter().map(AsRef::as_ref).collect();
         for seen in parallel::map(&mut images, |image| self.one(image)) {
             self.seen.merge(&seen?);
         }

@@ -30,18 +30,18 @@ impl<'a> Quantization<'a> {
     ///
     /// # Errors
     /// If there are no images although they are needed, or one has the wrong size.
-    pub fn new(
+    pub fn new<I: AsRef<[u8]>>(
         model: &'a Model,
         calibration: &'a Calibration,
         policy: &'a Policy,
-        images: &[Vec<u8>],
+        images: &[I],
     ) -> Result<Self, CalibrateError> {
         let reestimate = calibration.settings.reestimate;
         if reestimate && images.is_empty() {
             return Err(CalibrateError::NoImages);
         }
         let expected = model.graph.image().shape.elements();
-        if let Some(image) = images.iter().find(|image| image.len() != expected) {
+        if let Some(image) = images.iter().map(AsRef::as_ref).find(|image| image.len() != expected) {
             return Err(FloatError::Image { expected, found: image.len() }.into());
         }
         let images = if reestimate { images } else { &[] };

@@ -37,5 +37,5 @@ impl Calibration {
 /// If a layer has no integer form.
 pub fn trained(model: &Model, grids: &Grids) -> Result<QuantizedNetwork, CalibrateError> {
     let calibration = Calibration::trained(model, grids.clone());
-    Quantization::new(model, &calibration, &grids.policy(&model.graph), &[])?.finish()
+    Quantization::new(model, &calibration, &grids.policy(&model.graph), &[[0_u8; 0]; 0])?.finish()
 }

@@ -1,10 +1,12 @@
 //! The command line's words.
 
 mod export;
+mod images;
 mod search;
 mod values;
 
 pub use export::{Eval, Export};
+pub use images::ImageArguments;
 pub use search::Search;
 #[cfg(feature = "train")]
 pub use values::bits;
@@ -12,7 +14,6 @@ pub use values::{BitsArgument, MemoryName, PaddingName, SplitName, at_least};
 
 use super::calibration::CalibrationArguments;
 use super::weights::WeightsArguments;
-use crate::data::{Charset, Resize};
 use crate::link::Link;
 use crate::memory::{Bytes, Mcu, Reserve};
 use crate::net::Spec;
@@ -242,27 +243,6 @@ pub struct Inputs {
     pub images: ImageArguments,
     #[command(flatten)]
     pub calibration: CalibrationArguments,
-}
-
-/// Images and how they are read.
-#[derive(Args)]
-pub struct ImageArguments {
-    /// Images in class folders: a folder, zip, tar or tar.gz. Can be given several times; names such as train and val
-    /// say which part a folder or archive is.
-    #[arg(long, value_name = "PATH", required = true)]
-    pub images: Vec<PathBuf>,
-    /// Encoding of names in archives that do not state it, e.g. gbk, cp932, windows-1251 [default: a guess, which is
-    /// shown].
-    #[arg(long, value_name = "ENCODING")]
-    pub names: Option<Charset>,
-    /// How images become squares: crop, crop=PART of the resized shorter side, stretch or pad [default: crop=0.875, as
-    /// ImageNet networks are evaluated].
-    #[arg(long, value_name = "HOW")]
-    pub resize: Option<Resize>,
-    /// Labels of images in no class folder: rows of name and label, or one label a line. Such files inside folders and
-    /// archives are found without this option.
-    #[arg(long, value_name = "FILE")]
-    pub labels: Vec<PathBuf>,
 }
 
 /// Arguments of `link`.

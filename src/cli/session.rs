@@ -1,23 +1,20 @@
 //! Weights and images from disk, and the threads that carry out a session's steps, with progress bars.
 
 use super::arguments::{ImageArguments, Inputs, PaddingName};
-use super::progress::Progress;
+use super::progress::Progress as Bar;
 use super::{interrupt, output};
-#[cfg(feature = "train")]
-use crate::data::Preprocess;
 use crate::data::{Archive, Charset, Folder, Limits, Source, Sources};
-#[cfg(feature = "train")]
-use crate::flow::Item;
 use crate::flow::session::Opened;
 use crate::flow::{
-    self, Alone, Answer, Asked, End, Evaluator, Event, Executor, Order, Origin, PreprocessingVerdict, Set,
-    Tally, Task,
+    self, Alone, Answer, Asked, End, Evaluator, Event, Executor, Order, Origin, Pixels, PreprocessingVerdict,
+    Set, Tally, Task,
 };
 use crate::import::{check_size, import};
 use crate::link::{HashPrefix, Link};
 #[cfg(feature = "train")]
 use crate::net::Model;
 use crate::printable::printable_lines;
+use crate::train::{Point, Progress, Report, Turn};
 use anyhow::{Context, anyhow, ensure};
 use pollster::block_on;
 use sha2::{Digest, Sha256};
@@ -29,12 +26,11 @@ use std::path::{Path, PathBuf};
 /// A session whose steps threads of this program carry out.
 pub type Session = flow::Session<Threads>;
 
-/// A decoded image and the output that is right for it.
-#[cfg(feature = "train")]
-pub type Labelled = (Vec<u8>, usize);
-
 /// Images for each thread that are decoded or classified between two reports.
 const BATCH: usize = 16;
+
+/// Memory for image files and what decoding makes of them, in bytes: 16 photographs of 10 megapixels, or two of 64.
+const DECODING: u64 = 512 << 20;
 
 /// Reads weights and lists images; a link says which network it is where nothing else does.
 pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
@@ -55,7 +51,7 @@ pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
     }
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     interrupt::listen();
-    let mut session = Session::new(Threads::default());
+    let mut session = Session::new(Threads::new(images));
     session.settings = calibration.settings();
     open_images(&mut session, images, calibration.images)?;
     done(session.adopt_weights(Opened::new(imported, name(), sha256))).with_context(name)?;
@@ -117,7 +113,7 @@ pub fn hashes(session: &Session) -> (Option<HashPrefix>, Option<HashPrefix>) {
 #[cfg(feature = "train")]
 pub fn with_model(model: &mut Model, images: &ImageArguments) -> anyhow::Result<Session> {
     interrupt::listen();
-    let mut session = Session::new(Threads::default());
+    let mut session = Session::new(Threads::new(images));
     open_images(&mut session, images, 0)?;
     let classes = &done(session.listing())?.dataset.classes;
     model.labels = Some(classes.iter().map(|class| class.folder.clone()).collect());
@@ -187,31 +183,26 @@ pub fn done<T>(result: Result<T, End>) -> anyhow::Result<T> {
     })
 }
 
-/// Decodes images that serve training.
-#[cfg(feature = "train")]
-pub fn decode(
-    session: &mut Session,
-    items: &[Item],
-    preprocess: Preprocess,
-) -> anyhow::Result<Vec<Labelled>> {
-    let mut images = Vec::with_capacity(items.len());
-    run(session.decode(items, preprocess, |pixels, output| images.push((pixels, output))))?;
-    Ok(images)
-}
-
 /// The threads of this program: one share, whose evaluator uses them all.
-#[derive(Default)]
 pub struct Threads {
     /// Folder for checkpoints.
     pub checkpoints: Option<PathBuf>,
     /// Memory for what policies have in common, in bytes.
     pub memory: usize,
+    /// Memory for decoded images, in bytes.
+    image_memory: u64,
     evaluator: RefCell<Evaluator<Alone>>,
-    bar: RefCell<Option<(Task, Progress)>>,
+    bar: RefCell<Option<(Task, Bar)>>,
 }
 
 impl Threads {
-    fn answer(&self, order: Order, bulk: Vec<Vec<u8>>) -> Result<Asked, End> {
+    /// With nothing loaded and nothing shown.
+    fn new(images: &ImageArguments) -> Self {
+        let (evaluator, bar) = (RefCell::default(), RefCell::default());
+        Self { checkpoints: None, memory: 0, image_memory: images.memory(), evaluator, bar }
+    }
+
+    fn answer(&self, order: Order, bulk: Vec<Pixels>) -> Result<Asked, End> {
         // The only evaluator waits for no other.
         match block_on(self.evaluator.borrow_mut().answer(order, bulk)) {
             (Answer::Refused(reason), _) => Err(End::Failed(reason)),
@@ -233,11 +224,22 @@ impl Threads {
         }
     }
 
-    /// What the bar that runs says.
-    #[cfg(feature = "train")]
-    pub fn describe(&self, message: String) {
-        if let Some((_, bar)) = &*self.bar.borrow() {
-            bar.set_message(message);
+    /// Says how training goes: steps beside the bar that runs, epochs in front of it.
+    fn say_turn(&self, turn: &Turn) {
+        match turn {
+            Turn::Report(Report::Progress(Progress { loss, speed, .. })) => {
+                if let Some((_, bar)) = &*self.bar.borrow() {
+                    bar.set_message(format!("loss {loss:.3}, {speed:.0} images/s"));
+                }
+            }
+            Turn::Report(Report::Epoch(Point { epoch, loss, accuracy, measured })) => {
+                let measured: Vec<_> = measured.iter().map(|accuracy| format!("{accuracy:.2}")).collect();
+                let learned = loss.zip(*accuracy).map_or(String::new(), |(loss, accuracy)| {
+                    format!("loss {loss:.4}, training top-1 {accuracy:.2} %, ")
+                });
+                self.say(&format!("epoch {epoch}: {learned}reward top-1 {} %", measured.join(", ")));
+            }
+            Turn::Report(_) | Turn::Moved { .. } => {}
         }
     }
 
@@ -256,7 +258,7 @@ impl Executor for Threads {
         BATCH * rayon::current_num_threads()
     }
 
-    async fn ask(&self, orders: Vec<(Order, Vec<Vec<u8>>)>) -> Result<Vec<Asked>, End> {
+    async fn ask(&self, orders: Vec<(Order, Vec<Pixels>)>) -> Result<Vec<Asked>, End> {
         orders.into_iter().map(|(order, bulk)| self.answer(order, bulk)).collect()
     }
 
@@ -272,6 +274,9 @@ impl Executor for Threads {
     }
 
     fn report(&self, event: &Event) {
+        if let Event::FinetuneTurn(turn) = event {
+            return self.say_turn(turn);
+        }
         let Event::Progress { task, done, total, .. } = event else { return };
         let mut bar = self.bar.borrow_mut();
         if bar.as_ref().is_some_and(|(shown, _)| shown != task)
@@ -279,7 +284,7 @@ impl Executor for Threads {
         {
             former.finish();
         }
-        let (_, shown) = bar.get_or_insert_with(|| (*task, Progress::from(title(*task), *done, *total)));
+        let (_, shown) = bar.get_or_insert_with(|| (*task, Bar::from(title(*task), *done, *total)));
         shown.set_position(*done as u64);
         if done >= total {
             shown.finish();
@@ -299,6 +304,14 @@ impl Executor for Threads {
 
     fn memory(&self) -> usize {
         self.memory
+    }
+
+    fn image_memory(&self) -> u64 {
+        self.image_memory
+    }
+
+    fn decoding_memory(&self) -> u64 {
+        DECODING
     }
 
     async fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), String> {

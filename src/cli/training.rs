@@ -1,28 +1,25 @@
-//! What `finetune` and `train` share: the recipe's arguments, the loop with its progress bar, the last measurement.
+//! What `finetune` and `train` share: the recipe's arguments, training on the processor, the last measurement.
 
 mod place;
+mod processor;
 
+use super::arguments::at_least;
 use super::failure::wrong;
-use super::session::{self, Labelled, Session, decode};
+use super::session::{self, Session};
 use super::{Report, output};
-use crate::flow::{Epochs, Event, Executor, Figure, Key, Subset, Task};
+use crate::flow::session::{TrainingEnd, TrainingPlan};
+use crate::flow::{Epochs, Figure, Subset};
 use crate::import::{rounded_to_half, save};
 use crate::net::Graph;
 use crate::quant::Policy;
 use crate::train::{
-    Augmentation, CpuStepper, Distillation, Images, Job, Optimizer, Point, Recipe, Report as Turn, Schedule,
-    Trained, Trainer, WeightScales,
+    Augmentation, DeviceChoice, Distillation, Optimizer, Recipe, Schedule, Trained, WeightScales,
 };
 use clap::{Args, Command, ValueEnum};
-use place::Place;
-use pollster::block_on;
+use processor::Processor;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::Instant;
-
-/// Steps between two looks at the loss.
-const STEPS: u32 = 10;
 
 /// Heading of what is seldom changed.
 const INTERNALS: &str = "Internals of training";
@@ -37,6 +34,9 @@ pub struct RecipeArguments {
     /// Passes over the training images.
     #[arg(long)]
     epochs: Option<u32>,
+    /// Train on at most this many images [default: all].
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    limit: Option<usize>,
     /// Images in a step.
     #[arg(long)]
     batch: Option<usize>,
@@ -212,8 +212,7 @@ pub fn train(
     arguments: &RecipeArguments,
     half: bool,
 ) -> anyhow::Result<Report> {
-    let teacher = session::done(session.weights())?;
-    let side = usize::from(teacher.model.spec.side);
+    let side = usize::from(start.model.spec.side);
     let (stored, augmentation) = Augmentation::usual(side);
     let recipe = arguments.recipe(Recipe { augmentation, ..usual });
     recipe.check().map_err(wrong)?;
@@ -222,97 +221,29 @@ pub fn train(
     }
     let stored = arguments.stored.unwrap_or(stored);
     Augmentation::check_stored(stored, side).map_err(wrong)?;
-    let listing = session::done(session.listing())?;
-    let train = decode(session, &listing.train, listing.preprocess_training(stored))?;
-    let reward = decode(session, &listing.reward, listing.preprocess(side))?;
-    let of = Key::of(&(start, teacher.summary.key, keys(&train), keys(&reward)));
-
-    let Trained { model, grids } = start;
-    let (job, state) = Job::new(model, grids.as_ref(), &teacher.model, recipe.clone())?;
-    let (train, splits) = (collect(&train, stored)?.into(), vec![collect(&reward, side)?]);
-    let mut trainer =
-        Trainer::new(job.on_cpu(&state)?, recipe.clone(), side, train, splits)?.with_clock(seconds);
-    let mut place = arguments.checkpoint.as_deref().map(|path| Place::new(path, of, &recipe)).transpose()?;
-    if let Some(checkpoint) = place.as_ref().map(Place::read).transpose()?.flatten() {
-        trainer.resume(checkpoint)?;
-    }
-    let stopped = run(session, place.as_mut(), &mut trainer)?;
-    let state = match trainer.best() {
-        Some((state, _)) => state.clone(),
-        None => block_on(trainer.checkpoint())?.state,
+    let plan = TrainingPlan {
+        start: start.clone(),
+        recipe: recipe.clone(),
+        device: DeviceChoice::Cpu,
+        images: arguments.limit,
+        stored,
     };
-    let mut trained = Trained::new(&job.plan, &state, model, grids.as_ref());
+    let mut processor = Processor::new(arguments.checkpoint.as_deref(), &recipe);
+    let mut end = session::run(session.train(plan, &mut processor))?;
     if half {
-        match rounded_to_half(&trained.model) {
-            Ok(rounded) => trained.model = rounded,
+        match rounded_to_half(&end.trained.model) {
+            Ok(rounded) => end.trained.model = rounded,
             // What was trained is worth more than half of the bytes.
             Err(error) => eprintln!("note: {error}, as is done now"),
         }
     }
-    finish(arguments, session, trained, trainer.curve(), stopped)
-}
-
-/// Runs all epochs, or those until it is stopped; whether it was.
-fn run(
-    session: &Session,
-    mut place: Option<&mut Place>,
-    trainer: &mut Trainer<CpuStepper>,
-) -> anyhow::Result<bool> {
-    let executor = &session.executor;
-    loop {
-        if executor.stops() {
-            return Ok(true);
-        }
-        match block_on(trainer.turn(STEPS))? {
-            Turn::Progress(progress) => {
-                let (done, total) = (progress.step as usize, progress.steps as usize);
-                executor.report(&Event::Progress { task: Task::Finetune, done, total, tally: None });
-                executor.describe(format!("loss {:.3}, {:.0} images/s", progress.loss, progress.speed));
-            }
-            Turn::Measuring { .. } => {}
-            Turn::Epoch(point) => {
-                let measured: Vec<_> =
-                    point.measured.iter().map(|accuracy| format!("{accuracy:.2}")).collect();
-                let learned = point.loss.zip(point.accuracy).map_or(String::new(), |(loss, accuracy)| {
-                    format!("loss {loss:.4}, training top-1 {accuracy:.2} %, ")
-                });
-                executor.say(&format!(
-                    "epoch {}: {learned}reward top-1 {} %",
-                    point.epoch,
-                    measured.join(", ")
-                ));
-                if let Some(place) = &mut place {
-                    place.write(block_on(trainer.checkpoint())?)?;
-                }
-            }
-            Turn::Finished => return Ok(false),
-        }
-    }
-}
-
-fn collect(images: &[Labelled], side: usize) -> anyhow::Result<Images> {
-    let mut collected = Images::new(side);
-    for (pixels, target) in images {
-        collected.push(pixels, *target)?;
-    }
-    Ok(collected)
-}
-
-fn keys(images: &[Labelled]) -> Vec<Key> {
-    images.iter().map(|(pixels, output)| Key::of_image(pixels, *output)).collect()
+    finish(arguments, session, end)
 }
 
 /// Writes the weights and measures them.
-fn finish(
-    arguments: &RecipeArguments,
-    session: &mut Session,
-    trained: Trained,
-    curve: &[Point],
-    mut stopped: bool,
-) -> anyhow::Result<Report> {
+fn finish(arguments: &RecipeArguments, session: &mut Session, end: TrainingEnd) -> anyhow::Result<Report> {
+    let TrainingEnd { trained, epochs, course, mut stopped } = end;
     let loaded = session::done(session.weights())?;
-    let epoch = |point: Option<&Point>| point.map_or(0, |point| point.epoch);
-    let epochs = Epochs { kept: epoch(Point::best(curve)), run: epoch(curve.last()) };
     let (spec, graph) = (trained.model.spec, &loaded.model.graph);
     // First of all: whatever happens next, the weights are there.
     if let Some(path) = &arguments.out {
@@ -360,7 +291,7 @@ fn finish(
         "epochs": epochs.kept,
         "epochs_run": epochs.run,
         "stopped": stopped,
-        "curve": curve,
+        "curve": course.curve,
         "reward_top1": top1(reward),
         "reward_correct": reward.map(|figure| figure.tally.correct),
         "reward_images_used": used(reward),
@@ -413,10 +344,4 @@ fn figures(session: &mut Session, trained: Trained, epochs: Epochs) -> anyhow::R
     let reward = has_reward.then(|| measure(session, Subset::Reward)).transpose()?;
     let test = has_test.then(|| measure(session, Subset::Test)).transpose()?;
     Ok([reward, test, float])
-}
-
-/// Seconds since the first call.
-fn seconds() -> f64 {
-    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_secs_f64()
 }

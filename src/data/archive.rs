@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::charset::Charset;
 use super::error::{DataError, first_bytes};
-use super::files::{FileInfo, Files, Names, no_such_file};
+use super::files::{FileInfo, Files, MAX_FILE_BYTES, Names, check_limit as check, no_such_file};
 use super::kind::{self, Kind};
 use super::passed_over::{PassedOver, Reason};
 use crate::guarded::guarded;
@@ -34,7 +34,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 2 GiB in all, 64 MiB for one file, 2 million files.
     fn default() -> Self {
-        Limits { total: 2 << 30, file: 64 << 20, files: 2_000_000 }
+        Limits { total: 2 << 30, file: MAX_FILE_BYTES, files: 2_000_000 }
     }
 }
 
@@ -44,14 +44,6 @@ pub const MOST_EXPANDED: u64 = 64;
 
 /// And to so many bytes more, however small it is.
 pub const ALWAYS_EXPANDED: u64 = 1 << 20;
-
-/// Refuses `found` when it is above `limit`.
-fn check(found: u64, limit: u64, unit: &'static str) -> Result<(), DataError> {
-    if found > limit {
-        return Err(DataError::TooLarge { limit, found, unit });
-    }
-    Ok(())
-}
 
 /// An opened archive. With a reader that can be cloned (bytes in memory) the archive can be cloned too,
 /// one for each thread, at no cost.

@@ -115,6 +115,28 @@ fn alone(
     guarded(decode).unwrap_or_else(|found| Err(DataError::DamagedImage { format, found }))
 }
 
+/// Bytes of memory that decoding an image takes beside those of its file, as its header says: RGB, and what its format
+/// makes a decoder hold. 0 for an image without a sound header or with too many pixels, which is not decoded.
+#[must_use]
+pub fn decoding_bytes(bytes: &[u8]) -> u64 {
+    let (width, height, held) = match Kind::of(bytes.get(..kind::START).unwrap_or(bytes)) {
+        Kind::Jpeg => match jpeg_scans::frame(bytes) {
+            Some(frame) => (frame.width, frame.height, frame.coefficient_bytes),
+            None => return 0,
+        },
+        Kind::Png => match png_chunks::header(bytes) {
+            Ok(header) => (header.width as usize, header.height as usize, header.held_bytes()),
+            Err(_) => return 0,
+        },
+        _ => return 0,
+    };
+    if check_size(width, height).is_err() { 0 } else { (held + rgb_bytes(width, height)).min(MAX_BYTES) }
+}
+
+fn rgb_bytes(width: usize, height: usize) -> u64 {
+    3 * width as u64 * height as u64
+}
+
 fn check_size(width: usize, height: usize) -> Result<(), DataError> {
     let found = (width as u64).saturating_mul(height as u64);
     if found > MAX_PIXELS {
@@ -125,7 +147,7 @@ fn check_size(width: usize, height: usize) -> Result<(), DataError> {
 
 /// Refuses an image whose decoding takes too much memory: `held` bytes beside its RGB bytes.
 fn check_memory(held: u64, width: usize, height: usize) -> Result<(), DataError> {
-    let found = held + 3 * (width * height) as u64;
+    let found = held + rgb_bytes(width, height);
     if found > MAX_BYTES {
         return Err(DataError::TooLarge { limit: MAX_BYTES, found, unit: "bytes to decode one image" });
     }
@@ -153,7 +175,8 @@ fn decode_png(bytes: &[u8]) -> Result<RgbImage, DataError> {
     let damaged =
         |error: png::DecodingError| DataError::DamagedImage { format: "PNG", found: error.to_string() };
     let damaged_chunks = |found| DataError::DamagedImage { format: "PNG", found };
-    let [width, height] = png_chunks::size(bytes).map_err(damaged_chunks)?;
+    let header = png_chunks::header(bytes).map_err(damaged_chunks)?;
+    let (width, height) = (header.width as usize, header.height as usize);
     check_size(width, height)?;
     png_chunks::check(bytes).map_err(damaged_chunks)?;
     let mut decoder = png::Decoder::new(Cursor::new(bytes));

@@ -4,6 +4,22 @@ use super::charset::Charset;
 use super::error::DataError;
 use super::passed_over::PassedOver;
 
+/// Bytes of the largest file that is read, of an image or of labels: 64 MiB.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Refuses a file that is too large before it is read.
+///
+/// # Errors
+/// If it has more than [`MAX_FILE_BYTES`] bytes.
+pub fn check_file_size(bytes: u64) -> Result<(), DataError> {
+    check_limit(bytes, MAX_FILE_BYTES, "bytes")
+}
+
+/// Refuses `found` when it is above `limit`.
+pub(super) fn check_limit(found: u64, limit: u64, unit: &'static str) -> Result<(), DataError> {
+    if found > limit { Err(DataError::TooLarge { limit, found, unit }) } else { Ok(()) }
+}
+
 /// A file of a folder or an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInfo {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::charset::{Charset, decode_names};
 use super::error::DataError;
-use super::files::{FileInfo, Files, Names, no_such_file};
+use super::files::{FileInfo, Files, Names, check_file_size, no_such_file};
 use super::passed_over::{PassedOver, Reason};
 
 /// A folder on disk with everything below it, hidden files too. Links to folders and files are followed, as
@@ -61,6 +61,8 @@ impl Files for Folder {
 
     fn read(&mut self, index: usize) -> Result<Vec<u8>, DataError> {
         let path = self.path(index)?;
+        let size = self.files.get(index).map_or(0, |file| file.size);
+        check_file_size(size).map_err(|error| error.in_file(&path.display().to_string()))?;
         fs::read(path).map_err(|error| in_folder(path, error))
     }
 

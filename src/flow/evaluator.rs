@@ -1,6 +1,6 @@
 //! One share of the images, and the networks that classify them.
 
-use super::{Answer, Key, Order, Scorer, Set, Tally};
+use super::{Answer, Key, Numbered, Order, Pixels, Scorer, Set, Tally};
 use crate::calibrate::SumMoments;
 use crate::data::{Preprocess, PureRust};
 use crate::float::FloatNetwork;
@@ -10,7 +10,7 @@ use crate::parallel;
 use crate::quant::Policy;
 use crate::score::{self, Step};
 use crate::search::Score;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The evaluators of the other shares, as one of them reaches them.
@@ -35,13 +35,16 @@ impl Peers for Alone {
 pub struct Evaluator<P> {
     /// The others.
     pub peers: P,
-    images: HashMap<Set, Vec<Labelled>>,
+    /// Every image once, by the number of its file.
+    images: HashMap<usize, Labelled>,
+    /// Files of each set.
+    sets: HashMap<Set, Vec<usize>>,
     network: Option<Network>,
     scorers: HashMap<Set, score::Evaluator>,
 }
 
-/// Pixels and right output of an image; scorers share the pixels.
-type Labelled = (Arc<[u8]>, usize);
+/// Pixels and right output of an image. Whoever uses the image shares its pixels.
+pub type Labelled = (Pixels, usize);
 
 enum Network {
     Integers(Box<Engine>),
@@ -55,19 +58,37 @@ impl<P: Peers> Evaluator<P> {
     }
 
     /// Carries out an order.
-    pub async fn answer(&mut self, order: Order, bulk: Vec<Vec<u8>>) -> (Answer, Vec<Vec<u8>>) {
+    pub async fn answer(&mut self, order: Order, bulk: Vec<Pixels>) -> (Answer, Vec<Pixels>) {
         let answer = match order {
-            Order::Clear(set) => {
-                let stays = |other: &Set| set.is_some_and(|set| set != *other);
-                self.images.retain(|set, _| stays(set));
-                self.scorers.retain(|set, _| stays(set));
+            Order::Clear(None) => {
+                (self.images, self.sets, self.scorers) = Default::default();
                 Answer::Done
             }
-            Order::Load { preprocess, outputs, keep } => return self.load(preprocess, &outputs, keep, bulk),
+            Order::Clear(Some(set)) => {
+                self.sets.remove(&set);
+                self.scorers.remove(&set);
+                self.prune()
+            }
+            Order::Decode { preprocess, images, keep } => return self.decode(preprocess, images, keep, bulk),
+            Order::Keep(images) => {
+                let images = images.into_iter().zip(bulk);
+                self.images.extend(images.map(|((file, output), pixels)| (file, (pixels, output))));
+                Answer::Done
+            }
+            Order::Form(set, files) => {
+                self.sets.insert(set, files);
+                self.scorers.remove(&set);
+                self.prune()
+            }
+            Order::Send { set, from, count } => {
+                let images = self.of(set).into_iter().skip(from).take(count);
+                let (pixels, outputs) = images.map(|(pixels, output)| (pixels.clone(), *output)).unzip();
+                return (Answer::Sent(outputs), pixels);
+            }
             Order::UseIntegers(network) => self.adopt(Engine::new(&network), Network::Integers),
             Order::UseFloats(model) => self.adopt(FloatNetwork::new(&model), Network::Floats),
             Order::Classify { set, from, count } => self.classify(set, from, count),
-            Order::Scorer(scorer) => self.prepare(*scorer, &bulk),
+            Order::Scorer(scorer) => self.prepare(*scorer),
             Order::Score(policy, set) => {
                 self.score(&policy, set).await.map_or_else(Answer::Refused, Answer::Scored)
             }
@@ -85,11 +106,26 @@ impl<P: Peers> Evaluator<P> {
         }
     }
 
-    fn prepare(&mut self, scorer: Scorer, calibrating: &[Vec<u8>]) -> Answer {
-        let Scorer { model, calibration, set, memory, counted } = scorer;
-        let images = self.images.get(&set).map_or(&[][..], Vec::as_slice);
+    /// The images of a set.
+    fn of(&self, set: Set) -> Vec<&Labelled> {
+        let files = self.sets.get(&set).map_or(&[][..], Vec::as_slice);
+        files.iter().filter_map(|file| self.images.get(file)).collect()
+    }
+
+    /// Forgets images that belong to no set.
+    fn prune(&mut self) -> Answer {
+        let used: HashSet<usize> = self.sets.values().flatten().copied().collect();
+        self.images.retain(|file, _| used.contains(file));
+        Answer::Done
+    }
+
+    fn prepare(&mut self, scorer: Scorer) -> Answer {
+        let Scorer { model, calibration, calibrating, set, memory, counted } = scorer;
+        let calibrating = self.of(Set::Calibration).into_iter().take(calibrating);
+        let calibrating: Vec<Pixels> = calibrating.map(|(pixels, _)| pixels.clone()).collect();
+        let images: Vec<Labelled> = self.of(set).into_iter().cloned().collect();
         let (model, calibration) = (Arc::new(model), Arc::new(calibration));
-        let evaluator = score::Evaluator::new(model, calibration, calibrating, images, memory, counted);
+        let evaluator = score::Evaluator::new(model, calibration, &calibrating, &images, memory, counted);
         self.scorers.insert(set, evaluator);
         Answer::Done
     }
@@ -110,47 +146,48 @@ impl<P: Peers> Evaluator<P> {
         }
     }
 
-    fn load(
+    fn decode(
         &mut self,
         preprocess: Preprocess,
-        outputs: &[usize],
-        keep: Option<Set>,
-        files: Vec<Vec<u8>>,
-    ) -> (Answer, Vec<Vec<u8>>) {
-        let mut files: Vec<_> = files.into_iter().zip(outputs).collect();
-        let loaded = parallel::map(&mut files, |(file, output)| {
-            let pixels = preprocess.load(&PureRust, file).map_err(|error| error.to_string())?;
-            Ok((Key::of_image(&pixels, **output), pixels))
+        images: Vec<Numbered>,
+        keep: bool,
+        files: Vec<Pixels>,
+    ) -> (Answer, Vec<Pixels>) {
+        let mut files: Vec<_> =
+            files.into_iter().zip(&images).map(|(file, image)| (Some(file), image)).collect();
+        let decoded = parallel::map(&mut files, |(file, (_, output))| {
+            // The file goes as soon as its pixels are there.
+            let file = file.take().unwrap_or_default();
+            let pixels = preprocess.load(&PureRust, &file).map_err(|error| error.to_string())?;
+            Ok((Key::of_image(&pixels, *output), Pixels::from(pixels)))
         });
-        let mut kept = keep.map(|set| self.images.entry(set).or_default());
         let mut bulk = Vec::new();
-        let mut keys = Vec::new();
-        for (image, (_, output)) in loaded.into_iter().zip(files) {
-            let (key, pixels) = match image {
+        let mut keys = Vec::with_capacity(images.len());
+        for (decoded, (file, output)) in decoded.into_iter().zip(images) {
+            let (key, pixels) = match decoded {
                 Ok((key, pixels)) => (Ok(key), pixels),
-                Err(reason) => (Err(reason), Vec::new()),
+                Err(reason) => (Err(reason), Pixels::default()),
             };
-            match &mut kept {
-                Some(kept) if key.is_ok() => kept.push((pixels.into(), *output)),
-                Some(_) => {}
-                None => bulk.push(pixels),
+            match keep {
+                true if key.is_ok() => drop(self.images.insert(file, (pixels, output))),
+                true => {}
+                false => bulk.push(pixels),
             }
             keys.push(key);
         }
-        (Answer::Loaded(keys), bulk)
+        (Answer::Decoded(keys), bulk)
     }
 
     fn classify(&self, set: Set, from: usize, count: usize) -> Answer {
-        let images = self.images.get(&set).map_or(&[][..], Vec::as_slice);
-        let images = &images[from.min(images.len())..(from + count).min(images.len())];
+        let images: Vec<&Labelled> = self.of(set).into_iter().skip(from).take(count).collect();
         let answers: Vec<Result<usize, String>> = match &self.network {
             Some(Network::Integers(engine)) => {
-                parallel::map_with(images, Workspace::default, |workspace, (image, _)| {
+                parallel::map_with(&images, Workspace::default, |workspace, (image, _)| {
                     engine.run(workspace, image).map(argmax).map_err(|error| error.to_string())
                 })
             }
             Some(Network::Floats(network)) => parallel::map_with(
-                images,
+                &images,
                 || (),
                 |(), (image, _)| network.predict(image).map_err(|error| error.to_string()),
             ),

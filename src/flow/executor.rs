@@ -1,6 +1,7 @@
 //! What differs between the page and the command line.
 
 use super::{Answer, Event, Order, Set, Tally};
+use std::sync::Arc;
 
 /// Why a step ended without a result.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +36,7 @@ pub trait Executor {
 
     /// Gives the evaluators of the first shares an order each, with what travels beside it, all at the same time, and
     /// waits for their answers, which come in the same order.
-    async fn ask(&self, orders: Vec<(Order, Vec<Vec<u8>>)>) -> Result<Vec<Asked>, End>;
+    async fn ask(&self, orders: Vec<(Order, Vec<Pixels>)>) -> Result<Vec<Asked>, End>;
 
     /// Lets every share classify its images of a set. `counted` gets what was counted since it was called last, and says
     /// whether to go on.
@@ -69,6 +70,13 @@ pub trait Executor {
     /// Memory for what policies have in common, in bytes, over all shares.
     fn memory(&self) -> usize;
 
+    /// Memory for decoded images, in bytes, over all shares.
+    fn image_memory(&self) -> u64;
+
+    /// Memory for image files and what decoding makes of them, in bytes, over all shares: so many are decoded at the
+    /// same time. What takes more than that alone is decoded alone.
+    fn decoding_memory(&self) -> u64;
+
     /// Keeps a checkpoint under a name, in the place of the one before: whatever interrupts it leaves one of both.
     async fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), String>;
 
@@ -81,5 +89,9 @@ pub trait Executor {
     }
 }
 
+/// The pixels of an image, `[side, side, 3]` bytes, or its file: what travels beside orders and answers. Where all shares
+/// are of one program it is the same memory everywhere.
+pub type Pixels = Arc<[u8]>;
+
 /// An answer, with what travels beside it.
-pub type Asked = (Answer, Vec<Vec<u8>>);
+pub type Asked = (Answer, Vec<Pixels>);

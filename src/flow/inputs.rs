@@ -1,7 +1,7 @@
 //! Weights and images as they were taken: what was found, what was passed over, and what was assumed. The page and the
 //! command line show the same tables.
 
-use super::{Listing, Origin, Provenance, Table};
+use super::{ImageMemory, Listing, Origin, Provenance, Table};
 use crate::data::{ClassMap, Dataset, MatchedBy, Names, Reason, Sources, Split};
 use crate::net::Model;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub struct Inputs {
     pub passed_over: Vec<PassedOverRow>,
     /// Settings of weights and images.
     pub settings: Vec<Provenance>,
+    /// What the images take once they are decoded; `None` without weights, which say their size.
+    pub memory: Option<ImageMemory>,
 }
 
 /// A folder or archive.
@@ -79,13 +81,15 @@ const SPLITS: [Option<Split>; 4] = [Some(Split::Train), Some(Split::Val), Some(S
 
 impl Inputs {
     /// What is known of images, and of how they fit a network if there is one. `settings` are those of the weights and of
-    /// how images are read; `unread` are images that turned out to be unreadable, each with the reason.
+    /// how images are read; `unread` are images that turned out to be unreadable, each with the reason; `memory` is what
+    /// decoded images may take, in bytes.
     pub fn new(
         sources: &Sources,
         listing: &Listing,
         model: Option<&Model>,
         settings: &[Provenance],
         unread: &[(String, String)],
+        memory: u64,
     ) -> Self {
         let dataset = &listing.dataset;
         let map = model.map(|model| listing.class_map(model));
@@ -103,6 +107,7 @@ impl Inputs {
             mismatch,
             passed_over: passed_over_rows(dataset, unread),
             settings,
+            memory: model.map(|model| ImageMemory::new(listing, usize::from(model.spec.side), memory)),
         }
     }
 
@@ -133,7 +138,7 @@ impl Inputs {
         Some(text)
     }
 
-    /// The tables: sources, classes, files passed over and settings; those without rows are left out.
+    /// The tables: sources, classes, files passed over, settings and memory; those without rows are left out.
     pub fn tables(&self) -> Vec<Table> {
         let mut sources = Table::new("Sources", &["source", "files", "images", "encoding of names"]);
         for SourceRow { name, files, images, names } in &self.sources {
@@ -155,7 +160,8 @@ impl Inputs {
             settings.push([setting.what.clone(), setting.value.clone(), setting.chosen_by()]);
         }
         let all = [sources, self.class_table(), passed_over, settings];
-        all.into_iter().filter(|table| !table.rows.is_empty()).collect()
+        let memory = self.memory.as_ref().map(ImageMemory::table);
+        all.into_iter().chain(memory).filter(|table| !table.rows.is_empty()).collect()
     }
 
     fn class_table(&self) -> Table {
@@ -311,7 +317,7 @@ mod tests {
         if let Some(resize) = resize {
             listing.set_resize(resize, Origin::Given, "--resize");
         }
-        Inputs::new(&sources, &listing, None, &[], &[("cat/2.jpg".into(), "it is cut short".into())])
+        Inputs::new(&sources, &listing, None, &[], &[("cat/2.jpg".into(), "it is cut short".into())], 0)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the evaluator of a share of the images is asked for.
 
-use super::{Key, Tally};
+use super::{Key, Subset, Tally};
 use crate::calibrate::Calibration;
 use crate::data::Preprocess;
 use crate::net::Model;
@@ -8,26 +8,44 @@ use crate::quant::{Policy, QuantizedNetwork};
 use crate::search::{Sample, Score};
 use serde::{Deserialize, Serialize};
 
+/// An image: the number of its file, and the output that is right for it.
+pub type Numbered = (usize, usize);
+
 /// What an evaluator is asked for; each order gets one [`Answer`], in order.
+///
+/// An evaluator holds every image once, whatever sets it belongs to; those that belong to none go when a set is formed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Order {
-    /// Forget the images of a set, or of every set, with what scores policies on them.
+    /// Forget all images, or a set of them with what scores policies on it.
     Clear(Option<Set>),
-    /// Decode the image files that come along, resize and crop them, each with its right output. With `keep` they are
-    /// kept to be classified; without, their pixels are sent back.
-    Load {
+    /// Decode the image files that come along, one for each of `images`, resize and crop them. With `keep` they are
+    /// kept; without, their pixels are sent back.
+    Decode {
         /// Size and crop.
         preprocess: Preprocess,
-        /// The right output for each image.
-        outputs: Vec<usize>,
-        /// Where to keep them.
-        keep: Option<Set>,
+        /// Which they are.
+        images: Vec<Numbered>,
+        /// Whether they stay here.
+        keep: bool,
+    },
+    /// Keep images whose pixels come along.
+    Keep(Vec<Numbered>),
+    /// Make a set of the images that are kept of these files, in the place of what it was.
+    Form(Set, Vec<usize>),
+    /// Send pixels of some images of a set.
+    Send {
+        /// Of which set.
+        set: Set,
+        /// First.
+        from: usize,
+        /// How many, at most.
+        count: usize,
     },
     /// Classify with this network in integers from now on.
     UseIntegers(Box<QuantizedNetwork>),
     /// Classify with this network in real numbers from now on.
     UseFloats(Box<Model>),
-    /// Classify some of the images kept.
+    /// Classify some of the images of a set.
     Classify {
         /// Of which set.
         set: Set,
@@ -36,7 +54,7 @@ pub enum Order {
         /// How many, at most.
         count: usize,
     },
-    /// Score policies of this network from now on. The pixels of this share of the calibration images come along.
+    /// Score policies of this network from now on.
     Scorer(Box<Scorer>),
     /// Score a policy on the images of a set, with the calibration images of all shares, each of which must get this
     /// order.
@@ -56,9 +74,20 @@ pub enum Set {
     Validation,
     /// For a round of the run-off of a search, counted from 0.
     RunOff(usize),
+    /// To calibrate policies with.
+    Calibration,
 }
 
 impl Set {
+    /// The images that a subset is measured on.
+    pub fn measured(subset: Subset) -> Self {
+        match subset {
+            Subset::Test => Self::Test,
+            Subset::Reward => Self::Reward,
+            Subset::Validation => Self::Validation,
+        }
+    }
+
     /// The images of a sample.
     pub fn of(sample: Sample) -> Self {
         match sample {
@@ -76,6 +105,8 @@ pub struct Scorer {
     pub model: Model,
     /// What it does on the calibration images.
     pub calibration: Calibration,
+    /// So many of this share's calibration images are used, from the first.
+    pub calibrating: usize,
     /// The images to classify.
     pub set: Set,
     /// Memory for what policies have in common, in bytes.
@@ -89,8 +120,10 @@ pub struct Scorer {
 pub enum Answer {
     /// Done.
     Done,
-    /// Images are loaded. Pixels come along if they were asked for, none for each that could not be read.
-    Loaded(Vec<Result<Key, String>>),
+    /// Files are decoded. Pixels come along unless they are kept, none for each that could not be read.
+    Decoded(Vec<Result<Key, String>>),
+    /// Pixels come along, and the right output for each.
+    Sent(Vec<usize>),
     /// Images are classified.
     Classified(Tally),
     /// A policy is scored on this share's images.

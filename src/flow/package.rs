@@ -9,6 +9,7 @@ use crate::link::Link;
 use crate::net::Spec;
 use crate::quant::QuantizedNetwork;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Images of the self-test.
 const GOLDEN: usize = 4;
@@ -71,7 +72,7 @@ pub struct Package<'a> {
     /// Accuracy of the float network; left out unless it is of the same images.
     pub float: Option<Figure>,
     /// Pixels of the calibration images; the first ones become the self-test.
-    pub calibration: &'a [Vec<u8>],
+    pub calibration: &'a [Arc<[u8]>],
     /// The right output for each of them.
     pub targets: &'a [usize],
 }

@@ -3,8 +3,11 @@
 //! Every result is stored under the [`Key`] of what it is of. A step first looks for its result under the present key, so
 //! opening other weights or images, or changing a limit, neither keeps nor clears anything by hand.
 
+mod finetune;
+mod hold;
 mod measure;
 mod prepare;
+mod room;
 mod search;
 
 use super::{
@@ -18,6 +21,8 @@ use crate::link::Link;
 use crate::net::Model;
 use crate::quant::{Grids, QuantizedNetwork};
 use crate::train::Trained;
+pub use finetune::{TrainingEnd, TrainingPlan};
+use hold::Holding;
 pub use prepare::Prepared;
 pub use search::{Calibrated, Scoring, Subject};
 use std::collections::HashMap;
@@ -108,18 +113,6 @@ pub struct Training {
     key: Key,
 }
 
-/// Images of a set that the shares hold.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    wanted: Key,
-    /// How many could be read.
-    count: usize,
-    /// How many of them are reward images.
-    reward: usize,
-    /// Of their pixels and right outputs.
-    key: Key,
-}
-
 /// What is loaded and found out; `E` carries out its steps.
 pub struct Session<E> {
     /// Who carries out the steps.
@@ -137,9 +130,7 @@ pub struct Session<E> {
     prepared: Slot<Rc<Prepared>>,
     calibration: Slot<Arc<Calibration>>,
     integers: Slot<Rc<Integers>>,
-    /// What all sets in the shares are of.
-    holding: Option<Key>,
-    held: HashMap<Set, Held>,
+    holding: Holding,
     training: Slot<Rc<Training>>,
     /// The policy that was measured last.
     measured: Slot<(Rc<Integers>, Figure)>,
@@ -160,8 +151,7 @@ impl<E: Executor> Session<E> {
             prepared: Slot::default(),
             calibration: Slot::default(),
             integers: Slot::default(),
-            holding: None,
-            held: HashMap::new(),
+            holding: Holding::default(),
             training: Slot::default(),
             measured: Slot::default(),
             figures: HashMap::new(),
@@ -238,7 +228,8 @@ impl<E: Executor> Session<E> {
             }
             None => (None, Vec::new()),
         };
-        Ok(Inputs::new(&images.sources, &images.listing, model, &settings, &images.unread))
+        let memory = self.executor.image_memory();
+        Ok(Inputs::new(&images.sources, &images.listing, model, &settings, &images.unread, memory))
     }
 
     fn report_inputs(&self) {
@@ -287,7 +278,7 @@ impl<E: Executor> Session<E> {
 
     /// The shares were started again: they hold nothing.
     pub fn lost_shares(&mut self) {
-        (self.holding, self.held) = (None, HashMap::new());
+        self.holding = Holding::default();
     }
 
     /// The package of the policy that was measured last, or a part of it: its file name and bytes.

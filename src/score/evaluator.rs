@@ -45,13 +45,13 @@ impl Evaluator {
     pub const MEMORY: usize = 256 << 20;
 
     /// `calibrating` and `reward` are this evaluator's share of the images; each reward image comes with its right
-    /// output, and shares its pixels with whoever gives them as `Arc<[u8]>`. `memory` is what beginnings may take, in
+    /// output. Pixels are shared with whoever gives them as `Arc<[u8]>`. `memory` is what beginnings may take, in
     /// bytes. Several evaluators that work together must be given the same `counted`, the largest number of images that
     /// any of them holds, so that all keep the same.
-    pub fn new<P: Clone + Into<Arc<[u8]>>>(
+    pub fn new<C: Clone + Into<Arc<[u8]>>, P: Clone + Into<Arc<[u8]>>>(
         model: Arc<Model>,
         calibration: Arc<Calibration>,
-        calibrating: &[Vec<u8>],
+        calibrating: &[C],
         reward: &[(P, usize)],
         memory: usize,
         counted: usize,

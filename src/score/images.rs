@@ -30,7 +30,7 @@ pub struct Run<'a> {
 
 /// Calibration images that a thread takes through the network together.
 pub struct Calibrating {
-    images: Vec<Vec<u8>>,
+    images: Vec<Arc<[u8]>>,
     stored: Stored,
     walk: Option<Walk>,
 }
@@ -44,8 +44,9 @@ pub struct Rewarding {
 }
 
 impl Calibrating {
-    pub fn new(images: &[Vec<u8>]) -> Self {
-        Self { images: images.to_vec(), stored: Stored::new(), walk: None }
+    pub fn new<P: Clone + Into<Arc<[u8]>>>(images: &[P]) -> Self {
+        let images = images.iter().map(|pixels| pixels.clone().into()).collect();
+        Self { images, stored: Stored::new(), walk: None }
     }
 
     /// Puts the images at the end of a beginning.
@@ -173,14 +174,17 @@ fn load(graph: &Graph, policy: &Policy, live: &[TensorId], packed: &[u8]) -> Vec
 ///
 /// # Errors
 /// If an accumulator may overflow, or an image has another size.
-pub fn score_network(network: &QuantizedNetwork, images: &[(Vec<u8>, usize)]) -> Result<Score, InferError> {
+pub fn score_network<P: AsRef<[u8]> + Sync>(
+    network: &QuantizedNetwork,
+    images: &[(P, usize)],
+) -> Result<Score, InferError> {
     let engine = Engine::new(network)?;
     let scale = network.tensors[network.graph.logits()].scale;
-    let mut parts: Vec<&[(Vec<u8>, usize)]> = images.chunks(TOGETHER).collect();
+    let mut parts: Vec<&[(P, usize)]> = images.chunks(TOGETHER).collect();
     let scores = parallel::map(&mut parts, |part| {
         let mut workspace = Workspace::default();
-        let score = |(pixels, target): &(Vec<u8>, usize)| {
-            engine.run(&mut workspace, pixels).map(|logits| one(logits, *target, scale))
+        let score = |(pixels, target): &(P, usize)| {
+            engine.run(&mut workspace, pixels.as_ref()).map(|logits| one(logits, *target, scale))
         };
         part.iter().map(score).sum::<Result<Score, InferError>>()
     });

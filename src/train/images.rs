@@ -4,12 +4,13 @@ use super::batch::{Augment, Batch};
 use super::error::TrainError;
 use super::random::Random;
 use super::recipe::Augmentation;
+use std::sync::Arc;
 
-/// Images of one size in memory, one byte a colour.
+/// Images of one size in memory, one byte a colour. Pixels are shared with whoever gives them as `Arc<[u8]>`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Images {
     side: usize,
-    pixels: Vec<u8>,
+    pixels: Vec<Arc<[u8]>>,
     targets: Vec<u16>,
 }
 
@@ -23,7 +24,8 @@ impl Images {
     ///
     /// # Errors
     /// If it has another size.
-    pub fn push(&mut self, pixels: &[u8], target: usize) -> Result<(), TrainError> {
+    pub fn push(&mut self, pixels: impl Into<Arc<[u8]>>, target: usize) -> Result<(), TrainError> {
+        let pixels = pixels.into();
         let expected = self.side * self.side * 3;
         if pixels.len() != expected {
             return Err(TrainError::Batch { what: "bytes", expected, found: pixels.len() });
@@ -35,7 +37,7 @@ impl Images {
             expected: most,
             found: most + 1,
         })?;
-        self.pixels.extend_from_slice(pixels);
+        self.pixels.push(pixels);
         self.targets.push(target);
         Ok(())
     }
@@ -88,9 +90,8 @@ impl Images {
 
     fn collect(&self, indices: impl IntoIterator<Item = usize>, augment: impl Fn(usize) -> Augment) -> Batch {
         let mut batch = Batch { height: self.side, width: self.side, ..Batch::default() };
-        let bytes = self.side * self.side * 3;
         for index in indices {
-            batch.pixels.extend_from_slice(&self.pixels[index * bytes..][..bytes]);
+            batch.pixels.extend_from_slice(&self.pixels[index]);
             batch.targets.push(self.targets[index]);
             batch.augments.push(augment(index));
         }
@@ -106,9 +107,9 @@ mod tests {
     fn crops_stay_within_the_overhang_and_repeat() {
         let mut images = Images::new(10);
         for target in 0..50 {
-            images.push(&[7; 300], target).expect("fits");
+            images.push([7; 300], target).expect("fits");
         }
-        assert!(images.push(&[7; 299], 0).is_err());
+        assert!(images.push([7; 299], 0).is_err());
         let augmentation = Augmentation { overhang: 2, mirror: true, colour: 0.3 };
         let batch = |epoch| images.augmented(0..50, 8, &augmentation, 5, epoch);
         assert_eq!(batch(3), batch(3));

@@ -5,8 +5,11 @@ use super::device::{DeviceChoice, DeviceReport, Turn};
 use super::error::TrainError;
 use super::images::Images;
 use super::job::Job;
+use super::result::Trained;
 use super::state::State;
 use super::trainer::{Checkpoint, Report, Trainer};
+use crate::net::Model;
+use crate::quant::Grids;
 use std::sync::Arc;
 
 /// Training of one network on the device that suits, with a checkpoint after every epoch.
@@ -81,6 +84,19 @@ impl Session {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The best network so far, or the present one if none was measured; `model` and `grids` are those that training
+    /// began with.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub async fn best(&mut self, model: &Model, grids: Option<&Grids>) -> Result<Trained, TrainError> {
+        let state = match self.trainer.best() {
+            Some((state, _)) => state.clone(),
+            None => self.trainer.checkpoint().await?.state,
+        };
+        Ok(Trained::new(&self.job.plan, &state, model, grids))
     }
 
     /// Another GPU if one was lost for the first time, else the processor.

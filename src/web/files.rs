@@ -1,7 +1,9 @@
 //! Files that the user picked, read where they lie.
 
 use super::wire::describe;
-use crate::data::{Archive, Charset, DataError, FileInfo, Files, Kind, Limits, Source, kind};
+use crate::data::{
+    Archive, Charset, DataError, FileInfo, Files, Kind, Limits, Source, check_file_size, kind,
+};
 use js_sys::Uint8Array;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -92,7 +94,9 @@ impl Files for Picked {
 
     fn read(&mut self, index: usize) -> Result<Vec<u8>, DataError> {
         let missing = || io::Error::new(io::ErrorKind::NotFound, format!("file number {index}"));
-        read_all(self.files.get(index).ok_or_else(missing)?)
+        let file = self.files.get(index).ok_or_else(missing)?;
+        check_file_size(file.size() as u64).map_err(|error| error.in_file(&file.name()))?;
+        read_all(file)
     }
 
     fn start(&mut self, index: usize, count: usize) -> Result<Vec<u8>, DataError> {

@@ -4,7 +4,7 @@ use super::channel::Channel;
 use super::keep::Keep;
 use super::runner::Signals;
 use super::{peers, wire};
-use crate::flow::{Answer, Asked, End, Event, Executor, Order, RunId, Set, Tally, Task};
+use crate::flow::{Answer, Asked, End, Event, Executor, Order, Pixels, RunId, Set, Tally, Task};
 use futures::channel::oneshot;
 use futures::future::try_join_all;
 use gloo::timers::future::TimeoutFuture;
@@ -27,6 +27,11 @@ const BATCH: usize = 16;
 const REST: u32 = 50;
 /// Memory for what policies have in common, in bytes, over all workers.
 const MEMORY: usize = 128 << 20;
+/// Memory for decoded images, in bytes, over all workers. A tab has a few GiB.
+const IMAGES: u64 = 1 << 30;
+/// Memory for image files and what decoding makes of them, in bytes, over all workers. A worker's memory never shrinks
+/// again, so that it grows once by what the largest image takes that it decodes.
+const DECODING: u64 = 256 << 20;
 
 /// What a worker of the pool is told; `O` is an [`Order`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -136,11 +141,12 @@ impl Executor for Pool {
         BATCH
     }
 
-    async fn ask(&self, orders: Vec<(Order, Vec<Vec<u8>>)>) -> Result<Vec<Asked>, End> {
+    async fn ask(&self, orders: Vec<(Order, Vec<Pixels>)>) -> Result<Vec<Asked>, End> {
         let asked = self.members.iter().zip(orders).map(async |(member, (order, bulk))| {
-            let bulk = bulk.iter().map(|bytes| wire::buffer(bytes)).collect();
+            // What goes out is not held here as well.
+            let bulk = bulk.into_iter().map(|bytes| wire::buffer(&bytes)).collect();
             let (answer, bulk) = member.ask(&order, &bulk).await?;
-            Ok((answer, bulk.iter().map(|buffer| wire::bytes(&buffer)).collect()))
+            Ok((answer, bulk.iter().map(|buffer| wire::bytes(&buffer).into()).collect()))
         });
         try_join_all(asked).await
     }
@@ -187,6 +193,14 @@ impl Executor for Pool {
 
     fn memory(&self) -> usize {
         MEMORY
+    }
+
+    fn image_memory(&self) -> u64 {
+        IMAGES
+    }
+
+    fn decoding_memory(&self) -> u64 {
+        DECODING
     }
 
     /// A search's state. A browser that cannot store it is no reason to end the search.

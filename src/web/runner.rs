@@ -10,8 +10,8 @@ use super::wire;
 use crate::data::{Archive, Resize, Sources};
 use crate::flow::session::Opened as Weights;
 use crate::flow::{
-    Artefact, CALIBRATION, Command, DEMO_IMAGES, End, Event, Executor, GivenReading, GivenSettings, Item,
-    Origin, PackageName, RunId, SearchRequest, Session, Subset, Task,
+    Artefact, CALIBRATION, Command, DEMO_IMAGES, End, Event, Executor, GivenReading, GivenSettings, Origin,
+    PackageName, RunId, SearchRequest, Session, Subset, Task,
 };
 use crate::import::{ImportOptions, check_size, import};
 use crate::link::{HashPrefix, Link};
@@ -124,16 +124,13 @@ impl Runner {
 
     /// What does the rest of a command that was interrupted.
     fn continuation(&self, command: Command) -> Command {
+        // Whether it has stored something to go on with.
+        let has_begun = self.session.executor.begun.get();
         match command {
-            Command::Search(_) if self.has_begun() => Command::ContinueSearch,
-            Command::Finetune { module, .. } if self.has_begun() => Command::ContinueFinetune { module },
+            Command::Search(_) if has_begun => Command::ContinueSearch,
+            Command::Finetune { module, .. } if has_begun => Command::ContinueFinetune { module },
             command => command,
         }
-    }
-
-    /// Whether the running command has stored something to go on with.
-    fn has_begun(&self) -> bool {
-        self.session.executor.begun.get()
     }
 
     /// Says which search is stored.
@@ -195,10 +192,6 @@ impl Runner {
 
     fn send(&self, event: &Event, bulk: &Array) {
         self.session.executor.send(event, bulk);
-    }
-
-    fn progress(&self, task: Task, done: usize, total: usize) {
-        self.report(&Event::Progress { task, done, total, tally: None });
     }
 
     fn open_weights(
@@ -296,7 +289,7 @@ impl Runner {
         link: &str,
     ) -> Result<(), End> {
         let link: Link = link.parse()?;
-        self.recall().await?;
+        self.recall_measured().await?;
         // The package names what it is made of, whatever the link was made for.
         let (weights, images) = (self.session.weights()?, self.session.listing()?);
         let (weights, images) = (HashPrefix::of(&weights.summary.sha256), HashPrefix::of(&images.sha256));
@@ -307,15 +300,6 @@ impl Runner {
     }
 }
 
-/// SHA-256 of the paths of images.
-fn digest<'a>(items: impl Iterator<Item = &'a Item>) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    for item in items {
-        digest.update(item.path.as_bytes());
-        digest.update([0]);
-    }
-    digest.finalize().into()
-}
 
 /// How often workers died of late.
 #[derive(Default)]

@@ -2,8 +2,9 @@
 //!
 //! It gets images and one order to start, then pauses and stops; all else it tells by itself.
 
-use super::training::{Part, TrainNews, TrainOrder, TrainTask};
+use super::training::{News, TrainOrder};
 use super::wire;
+use crate::flow::{Part, TrainNews, TrainTask, Wish};
 use crate::train::{Checkpoint, Images, Job, Progress, Report, Session, TrainError, Trained, Turn};
 use gloo::timers::future::TimeoutFuture;
 use js_sys::Array;
@@ -21,14 +22,6 @@ const MOST: f32 = 32.0;
 
 /// Milliseconds between two looks at the messages while training is paused.
 const PAUSE: u32 = 50;
-
-/// What was asked for while training runs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    Run,
-    Pause,
-    Stop,
-}
 
 /// Images that came before the start.
 #[derive(Debug, Default)]
@@ -49,7 +42,7 @@ impl Kept {
             *images = Images::new(side);
         }
         for (pixels, &target) in bulk.iter().zip(targets) {
-            if let Err(error) = images.push(&wire::bytes(&pixels), target.into()) {
+            if let Err(error) = images.push(wire::bytes(&pixels), target.into()) {
                 self.refused = Some(error);
             }
         }
@@ -82,10 +75,21 @@ pub fn start() {
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     // Lives as long as the worker.
     on_message.forget();
-    tell(&scope, &TrainNews::Listens, &Array::new());
+    tell(&scope, &News::Listens, &Array::new());
 }
 
-fn tell(scope: &DedicatedWorkerGlobalScope, news: &TrainNews, bulk: &Array) {
+/// Tells how training goes; the bytes of a checkpoint travel beside the message.
+fn report(scope: &DedicatedWorkerGlobalScope, news: TrainNews) {
+    let (news, bulk) = match news {
+        TrainNews::Checkpoint(bytes) => {
+            (TrainNews::Checkpoint(Vec::new()), Array::of1(&wire::buffer(&bytes).into()))
+        }
+        news => (news, Array::new()),
+    };
+    tell(scope, &News::Training(news), &bulk);
+}
+
+fn tell(scope: &DedicatedWorkerGlobalScope, news: &News, bulk: &Array) {
     let (message, buffers) = wire::encode(news, bulk);
     scope.post_message_with_transfer(&message, &buffers).expect("bytes and buffers can be sent");
 }
@@ -96,7 +100,7 @@ async fn carry_out(scope: DedicatedWorkerGlobalScope, task: TrainTask, kept: Kep
     if let Err(error) = run(&scope, task, kept, &wish).await {
         let device = matches!(error, TrainError::Device(_));
         let smaller_batch = (device && batch >= 4).then_some(batch / 2);
-        tell(&scope, &TrainNews::Failed { message: error.to_string(), smaller_batch }, &Array::new());
+        report(&scope, TrainNews::Failed { message: error.to_string(), smaller_batch });
     }
 }
 
@@ -114,12 +118,11 @@ async fn run(
     }
     let batch = recipe.batch as f32;
     let (job, state) = Job::new(&model, grids.as_ref(), &teacher, recipe)?;
-    let plan = job.plan.clone();
     let checkpoint = checkpoint.as_deref().map(Checkpoint::from_bytes).transpose()?;
     let train = Arc::new(train);
     let mut session = Session::start(job, &state, device, train, vec![reward], checkpoint, seconds).await?;
     let (device, curve) = (session.device().clone(), session.trainer().curve().to_vec());
-    tell(scope, &TrainNews::Started { device, curve }, &Array::new());
+    report(scope, TrainNews::Started { device, curve });
     let mut steps = 1;
     loop {
         // Lets messages come in.
@@ -135,21 +138,16 @@ async fn run(
         }
         let epoch = matches!(turn, Turn::Report(Report::Epoch(_)));
         let finished = matches!(turn, Turn::Report(Report::Finished));
-        tell(scope, &TrainNews::Turn(turn), &Array::new());
+        report(scope, TrainNews::Turn(turn));
         if epoch {
-            let bytes = session.checkpoint().to_bytes()?;
-            tell(scope, &TrainNews::Checkpoint, &Array::of1(&wire::buffer(&bytes).into()));
+            report(scope, TrainNews::Checkpoint(session.checkpoint().to_bytes()?));
         }
         if finished {
             break;
         }
     }
-    let (state, accuracy) = match session.trainer().best() {
-        Some((state, accuracy)) => (state.clone(), Some(*accuracy)),
-        None => (session.trainer().checkpoint().await?.state, None),
-    };
-    let trained = Box::new(Trained::new(&plan, &state, &model, grids.as_ref()));
-    tell(scope, &TrainNews::Ended { trained, accuracy }, &Array::new());
+    let trained = session.best(&model, grids.as_ref()).await?;
+    report(scope, TrainNews::Ended(Box::new(trained)));
     Ok(())
 }
 

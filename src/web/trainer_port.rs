@@ -1,8 +1,9 @@
 //! The flow's end of the line to the worker that trains.
 
 use super::channel::Channel;
-use super::training::{TrainNews, TrainOrder};
+use super::training::{News as Told, TrainOrder};
 use super::wire;
+use crate::flow::TrainNews;
 use futures::StreamExt;
 use futures::channel::mpsc::{self, UnboundedReceiver};
 use futures::future::{Either, select};
@@ -13,7 +14,7 @@ use web_sys::DedicatedWorkerGlobalScope;
 /// Milliseconds that news are waited for before wishes are looked at.
 const LOOK: u32 = 50;
 
-type News = Result<(TrainNews, Array), String>;
+type News = Result<(Told, Array), String>;
 
 /// A worker that trains. Dropping the port ends it.
 pub struct TrainerPort {
@@ -32,7 +33,7 @@ impl TrainerPort {
         // Nobody waits for news any more once training has ended.
         let on_message = {
             let sender = sender.clone();
-            move |news: Option<(TrainNews, Array)>| {
+            move |news: Option<(Told, Array)>| {
                 let _ = sender.unbounded_send(news.ok_or_else(|| wire::VERSIONS.into()));
             }
         };
@@ -51,11 +52,29 @@ impl TrainerPort {
         self.channel.send(order, bulk);
     }
 
-    /// The next news with their bulk; `None` if there are none for a moment.
+    /// Whether the worker has said meanwhile that it listens.
     ///
     /// # Errors
     /// If the worker died.
-    pub async fn news(&mut self) -> Result<Option<(TrainNews, Array)>, String> {
+    pub async fn listens(&mut self) -> Result<bool, String> {
+        Ok(matches!(self.told().await?, Some((Told::Listens, _))))
+    }
+
+    /// The next news of training; `None` if there are none for a moment.
+    ///
+    /// # Errors
+    /// If the worker died.
+    pub async fn news(&mut self) -> Result<Option<TrainNews>, String> {
+        Ok(match self.told().await? {
+            Some((Told::Training(TrainNews::Checkpoint(_)), bulk)) => {
+                Some(TrainNews::Checkpoint(wire::bytes(&bulk.get(0))))
+            }
+            Some((Told::Training(news), _)) => Some(news),
+            Some((Told::Listens, _)) | None => None,
+        })
+    }
+
+    async fn told(&mut self) -> Result<Option<(Told, Array)>, String> {
         match select(self.news.next(), TimeoutFuture::new(LOOK)).await {
             Either::Left((news, _)) => news.transpose(),
             Either::Right(_) => Ok(None),

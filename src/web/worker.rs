@@ -7,7 +7,7 @@ use super::pool::{self, News, Told};
 use super::runner::{Runner, Signals};
 use super::store;
 use super::wire;
-use crate::flow::{Answer, Command, Evaluator, Event, Order, RunId, Task};
+use crate::flow::{Answer, Command, Evaluator, Event, Order, Pixels, RunId, Task};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use js_sys::Array;
@@ -38,13 +38,14 @@ fn evaluate(scope: DedicatedWorkerGlobalScope) {
     spawn_local(async move {
         let mut evaluator = Evaluator::<Peers>::default();
         while let Some((told, bulk)) = orders.next().await {
-            let (answer, bulk): (Answer, Vec<Vec<u8>>) = match told {
+            let (answer, bulk): (Answer, Vec<Pixels>) = match told {
                 Told::Meet => {
                     evaluator.peers = Peers::new(&bulk);
                     (Answer::Done, Vec::new())
                 }
                 Told::<Order>::Do(order) => {
-                    evaluator.answer(order, bulk.iter().map(|buffer| wire::bytes(&buffer)).collect()).await
+                    let bulk = bulk.iter().map(|buffer| wire::bytes(&buffer).into());
+                    evaluator.answer(order, bulk.collect()).await
                 }
             };
             tell(News::Answer(answer), bulk.iter().map(|bytes| wire::buffer(bytes)).collect());

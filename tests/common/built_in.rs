@@ -44,7 +44,7 @@ pub fn images(count: usize, train: bool) -> Images {
     let mut images = Images::new(SIDE);
     for item in items.iter().take(count) {
         let image = files.read(item.file).and_then(|bytes| Preprocess::new(SIDE).load(&PureRust, &bytes));
-        images.push(&image.expect("an image"), item.class).expect("fits");
+        images.push(image.expect("an image"), item.class).expect("fits");
     }
     assert_eq!(images.len(), count);
     images

@@ -49,7 +49,7 @@ impl Scorer {
             #[cfg(feature = "train")]
             tuner: match arguments.tune_steps() {
                 0 => None,
-                steps => Some(Tuner::new(session, steps, arguments)?),
+                steps => Some(Tuner::new(session, steps)?),
             },
             scores: Scores::open(arguments.checkpoint.as_deref())?,
             times: HashMap::new(),
@@ -83,11 +83,13 @@ impl Scorer {
         Key::of(&(session.score_key(&self.subject, set), tuned, env!("CARGO_PKG_VERSION")))
     }
 
-    async fn measure(&mut self, session: &Session, policy: &Policy, set: Set) -> Result<Score, End> {
+    async fn measure(&self, session: &Session, policy: &Policy, set: Set) -> Result<Score, End> {
         // Probes are never trained: what narrowing one tensor costs shows without.
         #[cfg(feature = "train")]
-        if let Some(tuner) = self.tuner.as_mut().filter(|_| set != Set::Probe) {
-            return tuner.score(policy, set).map_err(failed);
+        if let Some(tuner) = self.tuner.as_ref().filter(|_| set != Set::Probe) {
+            let mut images = Vec::new();
+            session.send_set(set, |image| images.push(image)).await?;
+            return tuner.score(policy, &images).map_err(failed);
         }
         session.score(policy, set).await
     }

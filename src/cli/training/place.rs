@@ -39,8 +39,8 @@ impl Place {
         Ok(Self { path: folder.join(FILE), of, recipe: recipe.clone() })
     }
 
-    /// What is kept, if anything is.
-    pub fn read(&self) -> anyhow::Result<Option<Checkpoint>> {
+    /// What is kept, if anything is: bytes of a checkpoint of this training.
+    pub fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
         let name = || format!("{}", self.path.display());
         let bytes = match fs::read(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -66,12 +66,12 @@ impl Place {
             "{}: this checkpoint is of training with other settings; give the same, remove it or choose another folder",
             name()
         );
-        Ok(Some(checkpoint))
+        Ok(Some(stored.checkpoint))
     }
 
     /// Keeps a checkpoint in the place of the one before.
-    pub fn write(&mut self, checkpoint: Checkpoint) -> anyhow::Result<()> {
-        let checkpoint = checkpoint.to_bytes()?;
+    pub fn write(&self, checkpoint: &[u8]) -> anyhow::Result<()> {
+        let checkpoint = checkpoint.to_vec();
         let stored = Stored { of: self.of, sum: Key::of(&checkpoint), checkpoint };
         output::write(&self.path, &postcard::to_extend(&stored, MAGIC.to_vec())?)
     }

@@ -25,8 +25,31 @@ pub struct Frame {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Bytes of all coefficients, which progressive decoding holds at once; 0 for baseline.
+    /// Bytes of all coefficients if they are held at once: where several scans bring parts of the same pixels, as in
+    /// every progressive file. 0 where one scan brings all.
     pub coefficient_bytes: u64,
+}
+
+/// The frame as the header says, with nothing behind it looked at; `None` where [`check`] refuses the file too.
+pub fn frame(bytes: &[u8]) -> Option<Frame> {
+    let mut walk = Walk::new(bytes);
+    while let Some(marker) = walk.next_marker() {
+        match marker {
+            0x01 | 0xd0..=0xd8 => {}
+            0xc0..=0xc2 => walk.start_of_frame(marker == 0xc2).ok()?,
+            0xda => {
+                let components = *walk.segment().ok()?.first()?;
+                let coded = walk.frame.as_mut()?;
+                coded.is_one_scan = usize::from(components) == coded.components.len();
+                return Some(coded.frame());
+            }
+            0xd9 => break,
+            _ => {
+                walk.segment().ok()?;
+            }
+        }
+    }
+    None
 }
 
 /// The frame of a file whose coded data are complete.
@@ -34,8 +57,7 @@ pub struct Frame {
 /// # Errors
 /// What is missing or wrong, as the end of a sentence.
 pub fn check(bytes: &[u8]) -> Result<Frame, String> {
-    let mut walk =
-        Walk { bytes, at: 2, dc: Default::default(), ac: Default::default(), restart: 0, frame: None };
+    let mut walk = Walk::new(bytes);
     let mut scans = 0;
     while let Some(marker) = walk.next_marker() {
         match marker {
@@ -67,10 +89,7 @@ pub fn check(bytes: &[u8]) -> Result<Frame, String> {
     if !coded.is_complete() {
         return Err("some of its scans are missing: it was cut off".into());
     }
-    let coefficients =
-        coded.components.iter().map(|component| component.blocks()).sum::<usize>() * COEFFICIENTS;
-    let coefficient_bytes = if coded.is_progressive { 2 * coefficients as u64 } else { 0 };
-    Ok(Frame { width: coded.width, height: coded.height, coefficient_bytes })
+    Ok(coded.frame())
 }
 
 /// A component of the picture and what is known of it.
@@ -99,6 +118,8 @@ struct Coded {
     width: usize,
     height: usize,
     is_progressive: bool,
+    /// Whether the first scan brings all components.
+    is_one_scan: bool,
     /// Units of interleaved scans, across and down.
     units: (usize, usize),
     components: Vec<Component>,
@@ -108,6 +129,13 @@ impl Coded {
     /// Whether all bits of all coefficients have come.
     fn is_complete(&self) -> bool {
         self.components.iter().all(|component| component.lowest == [Some(0); COEFFICIENTS])
+    }
+
+    fn frame(&self) -> Frame {
+        let coefficients = self.components.iter().map(Component::blocks).sum::<usize>() * COEFFICIENTS;
+        let are_held = self.is_progressive || !self.is_one_scan;
+        let coefficient_bytes = if are_held { 2 * coefficients as u64 } else { 0 };
+        Frame { width: self.width, height: self.height, coefficient_bytes }
     }
 }
 
@@ -131,6 +159,11 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// Behind the first marker of a file.
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 2, dc: Default::default(), ac: Default::default(), restart: 0, frame: None }
+    }
+
     /// The next marker's code; bytes before it are passed over, as all decoders do.
     fn next_marker(&mut self) -> Option<u8> {
         loop {
@@ -198,7 +231,7 @@ impl<'a> Walk<'a> {
         if own > left * BLOCKS_PER_BYTE {
             return Err(format!("{left} bytes for {width}x{height} pixels: every block of them takes a bit"));
         }
-        self.frame = Some(Coded { width, height, is_progressive, units, components });
+        self.frame = Some(Coded { width, height, is_progressive, is_one_scan: true, units, components });
         Ok(())
     }
 
@@ -245,6 +278,7 @@ impl<'a> Walk<'a> {
         } else {
             Part { start: 0, end: COEFFICIENTS - 1, low: 0, is_refinement: false }
         };
+        frame.is_one_scan &= count == frame.components.len();
         let is_one_kind = !frame.is_progressive || (part.start == 0) == (part.end == 0);
         let is_alone = part.start == 0 || members.len() == 1;
         if part.end >= COEFFICIENTS || part.start > part.end || !is_one_kind || !is_alone || part.low > 13 {

@@ -7,12 +7,11 @@ const MOST_INFLATED: u64 = 1032;
 /// First bytes of every file.
 const SIGNATURE: usize = 8;
 
-/// Width and height in pixels, as the header says.
-pub fn size(bytes: &[u8]) -> Result<[usize; 2], String> {
-    // Signature, then length and kind of the first chunk, which is the header.
+/// The header, which is the first chunk.
+pub fn header(bytes: &[u8]) -> Result<Header, String> {
+    // Signature, then length and kind of the first chunk.
     let header = bytes.get(SIGNATURE + 8..).filter(|_| bytes[SIGNATURE + 4..].starts_with(b"IHDR"));
-    let Header { width, height, .. } = Header::read(header.ok_or("no header")?)?;
-    Ok([width as usize, height as usize])
+    Header::read(header.ok_or("no header")?)
 }
 
 /// Says what is wrong with the chunks, without decoding: a palette that is none, or more pixels than the coded data can
@@ -48,15 +47,19 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-struct Header {
-    width: u32,
-    height: u32,
+/// What the header says.
+pub struct Header {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
     bits_per_pixel: u64,
+    is_interlaced: bool,
 }
 
 impl Header {
     fn read(data: &[u8]) -> Result<Self, String> {
-        let &[w0, w1, w2, w3, h0, h1, h2, h3, depth, colour, ..] = data else {
+        let &[w0, w1, w2, w3, h0, h1, h2, h3, depth, colour, _, _, interlaced, ..] = data else {
             return Err(format!("a header of {} bytes, which should be 13", data.len()));
         };
         let samples = match colour {
@@ -68,7 +71,13 @@ impl Header {
         };
         let width = u32::from_be_bytes([w0, w1, w2, w3]);
         let height = u32::from_be_bytes([h0, h1, h2, h3]);
-        Ok(Self { width, height, bits_per_pixel: samples * u64::from(depth) })
+        let bits_per_pixel = samples * u64::from(depth);
+        Ok(Self { width, height, bits_per_pixel, is_interlaced: interlaced != 0 })
+    }
+
+    /// Bytes that a decoder holds beside RGB, at most: of interlaced images all samples, a byte each, with opacity.
+    pub fn held_bytes(&self) -> u64 {
+        if self.is_interlaced { 4 * u64::from(self.width) * u64::from(self.height) } else { 0 }
     }
 
     /// Bytes of all rows before they are deflated, each with its filter; interlaced images have a few more.

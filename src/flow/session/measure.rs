@@ -1,6 +1,6 @@
 //! Calibration, integers, and how well they do.
 
-use super::{End, Event, Executor, Figure, Held, Integers, Key, Session, Set};
+use super::{End, Event, Executor, Figure, Integers, Key, Session, Set};
 use crate::calibrate::{self, Calibration, Observer, Quantization};
 use crate::flow::{
     ImagesUsed, Measurement, Order, PreprocessingCheck, PreprocessingVerdict, Subset, Tally, Task,
@@ -53,13 +53,30 @@ impl<E: Executor> Session<E> {
         Ok(Measurement { policy, figure, calibration, trained, weights, images })
     }
 
-    /// Takes up what was measured with what is loaded, before the program was started again.
+    /// Takes up what was measured before the program was started again, on at most `limit` images, if the images that are
+    /// loaded are the same: their pixels decide.
     ///
     /// # Errors
     /// As [`Session::measure`].
-    pub async fn restore(&mut self, policy: &Policy, figure: Figure) -> Result<(), End> {
+    pub async fn restore(
+        &mut self,
+        policy: &Policy,
+        figure: Figure,
+        limit: Option<usize>,
+    ) -> Result<(), End> {
         let loaded = self.loaded()?;
-        if self.measured.get(loaded).is_none() {
+        if self.measured.get(loaded).is_some() {
+            return Ok(());
+        }
+        let (subset, items) = self.listing()?.measured(figure.images.subset, limit);
+        let set = Set::measured(subset);
+        let size = self.at_a_time(set, &items).await?;
+        let mut keys = Vec::with_capacity(items.len());
+        for part in items.chunks(size) {
+            self.hold(set, part).await?;
+            keys.extend(self.holding.keys(set));
+        }
+        if subset == figure.images.subset && Key::of(&keys) == figure.images.key {
             self.prepare().await?;
             let integers = self.integers(policy).await?;
             self.measured.put(loaded, (integers, figure));
@@ -194,38 +211,76 @@ impl<E: Executor> Session<E> {
         limit: Option<usize>,
     ) -> Result<Figure, End> {
         let (subset, items) = self.listing()?.measured(subset, limit);
-        let set = match subset {
-            Subset::Test => Set::Test,
-            Subset::Reward => Set::Reward,
-            Subset::Validation => Set::Validation,
-        };
-        let held = self.hold(set, &items).await?;
-        let (count, images) = (held.count, self.images_used(subset, &held)?);
-        let key = Key::of(&(of, images.key));
-        if let Some(figure) = self.figures.get(&key) {
+        let set = Set::measured(subset);
+        let size = self.at_a_time(set, &items).await?;
+        // What is held is known as soon as it is held; what is measured part by part, from the first time on.
+        let known = self.holding.measured(&items).and_then(|key| self.figures.get(&Key::of(&(of, key))));
+        if let Some(figure) = known {
             return Ok(*figure);
         }
-        if count == 0 {
+        let (mut tally, mut stopped) = (Tally::default(), false);
+        let (mut reward, mut keys) = (0, Vec::new());
+        // Images of which it is known that they can be read, or may be.
+        let mut total = items.len();
+        for (part, begun) in items.chunks(size).zip((0..).step_by(size)) {
+            let held = match self.hold(set, part).await {
+                Err(End::Stopped) if tally.images > 0 => {
+                    stopped = true;
+                    break;
+                }
+                held => held?,
+            };
+            total -= part.len() - held.count;
+            reward += held.reward;
+            keys.extend(self.holding.keys(set));
+            if begun == 0 {
+                let key = Key::of(&(of, held.key));
+                if let Some(figure) = self.figures.get(&key).filter(|_| part.len() == items.len()) {
+                    return Ok(*figure);
+                }
+                self.all(&network()).await?;
+            }
+            if held.count > 0 {
+                (tally, stopped) = self.classify(task, set, tally, held.count, total).await?;
+            }
+            if stopped {
+                break;
+            }
+        }
+        if total == 0 {
             return Err(End::Failed(format!("no {} image could be read", subset.name())));
         }
-        self.all(&network()).await?;
-        let (tally, stopped) = self.classify(task, set, count).await?;
+        let images = self.images_used(subset, total, reward, Key::of(&keys))?;
         let figure = Figure { tally, images, stopped };
         if !stopped {
-            self.figures.insert(key, figure);
+            self.holding.note_measured(&items, images.key);
+            self.figures.insert(Key::of(&(of, images.key)), figure);
         }
         Ok(figure)
     }
 
-    /// The images that a set holds, all of one subset.
-    pub(super) fn images_used(&self, subset: Subset, held: &Held) -> Result<ImagesUsed, End> {
-        let Held { count, reward: chosen_by, key, .. } = *held;
+    /// So many images of one subset, `chosen_by` of which are reward images; `key` is of their pixels and right outputs.
+    pub(super) fn images_used(
+        &self,
+        subset: Subset,
+        count: usize,
+        chosen_by: usize,
+        key: Key,
+    ) -> Result<ImagesUsed, End> {
         Ok(ImagesUsed { subset, count, of: self.listing()?.subset(subset).len(), chosen_by, key })
     }
 
-    /// Classifies the images of a set; if stopped, those so far.
-    async fn classify(&self, task: Task, set: Set, total: usize) -> Result<(Tally, bool), End> {
-        let all = Cell::new(Tally::default());
+    /// Classifies the `count` images of a set, which are some of `total`, of which `before` were classified; if stopped,
+    /// those so far.
+    async fn classify(
+        &self,
+        task: Task,
+        set: Set,
+        before: Tally,
+        count: usize,
+        total: usize,
+    ) -> Result<(Tally, bool), End> {
+        let all = Cell::new(before);
         let counted = |tally| {
             let sum = all.get() + tally;
             all.set(sum);
@@ -234,7 +289,7 @@ impl<E: Executor> Session<E> {
         };
         self.executor.classify(set, counted).await?;
         let tally = all.get();
-        let stopped = tally.images < total;
+        let stopped = tally.images < before.images + count;
         if tally.images == 0 { Err(End::Stopped) } else { Ok((tally, stopped)) }
     }
 

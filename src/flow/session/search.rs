@@ -80,6 +80,7 @@ impl<E: Executor> Session<E> {
     /// If nothing is loaded, no policy fits, or it was stopped before the first policy.
     pub async fn search(&mut self, name: &str, mut request: SearchRequest) -> Result<(), End> {
         let listing = self.listing()?;
+        self.check_search_room(&request, &listing)?;
         let reward = listing.limited_reward(request.limit).len();
         request.settings.run_off = request.settings.run_off.min(listing.run_off(reward).len());
         let weights = self.weights()?;
@@ -191,12 +192,14 @@ impl<E: Executor> Session<E> {
     /// # Errors
     /// If nothing is loaded, or it was stopped.
     pub async fn prepare_search(&mut self, request: &SearchRequest) -> Result<Subject, End> {
-        let (calibrated, _) = self.calibrate().await?;
         let listing = self.listing()?;
+        self.check_search_room(request, &listing)?;
+        let (calibrated, _) = self.calibrate().await?;
         let reward = listing.limited_reward(request.limit);
         let part = listing.limited_reward(Some(Sample::Part.of(reward.len())));
         let mut rounds = listing.run_off(reward.len());
         rounds.truncate(request.settings.run_off);
+        self.hold_calibration().await?;
         let mut keys = vec![calibrated];
         keys.push(self.hold(Set::Reward, &reward).await?.key);
         keys.push(self.hold(Set::Probe, &part).await?.key);
@@ -220,17 +223,18 @@ impl<E: Executor> Session<E> {
     async fn use_scorer(&mut self, sample: Sample, set: Set, memory: usize) -> Result<(), End> {
         let (_, calibration) = self.calibrate().await?;
         let (weights, prepared) = (self.weights()?, self.prepare().await?);
-        let images = &prepared.pixels[..sample.of(prepared.pixels.len())];
         let shares = self.executor.shares();
-        let held = self.held.get(&set).map_or(0, |held| held.count);
-        // Of either kind a share may hold one more than others.
-        let counted = (images.len() + held).div_ceil(shares) + 1;
+        let images = self.holding.by_share(set, shares);
+        // Every share has its images of a set in the order of the set.
+        let sample = prepared.files.iter().take(sample.of(prepared.files.len()));
+        let calibrating = self.holding.among(sample.map(|(file, _)| *file), shares);
+        let counted = images.iter().zip(&calibrating).map(|(a, b)| a + b).max().unwrap_or(0) + 1;
         let memory = memory / shares;
         let (model, calibration) = ((*weights.model).clone(), (*calibration).clone());
-        let order = Order::Scorer(Box::new(Scorer { model, calibration, set, memory, counted }));
-        let orders = (0..shares).map(|share| {
-            let part = images.iter().skip(share).step_by(shares).cloned().collect();
-            (order.clone(), part)
+        let scorer = Scorer { model, calibration, calibrating: 0, set, memory, counted };
+        let orders = calibrating.into_iter().map(|calibrating| {
+            let scorer = Scorer { calibrating, ..scorer.clone() };
+            (Order::Scorer(Box::new(scorer)), Vec::new())
         });
         self.executor.ask(orders.collect()).await?;
         Ok(())
@@ -238,7 +242,7 @@ impl<E: Executor> Session<E> {
 
     /// What a score on a set is of: weights, calibration, and the images.
     pub fn score_key(&self, subject: &Subject, set: Set) -> Key {
-        Key::of(&(subject.calibrated, set, self.held.get(&set).map(|held| held.key)))
+        Key::of(&(subject.calibrated, set, self.holding.get(set).map(|held| held.key)))
     }
 
     /// The score of a calibrated network, from all shares.
@@ -347,21 +351,34 @@ impl<E: Executor> Session<E> {
         if test.is_empty() {
             return Ok(None);
         }
-        let held = self.hold(Set::Test, &test).await?;
-        self.use_scorer(Sample::All, Set::Test, 0).await?;
-        let mut measured: Vec<(Policy, Tally)> = Vec::new();
-        for result in results {
-            self.check_stop()?;
-            let policy = &result.best.policy;
-            let known = measured.iter().find(|(known, _)| known == policy).map(|(_, tally)| *tally);
-            let tally = match known {
-                Some(tally) => tally,
-                None => Tally::from(scoring.score(self, policy, Set::Test).await?),
-            };
-            measured.push((policy.clone(), tally));
-            result.test = Some(tally);
+        let size = self.at_a_time(Set::Test, &test).await?;
+        let mut measured: Vec<(Policy, Score)> = Vec::new();
+        let (mut count, mut reward, mut keys) = (0, 0, Vec::new());
+        for (part, begun) in test.chunks(size).zip((0..).step_by(size)) {
+            let held = self.hold(Set::Test, part).await?;
+            (count, reward) = (count + held.count, reward + held.reward);
+            keys.extend(self.holding.keys(Set::Test));
+            self.use_scorer(Sample::All, Set::Test, 0).await?;
+            let is_last = begun + part.len() == test.len();
+            let mut scored: Vec<Policy> = Vec::new();
+            for result in results.iter_mut() {
+                self.check_stop()?;
+                let policy = &result.best.policy;
+                if !scored.contains(policy) {
+                    let score = scoring.score(self, policy, Set::Test).await?;
+                    scored.push(policy.clone());
+                    match measured.iter_mut().find(|(known, _)| known == policy) {
+                        Some((_, sum)) => *sum += score,
+                        None => measured.push((policy.clone(), score)),
+                    }
+                }
+                if is_last {
+                    let known = measured.iter().find(|(known, _)| known == policy);
+                    result.test = known.map(|(_, score)| Tally::from(*score));
+                }
+            }
         }
-        Ok(Some(self.images_used(Subset::Test, &held)?))
+        Ok(Some(self.images_used(Subset::Test, count, reward, Key::of(&keys))?))
     }
 
     /// Stores the state; the seconds that took.

@@ -3,7 +3,7 @@
 use super::{Controls, Section, failure};
 use crate::{
     data::MatchedBy,
-    flow::{GivenReading, ImagesSummary, Inputs, Origin},
+    flow::{GivenReading, ImageMemory, ImagesSummary, Inputs, Origin, mebibytes},
     ui::{
         components::{Button, DropZone, Progress, TextField},
         format,
@@ -163,11 +163,28 @@ fn Summary(props: &SummaryProps) -> Html {
                     network's classes.",
                     format::count(images.classes.len(), "class", "classes"), grouped(usize::from(*classes))) }</p>
             }
+            if let Some(memory) = inputs.as_ref().and_then(|inputs| inputs.memory.as_ref()) {
+                <p class="hint">{ memory_sentence(memory) }</p>
+            }
             if let Some(inputs) = inputs {
                 <Tables inputs={inputs.clone()} />
             }
         </div>
     }
+}
+
+/// What the images take once they are decoded.
+fn memory_sentence(memory: &ImageMemory) -> String {
+    let (held, limit) = (memory.held(), memory.limit);
+    let sentence = format!("Decoded for this network they take {} of memory.", mebibytes(held));
+    if held <= limit {
+        return sentence;
+    }
+    format!(
+        "{sentence} At most {} are held at a time: a measurement of all is made part by part, a search and training need \
+         a limit.",
+        mebibytes(limit)
+    )
 }
 
 #[derive(Properties, PartialEq)]

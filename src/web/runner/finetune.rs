@@ -1,16 +1,19 @@
-//! Training: a worker of its own trains, and what comes out is measured in integers.
+//! Training in the page: a worker of its own takes the steps, the browser stores the state, and what comes out is measured
+//! in integers.
 
 use super::super::trainer_port::TrainerPort;
-use super::super::training::{Part, TrainNews, TrainOrder, TrainTask};
-use super::{Deaths, End, Item, Runner, digest, wire};
-use crate::data::Preprocess;
+use super::super::training::TrainOrder;
+use super::{End, Runner, wire};
+use crate::flow::session::{TrainingEnd, TrainingPlan};
 use crate::flow::{
-    Epochs, Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, NetworkSummary, Subset, Task,
+    Course, Epochs, Event, FinetuneEnd, FinetuneFound, FinetuneRequest, FinetuneStart, Key, NetworkSummary,
+    Part, Pixels, Session, Subset, Task, TrainNews, TrainTask, TrainingBackend, Wish,
 };
-use crate::net::Model;
-use crate::train::{Augmentation, Point, Report, Trained, Turn};
+use crate::train::{Augmentation, Trained};
+use crate::web::pool::Pool;
 use js_sys::Array;
 use serde::{Deserialize, Serialize};
+use web_sys::DedicatedWorkerGlobalScope;
 
 /// Training as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -18,10 +21,10 @@ struct Stored {
     network: NetworkSummary,
     /// Where the images came from.
     source: String,
-    /// SHA-256 of the paths of all images that take part.
-    images: [u8; 32],
+    /// See [`Course::of`].
+    of: Key,
     start: FinetuneStart,
-    /// See [`Checkpoint::to_bytes`](crate::train::Checkpoint::to_bytes); `None` before the first.
+    /// See [`Course::checkpoint`].
     checkpoint: Option<Vec<u8>>,
     /// How it ended, if it has.
     end: Option<FinetuneEnd>,
@@ -29,11 +32,105 @@ struct Stored {
     trained: Option<(Trained, Epochs)>,
 }
 
-/// Wishes that the training worker knows of.
-#[derive(Default)]
-struct Obeyed {
-    paused: bool,
-    stopped: bool,
+/// A worker that trains, and what is stored of it.
+struct InWorker<'a> {
+    scope: &'a DedicatedWorkerGlobalScope,
+    /// Address of the module that trains.
+    module: &'a str,
+    request: &'a FinetuneRequest,
+    /// What is stored and shall be gone on with, if anything shall.
+    stored: Option<Stored>,
+    port: Option<TrainerPort>,
+    /// What the worker was told last.
+    wish: Wish,
+}
+
+impl InWorker<'_> {
+    fn port(&mut self) -> Result<&mut TrainerPort, End> {
+        self.port.as_mut().ok_or_else(|| End::Failed("the worker that trains was ended; start again".into()))
+    }
+
+    fn tell(&mut self, order: &TrainOrder, bulk: &Array) -> Result<(), End> {
+        self.port()?.tell(order, bulk);
+        Ok(())
+    }
+
+    /// Stores how far training is. A browser that cannot store it is no reason to end training.
+    async fn store(&self, session: &Session<Pool>, course: &Course) -> Result<(), End> {
+        let Course { of, images, device, curve, checkpoint } = course.clone();
+        let start = FinetuneStart { request: self.request.clone(), device, images, curve };
+        let (network, source) = (session.weights()?.summary.clone(), session.listing()?.source.clone());
+        let stored = Stored { network, source, of, start, checkpoint, end: None, trained: None };
+        keep(session, &stored).await;
+        Ok(())
+    }
+}
+
+impl TrainingBackend<Pool> for InWorker<'_> {
+    async fn open(&mut self, session: &Session<Pool>) -> Result<(), End> {
+        let mut port = TrainerPort::spawn(self.scope, self.module).map_err(End::Failed)?;
+        // If it does not load, images need not be decoded.
+        while !port.listens().await.map_err(End::Failed)? {
+            session.breathe().await?;
+        }
+        self.port = Some(port);
+        Ok(())
+    }
+
+    fn give(&mut self, part: Part, side: usize, pixels: Pixels, output: usize) -> Result<(), End> {
+        let order = TrainOrder::Keep { part, side, targets: vec![output as u16] };
+        self.tell(&order, &Array::of1(&wire::buffer(&pixels)))
+    }
+
+    async fn kept(&mut self, of: Key) -> Result<Option<Vec<u8>>, End> {
+        match self.stored.take() {
+            Some(stored) if stored.of != of => {
+                Err(End::Failed(format!("the stored training is on other images of {}", stored.source)))
+            }
+            stored => Ok(stored.and_then(|stored| stored.checkpoint)),
+        }
+    }
+
+    async fn start(&mut self, task: TrainTask) -> Result<(), End> {
+        self.tell(&TrainOrder::Start(Box::new(task)), &Array::new())
+    }
+
+    async fn next(&mut self, wish: Wish) -> Result<Option<TrainNews>, End> {
+        if wish != self.wish {
+            self.wish = wish;
+            let order = match wish {
+                Wish::Run => TrainOrder::Resume,
+                Wish::Pause => TrainOrder::Pause,
+                Wish::Stop => TrainOrder::Stop,
+            };
+            self.tell(&order, &Array::new())?;
+        }
+        self.port()?.news().await.map_err(End::Died)
+    }
+
+    async fn began(&mut self, session: &Session<Pool>, course: &Course) -> Result<(), End> {
+        // From its first moment on: what the page shows as running is there after a reload.
+        self.store(session, course).await?;
+        session.executor.begun.set(true);
+        let Course { images, device, curve, .. } = course.clone();
+        let start = FinetuneStart { request: self.request.clone(), device, images, curve };
+        session.executor.send(&Event::FinetuneStarted(Box::new(start)), &Array::new());
+        Ok(())
+    }
+
+    async fn keep(&mut self, session: &Session<Pool>, course: &Course) -> Result<(), End> {
+        self.store(session, course).await
+    }
+
+    fn close(&mut self) {
+        self.port = None;
+    }
+}
+
+/// Keeps a state. A browser that cannot store it is no reason to end training.
+async fn keep(session: &Session<Pool>, stored: &Stored) {
+    let written = session.executor.trainings.write(stored).await;
+    session.executor.report_stored(Task::Finetune, written).await;
 }
 
 impl Runner {
@@ -46,10 +143,12 @@ impl Runner {
 
     /// Says what is stored.
     pub(super) async fn find_finetune(&self) {
-        let stored = match self.session.executor.trainings.read::<Stored>().await {
+        let stored = match self.stored_training().await {
             Ok(Some(stored)) => stored,
-            Ok(None) => return,
-            Err(message) => return self.report(&Event::Failed { task: Task::Finetune, message }),
+            Err(End::Failed(message)) => {
+                return self.report(&Event::Failed { task: Task::Finetune, message });
+            }
+            _ => return,
         };
         let Stored { network, source, start, end, .. } = stored;
         let elsewhere = self.session.executor.trainings.is_elsewhere().await;
@@ -61,21 +160,9 @@ impl Runner {
     pub(super) async fn continue_finetune(&mut self, module: &str) -> Result<(), End> {
         let _turn = self.session.executor.trainings.begin().await.map_err(End::Failed)?;
         let nothing = || End::Failed("no training is stored; start it anew".into());
-        let stored = self
-            .session
-            .executor
-            .trainings
-            .read::<Stored>()
-            .await
-            .map_err(End::Failed)?
-            .ok_or_else(nothing)?;
-        let Stored { network, source, images, start, checkpoint, .. } = stored;
-        let request = start.request;
-        self.session.check_stored("training", &network, &source)?;
-        if self.training_digest(&request)? != images {
-            return Err(End::Failed(format!("the stored training is on other images of {source}")));
-        }
-        self.train(request, module, checkpoint).await
+        let stored = self.stored_training().await?.ok_or_else(nothing)?;
+        self.session.check_stored("training", &stored.network, &stored.source)?;
+        self.train(stored.start.request.clone(), module, Some(stored)).await
     }
 
     /// The weights that were trained last, as a file.
@@ -85,8 +172,7 @@ impl Runner {
             Some(training) => Some(training.trained.clone()),
             // Of other weights than those that are loaded.
             None => {
-                let stored = self.session.executor.trainings.read::<Stored>().await.map_err(End::Failed)?;
-                stored.and_then(|stored| stored.trained).map(|(trained, _)| trained)
+                self.stored_training().await?.and_then(|stored| stored.trained).map(|(trained, _)| trained)
             }
         };
         let nothing = || End::Failed("nothing was trained yet; train first".into());
@@ -97,218 +183,73 @@ impl Runner {
         Ok(())
     }
 
-    /// Takes up what was trained from the loaded weights before the page was loaded again, and what was measured then.
+    /// Takes up what was trained from the loaded weights before the page was loaded again.
     pub(super) async fn recall(&mut self) -> Result<(), End> {
-        let Ok(weights) = self.session.weights() else { return Ok(()) };
-        if self.session.training().is_some() {
-            return Ok(());
-        }
-        // What cannot be read was named when the page was opened.
-        let Ok(Some(stored)) = self.session.executor.trainings.read::<Stored>().await else { return Ok(()) };
-        if stored.network.key != weights.summary.key {
-            return Ok(());
-        }
-        let Some((trained, epochs)) = stored.trained else { return Ok(()) };
-        self.session.adopt_training(trained, epochs)?;
-        let FinetuneStart { request, .. } = stored.start;
+        self.recalled().await.map(drop)
+    }
+
+    /// The same, and what was measured then: a package may be made of it.
+    pub(super) async fn recall_measured(&mut self) -> Result<(), End> {
+        let Some(stored) = self.recalled().await? else { return Ok(()) };
+        let limit = stored.start.request.limit;
         if let Some(measurement) = stored.end.and_then(|end| end.measurement)
             && self.session.listing().is_ok()
-            && self.training_digest(&request)? == stored.images
         {
-            self.session.restore(&measurement.policy, measurement.figure).await?;
+            self.session.restore(&measurement.policy, measurement.figure, limit).await?;
         }
         Ok(())
+    }
+
+    /// What is stored, if it was taken up now.
+    async fn recalled(&mut self) -> Result<Option<Stored>, End> {
+        let Ok(weights) = self.session.weights() else { return Ok(None) };
+        if self.session.training().is_some() {
+            return Ok(None);
+        }
+        // What cannot be read was named when the page was opened.
+        let Ok(Some(mut stored)) = self.stored_training().await else { return Ok(None) };
+        if stored.network.key != weights.summary.key {
+            return Ok(None);
+        }
+        let Some((trained, epochs)) = stored.trained.take() else { return Ok(None) };
+        self.session.adopt_training(trained, epochs)?;
+        Ok(Some(stored))
+    }
+
+    async fn stored_training(&self) -> Result<Option<Stored>, End> {
+        self.session.executor.trainings.read().await.map_err(End::Failed)
     }
 
     async fn train(
         &mut self,
         request: FinetuneRequest,
         module: &str,
-        mut checkpoint: Option<Vec<u8>>,
+        stored: Option<Stored>,
     ) -> Result<(), End> {
-        self.signals.pause.set(false);
-        let listing = self.session.listing()?;
-        let images = (listing.limited_train(request.images), listing.reward.clone());
         let start = self.session.quantize(&request.policy).await?.start.clone();
-        let teacher = (*self.session.weights()?.model).clone();
-        let mut deaths = Deaths::default();
-        let (mut stored, stopped) = loop {
-            let begin = (start.clone(), teacher.clone(), checkpoint.clone());
-            match self.train_on(&request, module, begin, &images).await {
-                Err(End::Died(cause)) if deaths.may_go_on() => {
-                    self.revive(Task::Finetune, &cause).map_err(End::Failed)?;
-                    if self.has_begun() {
-                        let stored =
-                            self.session.executor.trainings.read::<Stored>().await.map_err(End::Failed)?;
-                        checkpoint = stored.and_then(|stored| stored.checkpoint);
-                    }
-                }
-                Err(End::Died(cause)) => return Err(End::Failed(cause)),
-                ended => break ended?,
-            }
-        };
-        stored.end = Some(FinetuneEnd { stopped, measurement: None });
-        self.keep(&stored).await;
-        if let Some((trained, epochs)) = stored.trained.clone() {
-            self.session.adopt_training(trained, epochs)?;
-        }
+        let (side, _) = Augmentation::usual(usize::from(start.model.spec.side));
+        let (recipe, device, images) = (request.recipe.clone(), request.device, request.images);
+        let plan = TrainingPlan { start, recipe, device, images, stored: side };
+        let (scope, wish) = (self.scope.clone(), Wish::default());
+        let mut worker = InWorker { scope: &scope, module, request: &request, stored, port: None, wish };
+        let TrainingEnd { trained, epochs, course, stopped } = self.session.train(plan, &mut worker).await?;
+        let Course { of, images, device, curve, checkpoint } = course;
+        let start = FinetuneStart { request: request.clone(), device, images, curve };
+        let (network, source) =
+            (self.session.weights()?.summary.clone(), self.session.listing()?.source.clone());
+        let end = Some(FinetuneEnd { stopped, measurement: None });
+        let outcome = Some((trained.clone(), epochs));
+        let mut stored = Stored { network, source, of, start, checkpoint, end, trained: outcome };
+        keep(&self.session, &stored).await;
+        self.session.adopt_training(trained, epochs)?;
         self.report(&Event::FinetuneEnded { stopped });
         // Stop has ended training, not the measurement that follows.
         self.signals.stop.set(false);
         let measured = self.session.measure_policy(&request.policy, Subset::default(), request.limit);
         let measurement = measured.await?;
         stored.end = Some(FinetuneEnd { stopped, measurement: Some(measurement.clone()) });
-        self.keep(&stored).await;
+        keep(&self.session, &stored).await;
         self.report(&Event::Measured(measurement));
         Ok(())
-    }
-
-    /// Trains in a worker of its own: what is stored of it, with the trained network, and whether it was stopped.
-    async fn train_on(
-        &mut self,
-        request: &FinetuneRequest,
-        module: &str,
-        (start, teacher, checkpoint): (Trained, Model, Option<Vec<u8>>),
-        (train, reward): &(Vec<Item>, Vec<Item>),
-    ) -> Result<(Stored, bool), End> {
-        let side = usize::from(teacher.spec.side);
-        let mut trainer = TrainerPort::spawn(&self.scope, module).map_err(End::Failed)?;
-        // If it does not load, images need not be decoded.
-        while !trainer.news().await.map_err(End::Failed)?.is_some_and(|(news, _)| news == TrainNews::Listens)
-        {
-            self.session.breathe().await?;
-        }
-        let (stored, _) = Augmentation::usual(side);
-        let listing = self.session.listing()?;
-        let (stored, input) = (listing.preprocess_training(stored), listing.preprocess(side));
-        self.hand_over(&trainer, Part::Train, train, stored).await?;
-        self.hand_over(&trainer, Part::Reward, reward, input).await?;
-        let FinetuneRequest { recipe, device, .. } = request.clone();
-        let task = TrainTask { start, teacher, recipe, device, checkpoint: checkpoint.clone() };
-        trainer.tell(&TrainOrder::Start(Box::new(task)), &Array::new());
-        // The worker gives its memory back before the integers are measured.
-        self.follow(&mut trainer, request, (train.len(), reward.len()), checkpoint).await
-    }
-
-    /// Decodes images and hands their pixels over.
-    async fn hand_over(
-        &mut self,
-        trainer: &TrainerPort,
-        part: Part,
-        items: &[Item],
-        preprocess: Preprocess,
-    ) -> Result<(), End> {
-        let side = preprocess.side;
-        let give = |pixels: Vec<u8>, target: usize| {
-            let (targets, bulk) = (vec![target as u16], Array::of1(&wire::buffer(&pixels)));
-            trainer.tell(&TrainOrder::Keep { part, side, targets }, &bulk);
-        };
-        self.session.decode(items, preprocess, give).await.map(drop)
-    }
-
-    /// Passes on what is told and what is wished, and stores every epoch, until training ends: what is stored of it, with
-    /// the trained network, and whether it was stopped.
-    async fn follow(
-        &mut self,
-        trainer: &mut TrainerPort,
-        request: &FinetuneRequest,
-        counts: (usize, usize),
-        checkpoint: Option<Vec<u8>>,
-    ) -> Result<(Stored, bool), End> {
-        let mut obeyed = Obeyed::default();
-        let started = loop {
-            match self.obey(trainer, &mut obeyed).await? {
-                Some((TrainNews::Started { device, curve }, _)) => {
-                    break FinetuneStart { request: request.clone(), device, images: counts, curve };
-                }
-                Some((TrainNews::Failed { message, smaller_batch }, _)) => {
-                    return Err(self.failed(message, smaller_batch));
-                }
-                _ => {}
-            }
-        };
-        let (network, images) = (self.session.weights()?.summary.clone(), self.training_digest(request)?);
-        let source = self.session.listing()?.source.clone();
-        let mut stored =
-            Stored { network, source, images, start: started, checkpoint, end: None, trained: None };
-        // From its first moment on: what the page shows as running is there after a reload.
-        self.keep(&stored).await;
-        self.session.executor.begun.set(true);
-        self.report(&Event::FinetuneStarted(Box::new(stored.start.clone())));
-        loop {
-            let Some((news, bulk)) = self.obey(trainer, &mut obeyed).await? else { continue };
-            let curve = &mut stored.start.curve;
-            match news {
-                TrainNews::Listens | TrainNews::Started { .. } => {}
-                TrainNews::Turn(turn) => {
-                    match &turn {
-                        Turn::Report(Report::Progress(progress)) => {
-                            let (done, total) = (progress.step as usize, progress.steps as usize);
-                            self.progress(Task::Finetune, done, total);
-                        }
-                        Turn::Report(Report::Epoch(point)) => curve.push(point.clone()),
-                        Turn::Moved { epoch, device, .. } => {
-                            curve.retain(|point| point.epoch <= *epoch);
-                            stored.start.device = device.clone();
-                        }
-                        Turn::Report(_) => {}
-                    }
-                    self.report(&Event::FinetuneTurn(turn));
-                }
-                TrainNews::Checkpoint => {
-                    stored.checkpoint = Some(wire::bytes(&bulk.get(0)));
-                    self.keep(&stored).await;
-                }
-                TrainNews::Ended { trained, .. } => {
-                    let epoch = |point: Option<&Point>| point.map_or(0, |point| point.epoch);
-                    let epochs = Epochs { kept: epoch(Point::best(curve)), run: epoch(curve.last()) };
-                    stored.trained = Some((*trained, epochs));
-                    return Ok((stored, obeyed.stopped));
-                }
-                TrainNews::Failed { message, smaller_batch } => {
-                    return Err(self.failed(message, smaller_batch));
-                }
-            }
-        }
-    }
-
-    /// Passes on what is wished; the next news, if there are any.
-    async fn obey(
-        &self,
-        trainer: &mut TrainerPort,
-        obeyed: &mut Obeyed,
-    ) -> Result<Option<(TrainNews, Array)>, End> {
-        let Obeyed { paused, stopped } = obeyed;
-        if self.signals.stop.get() && !*stopped {
-            *stopped = true;
-            trainer.tell(&TrainOrder::Stop, &Array::new());
-        } else if self.signals.pause.get() != *paused && !*stopped {
-            *paused = !*paused;
-            let order = if *paused { TrainOrder::Pause } else { TrainOrder::Resume };
-            trainer.tell(&order, &Array::new());
-            let event = if *paused { Event::Paused } else { Event::Resumed };
-            self.report(&event(Task::Finetune));
-        }
-        trainer.news().await.map_err(End::Died)
-    }
-
-    /// Why training failed; the page is told of a smaller batch.
-    fn failed(&self, message: String, smaller_batch: Option<usize>) -> End {
-        if let Some(batch) = smaller_batch {
-            self.report(&Event::FinetuneTooLarge { batch });
-        }
-        End::Failed(message)
-    }
-
-    /// Keeps the state. A browser that cannot store it is no reason to end training.
-    async fn keep(&mut self, stored: &Stored) {
-        let stored = self.session.executor.trainings.write(stored).await;
-        self.session.executor.report_stored(Task::Finetune, stored).await;
-    }
-
-    fn training_digest(&self, request: &FinetuneRequest) -> Result<[u8; 32], End> {
-        let listing = self.session.listing()?;
-        let train = listing.limited_train(request.images);
-        Ok(digest(listing.calibration.iter().chain(&train).chain(&listing.reward)))
     }
 }
