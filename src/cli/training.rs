@@ -8,7 +8,7 @@ use super::failure::wrong;
 use super::session::{self, Session};
 use super::{Report, output};
 use crate::flow::session::{TrainingEnd, TrainingPlan};
-use crate::flow::{Epochs, Figure, Subset};
+use crate::flow::{Epochs, Executor, Figure, Subset};
 use crate::import::{rounded_to_half, save};
 use crate::net::Graph;
 use crate::quant::Policy;

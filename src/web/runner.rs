@@ -300,7 +300,6 @@ impl Runner {
     }
 }
 
-
 /// How often workers died of late.
 #[derive(Default)]
 struct Deaths {
