@@ -114,10 +114,13 @@ impl Task {
             assert!(is_ended || ended.status.code() == Some(130), "{}: {}", ended.status, ended.said);
             return true;
         }
-        if ended.report()["stopped"] != Value::Bool(true) {
+        let report = ended.report();
+        if report["stopped"] != Value::Bool(true) {
             return false;
         }
-        assert!(folder.join(self.checkpoint).exists(), "{}", ended.said);
+        // Training keeps nothing before it has measured what it begins with.
+        let has_begun = report["curve"].as_array().is_none_or(|curve| !curve.is_empty());
+        assert_eq!(folder.join(self.checkpoint).exists(), has_begun, "{}", ended.said);
         for name in self.outputs {
             assert!(folder.join(name).exists(), "{name}: {}", ended.said);
         }

@@ -308,6 +308,10 @@ fn finish(arguments: &RecipeArguments, session: &mut Session, end: TrainingEnd) 
 /// What to do after training was stopped.
 fn how_to_go_on(arguments: &RecipeArguments) -> String {
     match &arguments.checkpoint {
+        Some(path) if !path.exists() => {
+            "stopped before the first measurement, so nothing is kept yet: the same command begins again"
+                .into()
+        }
         Some(path) => format!(
             "stopped; the end of the last epoch is kept in {}: the same command goes on, and measures what comes out",
             path.display()
