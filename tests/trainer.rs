@@ -11,8 +11,8 @@ use bitsmith::infer::{Engine, Workspace, argmax};
 use bitsmith::net::Model;
 use bitsmith::quant::{Bits, Grids, Policy, QuantizedNetwork};
 use bitsmith::train::{
-    Augmentation, Batch, Checkpoint, CpuStepper, Distillation, Images, Job, Plan, Point, Recipe, Report,
-    State, Stepper, TrainError, Trained, Trainer, WeightScales, tune,
+    Augmentation, Batch, Checkpoint, CpuStepper, Distillation, Images, Job, Metrics, Plan, Point, Recipe,
+    Report, State, Stepper, TrainError, Trained, Trainer, WeightScales, tune,
 };
 use built_in::{blank, images, network};
 use curve::LONG;
@@ -138,6 +138,7 @@ fn a_checkpoint_of_another_network_or_version_is_refused() {
         Checkpoint { epoch: u32::MAX, ..checkpoint.clone() },
         Checkpoint { recipe: Recipe { batch: 0, ..recipe() }, ..checkpoint.clone() },
         Checkpoint { curve: vec![lost], ..checkpoint.clone() },
+        Checkpoint { sums: Metrics { loss: 1e39, correct: 0, images: 1 }, ..checkpoint.clone() },
     ] {
         let bytes = changed.to_bytes().expect("bytes");
         assert!(matches!(Checkpoint::from_bytes(&bytes), Err(TrainError::Checkpoint(_))));

@@ -130,6 +130,9 @@ fn nearest_width(file: &File, naming: Naming, family: Family, prefer: Option<Wid
         if fitting > best.0 {
             best = (fitting, spec.width);
         }
+        if fitting == found.len() {
+            break;
+        }
     }
     best
 }

@@ -82,7 +82,9 @@ impl Checkpoint {
         if *epoch > recipe.epochs {
             return wrong(format!("epoch {epoch} of {}", recipe.epochs));
         }
-        if !sums.loss.is_finite() || sums.correct > sums.images || sums.images > MOST_IMAGES {
+        // Its mean is a number of single precision.
+        let is_loss = sums.loss.abs() <= f64::from(f32::MAX);
+        if !is_loss || sums.correct > sums.images || sums.images > MOST_IMAGES {
             return wrong("its sums have no meaning".to_owned());
         }
         let sizes = |state: &State| state.parts().map(Vec::len);

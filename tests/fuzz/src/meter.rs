@@ -59,9 +59,15 @@ unsafe impl GlobalAlloc for Counting {
 /// What a run took.
 pub struct Cost {
     /// Most bytes of memory at once.
+    #[cfg_attr(fuzzing, allow(dead_code, reason = "said of files that are replayed"))]
     pub bytes: usize,
     /// Seconds of the processor.
     pub seconds: f64,
+}
+
+/// Ends the limit of what runs, whose end is near: a report of it needs memory.
+pub fn unlimited() {
+    LIMIT.store(usize::MAX, Relaxed);
 }
 
 /// Runs something that may take so many bytes more than there are.
@@ -72,6 +78,6 @@ pub fn measured(most: usize, run: impl FnOnce()) -> Cost {
     let started = ThreadTime::now();
     run();
     let seconds = started.elapsed().as_secs_f64();
-    LIMIT.store(usize::MAX, Relaxed);
+    unlimited();
     Cost { bytes: PEAK.load(Relaxed) - before, seconds }
 }

@@ -1,5 +1,6 @@
 //! Whose panic it is. Parsers of others are called so that their panic is an error of the file; ours is a fault.
 
+use crate::meter;
 use std::collections::BTreeSet;
 use std::panic::{set_hook, take_hook};
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +14,10 @@ pub fn tell_apart() {
     let usual = take_hook();
     set_hook(Box::new(move |panic| {
         let others = panic.location().filter(|place| place.file().contains("/registry/src/"));
-        let Some(place) = others else { return usual(panic) };
+        let Some(place) = others else {
+            meter::unlimited();
+            return usual(panic);
+        };
         if SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(place.to_string()) {
             eprintln!("panic of others: {panic}");
         }
