@@ -297,3 +297,36 @@ fn figures_name_the_images_behind_them() {
         assert!(text.contains(used), "{used}: {text}");
     }
 }
+
+/// The file has no content: it was not read.
+#[test]
+fn weights_that_are_too_large_are_refused_before_they_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("large.safetensors");
+    let large = std::fs::File::create(&path).and_then(|file| file.set_len(8 << 30));
+    large.expect("a file of holes");
+    let name = path.to_str().expect("text");
+    let output = run(&["eval", "--weights", name, "--images", "www/demo/fashion-mnist.tgz"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected = format!("error: {name}: the file has 8192 MiB: expected at most 512 MiB");
+    assert!(!output.status.success() && said.contains(&expected), "{said}");
+    assert!(said.contains("save the network's own tensors only"), "{said}");
+}
+
+/// What the images take is said before they are decoded, and what does not fit is refused with what would do.
+#[test]
+fn images_that_do_not_fit_into_their_memory_are_measured_and_not_searched_on() {
+    // 2,000 validation images of 3 KiB, of which 682 fit.
+    let few = ["--image-memory", "2", "--calibration", "8"];
+    let whole = json(&[&["eval"], &DEMO[..], &few[2..], &["--no-float"]].concat());
+    let parts = json(&[&["eval"], &DEMO[..], &few, &["--no-float"]].concat());
+    assert_eq!(parts["correct"], whole["correct"]);
+    assert_eq!(parts["images"], 2000);
+    assert_eq!(parts["inputs"]["memory"]["limit"], 2 << 20);
+    assert_eq!(parts["inputs"]["memory"]["rows"][1]["images"], "reward images");
+    assert_eq!(parts["inputs"]["memory"]["rows"][1]["bytes"], 500 * 32 * 32 * 3);
+    let output = run(&[&["search"], &DEMO[..], &few, &["--mean-bits", "3", "--ram", "8KiB"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("of 32x32 pixels take 5 MiB of memory"), "{said}");
+    assert!(said.contains("expected at most 2 MiB, into which") && said.contains("--limit"), "{said}");
+}

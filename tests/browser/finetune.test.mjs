@@ -1,9 +1,11 @@
 // Fine-tuning in the page: it brings back what few bits cost, what is saved is what was measured, it can be held, stopped,
 // left and found again, and the page stays quick.
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { longestTask, openApp, violations } from "./support/app.mjs";
+import { drop, longestTask, openApp, violations } from "./support/app.mjs";
+import { photos, tgz } from "./support/archive.mjs";
 import { IMAGES, bitsmith, folder } from "./support/command.mjs";
 
 const LOADED = { timeout: 60_000 };
@@ -133,6 +135,32 @@ test("training that was left goes on after a reload with the same curve", async 
   await notice.getByRole("button", { name: "Continue training" }).click();
   await stage(page, "Done").waitFor(TRAINED);
   assert.deepEqual(await epochs(page).allTextContents(), whole);
+});
+
+test("training that was left goes on with the same images alone, whatever others are called", async (t) => {
+  const { page } = await openTraining(t, { count: 500 });
+  const { files } = await photos(24);
+  const others = files.map(([path], at) => [path, files[(at + 1) % files.length][1]]);
+  const open = async (images) => {
+    const path = join(await folder(t), "photos.tgz");
+    await writeFile(path, tgz(images));
+    await drop(page, "footer", path);
+    await page.locator("#images .loaded", { hasText: "photos.tgz" }).waitFor(LOADED);
+  };
+  await open(files);
+  await start(page).click();
+  await epochs(page).nth(1).waitFor(TRAINED);
+  await page.reload();
+  await page.locator("#network .loaded").waitFor(LOADED);
+  await page.locator("#images .loaded").waitFor(LOADED);
+  await open(others);
+  const goOn = page.getByRole("button", { name: "Continue training" });
+  await goOn.click();
+  const refused = page.locator("#finetune [role=alert]", { hasText: "is on other images of photos.tgz" });
+  await refused.waitFor(TRAINED);
+  await open(files);
+  await goOn.click();
+  await stage(page, "Running").waitFor(TRAINED);
 });
 
 test("when the worker that trains does not load, the screen says so, and training can begin later", async (t) => {

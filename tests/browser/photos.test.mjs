@@ -29,6 +29,7 @@ test("a dropped tgz of photos is measured and the package downloaded, and the pa
   const said = await page.locator("#images .loaded").textContent();
   const split = /240 images in 10 classes\.60 to calibrate with; (\d+) reward images, .*; (\d+) test images/.exec(said);
   assert.ok(split, said);
+  assert.match(said, /Decoded for this network they take \d+ MiB of memory\./);
   const [reward, test] = split.slice(1).map(Number);
   assert.equal(reward + test, 180);
 

@@ -53,7 +53,8 @@ impl<E: Executor> Session<E> {
         let listing = self.listing()?;
         let side = self.side()?;
         let images = listing.calibration.len();
-        let advice = "calibrate with fewer (--calibration on the command line)";
+        let advice =
+            "calibrate with fewer (--calibration on the command line, or --image-memory for more room)";
         self.check_room("calibration images", images, side, 0, advice)?;
         let (mut pixels, mut targets) = (Vec::with_capacity(images), Vec::with_capacity(images));
         let keep = |image, target| {

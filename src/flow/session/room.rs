@@ -45,7 +45,8 @@ impl<E: Executor> Session<E> {
             let middle = fit.midpoint(too_many);
             *(if bytes_of(middle) <= limit { &mut fit } else { &mut too_many }) = middle;
         }
-        let advice = "search with fewer of them (--limit on the command line)";
+        let advice =
+            "search with fewer of them (--limit on the command line, or --image-memory for more room)";
         let (what, bytes) =
             ("reward images, with those of the run-off and of calibration,", bytes_of(images));
         Err(TooManyImages { what, images, side, bytes, limit, fit, advice }.into())
@@ -55,7 +56,7 @@ impl<E: Executor> Session<E> {
     pub(super) fn check_training_room(&self, plan: &TrainingPlan, listing: &Listing) -> Result<(), End> {
         let images = plan.images.unwrap_or(usize::MAX).min(listing.train.len());
         let reward = pixel_bytes(listing.reward.len(), self.side()?);
-        let advice = "train on fewer of them (--limit on the command line)";
+        let advice = "train on fewer of them (--limit on the command line, or --image-memory for more room)";
         Ok(self.check_room("training images", images, plan.stored, reward, advice)?)
     }
 
