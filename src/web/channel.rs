@@ -23,7 +23,7 @@ struct Outbox {
 
 impl Channel {
     /// `on_message` gets all that the worker says, with its bulk, or `None` for what cannot be read; a worker says
-    /// something as soon as it listens. `on_death` gets the reason.
+    /// something as soon as it listens. `on_death` gets the reason, once.
     pub fn new<T: DeserializeOwned>(
         worker: Worker,
         mut on_message: impl FnMut(Option<(T, Array)>) + 'static,
@@ -38,9 +38,14 @@ impl Channel {
             }
         });
         outbox.worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        let mut has_died = false;
         let on_error = Closure::new(move |event: Event| {
             // Or it would pass for an error of the worker that started this one.
             event.prevent_default();
+            // One error seldom comes alone.
+            if std::mem::replace(&mut has_died, true) {
+                return;
+            }
             // A worker that does not load sends an event without a message.
             let message = event.dyn_ref().map(ErrorEvent::message).unwrap_or_default();
             // Browsers put this in front of what code threw.

@@ -237,10 +237,13 @@ test("when storage is full, the page says what can be freed, and the search goes
   assert.equal((await reload(page)).done, held, "it is stored again");
 });
 
-/** Workers die on demand: those of a name, or the one behind the page, whose name is its address. */
+/**
+ * Workers die on demand: those of a name, or the one behind the page, whose name is its address. They do so with several
+ * errors, of which some arrive when whoever has started them has let go of them.
+ */
 const mortal = `new BroadcastChannel("die").onmessage = ({ data }) => {
   if (data === (self.name === "evaluation" ? "evaluation" : import.meta.url.includes("/trainer") ? "trainer" : "page")) {
-    setTimeout(() => { throw Error("died"); });
+    for (let errors = 0; errors < 9; errors++) setTimeout(() => { throw Error("died"); });
   }
 };`;
 const kill = (page, which) => page.evaluate((which) => new BroadcastChannel("die").postMessage(which), which);
