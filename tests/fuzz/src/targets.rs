@@ -16,7 +16,8 @@ mod trainings;
 mod weights;
 mod words;
 
-/// Seconds of the processor that an input may take with the sanitizers, which make it slower some fourfold: 1 s without.
+/// Seconds of the processor that an input may take under the sanitizers, which make it some ten times slower: less than 1 s
+/// without them.
 pub const SECONDS: f64 = 4.0;
 
 /// Something to fuzz.

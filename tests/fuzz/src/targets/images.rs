@@ -31,9 +31,12 @@ fn run(data: &[u8]) {
         }
         Err(error) => drop(error.to_string()),
     }
+    if how & 64 == 0 {
+        return;
+    }
     // Any shape of image becomes a square.
     let mut shape = Input(data);
-    let (width, height) = (usize::from(shape.word()) + 1, shape.within(1, 8));
+    let (width, height) = (usize::from(shape.word()) % 4096 + 1, shape.within(1, 8));
     let (width, height) = if how & 128 == 0 { (width, height) } else { (height, width) };
     let pixels = vec![how; 3 * width * height];
     let image = RgbImage::new(width, height, pixels).expect("as many bytes as it says");

@@ -62,8 +62,10 @@ impl Rules<'_> {
         let output = self.place(layer.output);
         let scratch = &self.plan.scratch[id];
         let work = scratch.offset..scratch.offset + scratch.bytes;
-        require(scratch.bytes == 0 || work.start % 4 == 0, || format!("scratch at {}", work.start))?;
-        require(layer.op != Op::Linear || output.start % 4 == 0, || format!("logits at {}", output.start))?;
+        require(scratch.bytes == 0 || work.start.is_multiple_of(4), || format!("scratch at {}", work.start))?;
+        require(layer.op != Op::Linear || output.start.is_multiple_of(4), || {
+            format!("logits at {}", output.start)
+        })?;
         let live: Vec<TensorId> = (0..self.graph.tensors.len()).filter(|&t| self.is_live(t, id)).collect();
         for place in live.iter().map(|&t| self.place(t)).chain([output.clone(), work.clone()]) {
             require(place.end <= self.plan.arena, || {
