@@ -100,7 +100,7 @@ fuzz: ## fuzzing at length (SECONDS=3600 for each target, TARGET=one alone); doc
 	@.ci/tools fuzz
 	$(STEP) "fuzzing" .ci/fuzz each $(or $(SECONDS),3600) $(TARGET)
 
-fuzz-corpus: ## the smallest inputs that fuzzing has found go into tests/fuzz/corpus
+fuzz-corpus: ## some of the inputs that fuzzing has found go into tests/fuzz/corpus
 	@.ci/tools fuzz
 	$(STEP) "inputs of fuzzing" .ci/fuzz corpus
 
