@@ -69,7 +69,7 @@ pub fn listed(sources: &mut Sources) {
         Err(error) => drop(error.to_string()),
     }
     match Listing::new("source".into(), sources, 4) {
-        Ok(listing) => drop(Inputs::new(sources, &listing, None, &[], &[]).text()),
+        Ok(listing) => drop(Inputs::new(sources, &listing, None, &[], &[], u64::MAX).text()),
         Err(error) => drop(error.to_string()),
     }
 }

@@ -68,7 +68,7 @@ fn run(data: &[u8]) {
 fn images() -> Images {
     let mut images = Images::new(STORED);
     for target in 0..IMAGES {
-        images.push(&[target as u8; STORED * STORED * 3], target % 2).expect("fits");
+        images.push(vec![target as u8; STORED * STORED * 3], target % 2).expect("fits");
     }
     images
 }
