@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { drop, longestTask, openApp, violations } from "./support/app.mjs";
+import { drop, longestTask, openApp, openImages, violations } from "./support/app.mjs";
 import { photos, tgz } from "./support/archive.mjs";
 import { IMAGES, bitsmith, folder } from "./support/command.mjs";
 
@@ -144,7 +144,7 @@ test("training that was left goes on with the same images alone, whatever others
   const open = async (images) => {
     const path = join(await folder(t), "photos.tgz");
     await writeFile(path, tgz(images));
-    await drop(page, "footer", path);
+    await openImages(page, () => drop(page, "footer", path));
     await page.locator("#images .loaded", { hasText: "photos.tgz" }).waitFor(LOADED);
   };
   await open(files);
