@@ -82,7 +82,7 @@ test-wasm: ## the Wasm code in Chromium
 test-browser: build ## the built app in Chromium and Firefox, and beside the command line
 	@.ci/tools browser
 	$(STEP) "command line" cargo test --no-run --quiet --test cli
-	$(STEP) "browser tests" node --test --test-concurrency=2 --test-reporter=spec $(wildcard tests/browser/*.mjs)
+	$(STEP) "browser tests" node --test --test-reporter=spec $(wildcard tests/browser/*.mjs)
 
 test-c: ## exported C on this machine and on emulated boards
 	@.ci/tools rust c

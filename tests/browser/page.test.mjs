@@ -68,7 +68,7 @@ test("a device is found by typing and sets the budgets; own budgets take any uni
   // A reserve and the stack come off: of RAM nothing, as another block holds both.
   const budgets = async () => [await page.getByLabel("FLASH budget").inputValue(), await page.getByLabel("RAM budget").inputValue()];
   assert.deepEqual(await budgets(), ["1008 KiB", "96 KiB"]);
-  assert.match(await verdict(page, "FLASH").textContent(), /FLASH fits: .* of 1 MiB/);
+  assert.match(await verdict(page, "FLASH").textContent(), /FLASH fits: .* of 1024 KiB/);
   assert.match(await verdict(page, "RAM").textContent(), /of 96 KiB.* Stack \(1 KiB\) in SRAM2\. Reserve \(4 KiB\) in SRAM2\./);
   await page.getByLabel("FLASH reserve").fill("64KiB");
   await page.getByLabel("FLASH reserve").press("Enter");

@@ -53,6 +53,11 @@ impl<E: Executor> Session<E> {
         Ok(Measurement { policy, figure, calibration, trained, weights, images })
     }
 
+    /// Whether a policy was measured with what is loaded.
+    pub fn is_measured(&self) -> bool {
+        self.loaded().is_ok_and(|loaded| self.measured.get(loaded).is_some())
+    }
+
     /// Takes up what was measured before the program was started again, on at most `limit` images, if the images that are
     /// loaded are the same: their pixels decide.
     ///
@@ -65,9 +70,6 @@ impl<E: Executor> Session<E> {
         limit: Option<usize>,
     ) -> Result<(), End> {
         let loaded = self.loaded()?;
-        if self.measured.get(loaded).is_some() {
-            return Ok(());
-        }
         let (subset, items) = self.listing()?.measured(figure.images.subset, limit);
         let set = Set::measured(subset);
         let size = self.at_a_time(set, &items).await?;

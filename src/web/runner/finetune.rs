@@ -185,35 +185,36 @@ impl Runner {
 
     /// Takes up what was trained from the loaded weights before the page was loaded again.
     pub(super) async fn recall(&mut self) -> Result<(), End> {
-        self.recalled().await.map(drop)
-    }
-
-    /// The same, and what was measured then: a package may be made of it.
-    pub(super) async fn recall_measured(&mut self) -> Result<(), End> {
-        let Some(stored) = self.recalled().await? else { return Ok(()) };
-        let limit = stored.start.request.limit;
-        if let Some(measurement) = stored.end.and_then(|end| end.measurement)
-            && self.session.listing().is_ok()
+        let Ok(weights) = self.session.weights() else { return Ok(()) };
+        if self.session.training().is_some() {
+            return Ok(());
+        }
+        // What cannot be read was named when the page was opened.
+        let Ok(Some(stored)) = self.stored_training().await else { return Ok(()) };
+        if let Some((trained, epochs)) = stored.trained
+            && stored.network.key == weights.summary.key
         {
-            self.session.restore(&measurement.policy, measurement.figure, limit).await?;
+            self.session.adopt_training(trained, epochs)?;
         }
         Ok(())
     }
 
-    /// What is stored, if it was taken up now.
-    async fn recalled(&mut self) -> Result<Option<Stored>, End> {
-        let Ok(weights) = self.session.weights() else { return Ok(None) };
-        if self.session.training().is_some() {
-            return Ok(None);
+    /// The same, and what was measured then: a package may be made of it.
+    pub(super) async fn recall_measured(&mut self) -> Result<(), End> {
+        self.recall().await?;
+        if self.session.is_measured() || self.session.listing().is_err() {
+            return Ok(());
         }
-        // What cannot be read was named when the page was opened.
-        let Ok(Some(mut stored)) = self.stored_training().await else { return Ok(None) };
-        if stored.network.key != weights.summary.key {
-            return Ok(None);
+        let (Ok(weights), Ok(Some(stored))) = (self.session.weights(), self.stored_training().await) else {
+            return Ok(());
+        };
+        let limit = stored.start.request.limit;
+        if let Some(measurement) = stored.end.and_then(|end| end.measurement)
+            && stored.network.key == weights.summary.key
+        {
+            self.session.restore(&measurement.policy, measurement.figure, limit).await?;
         }
-        let Some((trained, epochs)) = stored.trained.take() else { return Ok(None) };
-        self.session.adopt_training(trained, epochs)?;
-        Ok(Some(stored))
+        Ok(())
     }
 
     async fn stored_training(&self) -> Result<Option<Stored>, End> {
