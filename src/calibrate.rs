@@ -13,8 +13,11 @@
 mod channel;
 mod coding;
 mod convert;
+mod inputs;
 mod moments;
 mod observe;
+mod pass;
+mod prepare;
 mod quantize;
 mod settle;
 mod sums;
@@ -23,8 +26,10 @@ mod walk;
 
 pub use coding::Codings;
 pub use convert::{Conversion, LayerIntegers, SumsWanted};
+pub use inputs::InputMoments;
 pub use moments::Moments;
 pub use observe::{Calibration, Observer};
+pub use prepare::{Preparation, PreparedCodes};
 pub use quantize::Quantization;
 pub use sums::SumMoments;
 pub use trained::trained;
@@ -35,6 +40,17 @@ use crate::infer::InferError;
 use crate::quant::{Granularity, RangeMethod, RequantizerError, WeightRange};
 use serde::{Deserialize, Serialize};
 
+/// Which codes weights get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Rounding {
+    /// The nearest.
+    #[default]
+    Nearest,
+    /// Those with which the layer's sums follow the float network's best; see
+    /// [`InputCovariance`](crate::quant::InputCovariance).
+    Output,
+}
+
 /// How a network is quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -42,6 +58,8 @@ pub struct Settings {
     pub granularity: Granularity,
     /// How weights are clipped.
     pub weights: WeightRange,
+    /// Which codes weights below 8 bits get.
+    pub rounding: Rounding,
     /// How activations are clipped.
     pub activations: RangeMethod,
     /// Whether batch normalization's statistics are re-estimated on the quantized network.
@@ -53,6 +71,7 @@ impl Default for Settings {
         Self {
             granularity: Granularity::PerChannel,
             weights: WeightRange::Mse,
+            rounding: Rounding::Nearest,
             activations: RangeMethod::Robust,
             reestimate: true,
         }

@@ -19,7 +19,7 @@ mod step;
 pub use crate::net::{argmax, top};
 pub use check::{InferError, check_network};
 pub use engine::{Engine, Workspace};
-pub use kernel::{PreparedKernel, Scratch};
+pub use kernel::{PreparedKernel, Scratch, Taps};
 pub use reach::Reach;
 pub use requantize::{RowRequantizer, requantize_row};
 pub use step::{EngineLayer, EngineStep};

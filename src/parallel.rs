@@ -3,6 +3,18 @@
 //! Results stand in the order of the items, so what is folded from them does not depend on the number of threads.
 //! In the browser a pool of workers splits the images one level above; here the items follow each other.
 
+/// Threads that share the work.
+#[cfg(feature = "cli")]
+pub(crate) fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Threads that share the work.
+#[cfg(not(feature = "cli"))]
+pub(crate) fn threads() -> usize {
+    1
+}
+
 /// `f` of every item, in order.
 #[cfg(feature = "cli")]
 pub(crate) fn map<T: Send, R: Send>(items: &mut [T], f: impl Fn(&mut T) -> R + Send + Sync) -> Vec<R> {

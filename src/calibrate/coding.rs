@@ -1,9 +1,11 @@
 //! Tensors at every width, coded once and shared by all policies.
 
+use super::prepare::NARROW;
 use super::{Calibration, SumMoments};
 use crate::infer::PreparedKernel;
 use crate::net::{LayerId, Model, Normalization, TensorId};
 use crate::quant::{Bits, Quantizer, WeightCodes, WeightRange};
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 /// What quantization computes of each tensor and width alone: codes of weights, quantizers of activations. They are
@@ -74,32 +76,78 @@ impl Codings {
             .get_or_init(|| Arc::new(CodedWeights::new(model, calibration, id, bits)));
         Some(coded.clone())
     }
+
+    /// Takes codes of a layer's weights that were chosen by what they do to its sums. Those that are there stay.
+    pub(super) fn choose(
+        &self,
+        model: &Model,
+        calibration: &Calibration,
+        id: LayerId,
+        bits: Bits,
+        codes: WeightCodes,
+    ) {
+        let coded = || Arc::new(CodedWeights::of_codes(model, calibration, id, bits, codes));
+        self.weights[id][bits as usize].get_or_init(coded);
+    }
+}
+
+/// Weights lie at most this part of a step from what their code stands for, so that it is the nearest.
+const INSIDE: f64 = 0.49;
+
+impl Codings {
+    /// Moves a layer's weights no further than it takes for their codes to be the nearest.
+    pub(super) fn move_to_codes(&self, model: &Model, id: LayerId, bits: Bits, weights: &mut [f32]) {
+        let Some(coded) = self.weights[id][bits as usize].get() else { return };
+        let WeightCodes { codes, quantizers } = &coded.weights;
+        let on_codes = weights_on_codes(model, id);
+        let per_channel = codes.len() / quantizers.len();
+        for (i, ((weight, &on_codes), &code)) in weights.iter_mut().zip(&*on_codes).zip(codes).enumerate() {
+            let quantizer = &quantizers[i / per_channel];
+            let (stands_for, reach) = (quantizer.dequantize(code), INSIDE * quantizer.scale);
+            let low = if code == 0 { f64::MIN } else { stands_for - reach };
+            let high = if code == quantizer.bits.max_code() { f64::MAX } else { stands_for + reach };
+            let moved = f64::from(on_codes).clamp(low, high);
+            if moved != f64::from(on_codes) {
+                *weight = (moved / f64::from(on_codes_per_weight(model, id, i))) as f32;
+            }
+        }
+    }
 }
 
 impl CodedWeights {
-    /// Weights to codes. The deviations of the colours go into the first layer's weights.
+    /// Weights to codes.
     fn new(model: &Model, calibration: &Calibration, id: LayerId, bits: Bits) -> Self {
+        let prepared = NARROW.iter().position(|&narrow| narrow == bits);
+        let prepared = prepared.and_then(|at| calibration.codes.get(id)?[at].as_ref());
+        if let Some(prepared) = prepared {
+            return Self::of_codes(model, calibration, id, bits, prepared.clone());
+        }
         let layer = &model.graph.layers[id];
         let settings = calibration.settings;
-        let Normalization { mean, deviation } = model.normalization;
-        let first = layer.inputs[0] == 0;
-        let weight = model.layer(id).map_or(&[][..], |parameters| &parameters.weight);
-        let scaled: Vec<f32>;
-        let (weight, zeros) = if first {
-            let weights = weight.iter().enumerate();
-            scaled = weights.map(|(i, w)| w * (deviation[0] / deviation[i % 3])).collect();
-            (&scaled[..], mean.map(f64::from).to_vec())
-        } else {
-            (weight, vec![1.0])
-        };
+        let weight = weights_on_codes(model, id);
         let channels = model.graph.output_shape(layer).channels;
         let trained = calibration.trained.as_ref().and_then(|grids| grids.weights[id].as_ref());
-        let mut weights = match trained {
+        let weights = match trained {
             Some(quantizers) if quantizers.iter().all(|q| q.bits == bits) => {
-                WeightCodes::with(weight, quantizers.clone())
+                WeightCodes::with(&weight, quantizers.clone())
             }
-            _ => WeightCodes::new(weight, channels, bits, settings.granularity, settings.weights),
+            _ => WeightCodes::new(&weight, channels, bits, settings.granularity, settings.weights),
         };
+        Self::of_codes(model, calibration, id, bits, weights)
+    }
+
+    fn of_codes(
+        model: &Model,
+        calibration: &Calibration,
+        id: LayerId,
+        bits: Bits,
+        mut weights: WeightCodes,
+    ) -> Self {
+        let layer = &model.graph.layers[id];
+        let settings = calibration.settings;
+        let zeros =
+            if layer.inputs[0] == 0 { model.normalization.mean.map(f64::from).to_vec() } else { vec![1.0] };
+        let channels = model.graph.output_shape(layer).channels;
         let widest = if layer.output == model.graph.logits() { share_scale(&mut weights) } else { 0.0 };
         let per_channel = weights.codes.len() / channels;
         let zero_term = |(codes, q): (&[u8], &Quantizer)| {
@@ -148,6 +196,21 @@ impl CodedWeights {
             })
             .collect()
     }
+}
+
+/// A layer's weights as they meet codes: the deviations of the colours go into the first layer's.
+pub(super) fn weights_on_codes(model: &Model, id: LayerId) -> Cow<'_, [f32]> {
+    let weight = model.layer(id).map_or(&[][..], |parameters| &parameters.weight);
+    if model.graph.layers[id].inputs[0] != 0 {
+        return weight.into();
+    }
+    weight.iter().enumerate().map(|(i, w)| w * on_codes_per_weight(model, id, i)).collect()
+}
+
+/// What the weight of a number is multiplied by there.
+fn on_codes_per_weight(model: &Model, id: LayerId, number: usize) -> f32 {
+    let deviation = model.normalization.deviation;
+    if model.graph.layers[id].inputs[0] == 0 { deviation[0] / deviation[number % 3] } else { 1.0 }
 }
 
 /// What a layer's input codes stand for.

@@ -1,6 +1,6 @@
 //! What the float network does on the calibration images.
 
-use super::{CalibrateError, Moments, Settings};
+use super::{CalibrateError, Moments, PreparedCodes, Settings};
 use crate::float::FloatNetwork;
 use crate::net::Model;
 use crate::parallel;
@@ -18,6 +18,8 @@ pub struct Calibration {
     pub sums: Vec<Option<Moments>>,
     /// Images seen.
     pub images: usize,
+    /// Codes for scores, by [`LayerId`](crate::net::LayerId); none if the nearest are taken.
+    pub codes: Vec<PreparedCodes>,
     /// Quantizers that training learned, in the place of all else.
     pub trained: Option<Grids>,
 }
@@ -81,6 +83,7 @@ impl Calibration {
             values: vec![Histogram::default(); graph.tensors.len()],
             sums: graph.layers.iter().map(|l| l.has_weights().then(|| moments(l))).collect(),
             images: 0,
+            codes: Vec::new(),
             trained: None,
         }
     }

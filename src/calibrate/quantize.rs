@@ -1,27 +1,22 @@
 //! One policy's integers, layer by layer.
 
+use super::pass::{Done, Pass};
 use super::settle::settle;
-use super::walk::Walk;
-use super::{CalibrateError, Calibration, Codings, Conversion, SumMoments};
+use super::{CalibrateError, Calibration, Rounding, Settings};
 use crate::float::FloatError;
-use crate::net::{LayerWeights, Model, TensorId};
-use crate::parallel;
-use crate::quant::{Grids, Policy, QuantizedLayer, QuantizedNetwork, Quantizer};
-
-/// Images that a thread takes through a layer at a time.
-const TOGETHER: usize = 8;
+use crate::net::{LayerId, LayerWeights, Model, TensorId};
+use crate::quant::{Bits, Granularity, Grids, Policy, QuantizedLayer, QuantizedNetwork, WeightRange};
+use std::borrow::Cow;
 
 /// A network on its way to integers. Each [`step`](Quantization::step) does one layer.
 pub struct Quantization<'a> {
-    model: &'a Model,
-    calibration: &'a Calibration,
-    codings: Codings,
-    policy: &'a Policy,
-    tensors: Vec<Quantizer>,
+    pass: Pass<'a>,
+    /// The same network at 8 bits, whose codes stand for those of the float network; `None` if no codes are chosen by
+    /// what they do to sums.
+    float: Option<Pass<'a>>,
     layers: Vec<QuantizedLayer>,
     /// Parameters of the layers done, with what was corrected.
     settled: Vec<Option<LayerWeights>>,
-    walks: Vec<Walk>,
 }
 
 impl<'a> Quantization<'a> {
@@ -45,22 +40,25 @@ impl<'a> Quantization<'a> {
             return Err(FloatError::Image { expected, found: image.len() }.into());
         }
         let images = if reestimate { images } else { &[] };
-        let walks = images.chunks(TOGETHER).map(|images| Walk::new(&model.graph, images)).collect();
-        let codings = Codings::new(model);
-        let tensors = Conversion { model, calibration, codings: &codings }.tensors(policy);
-        let (layers, settled) = (Vec::new(), Vec::new());
-        Ok(Self { model, calibration, codings, policy, tensors, layers, settled, walks })
+        let pass = Pass::new(model, calibration, Cow::Borrowed(policy), images);
+        let chooses =
+            model.graph.weighted_layers().any(|(id, _)| chooses(calibration, policy.weight(id), id));
+        let float = chooses.then(|| {
+            let eight = Policy::uniform(&model.graph, Bits::B8, Bits::B8);
+            Pass::new(model, calibration, Cow::Owned(eight), images)
+        });
+        Ok(Self { pass, float, layers: Vec::new(), settled: Vec::new() })
     }
 
     /// Layers done and layers in all.
     pub fn progress(&self) -> (usize, usize) {
-        (self.layers.len(), self.model.graph.layers.len())
+        (self.layers.len(), self.pass.model.graph.layers.len())
     }
 
     /// Codes of a tensor of each image that statistics are re-estimated on, those that the finished network gives;
     /// empty ones before its layer is done and after the last layer that reads it.
     pub fn codes(&self, tensor: TensorId) -> impl Iterator<Item = &[u8]> {
-        self.walks.iter().flat_map(move |walk| walk.codes(tensor))
+        self.pass.walks.iter().flat_map(move |walk| walk.codes(tensor))
     }
 
     /// Does the next layer. After the last, the network in integers.
@@ -68,24 +66,20 @@ impl<'a> Quantization<'a> {
     /// # Errors
     /// If the layer has no integer form.
     pub fn step(&mut self) -> Result<Option<QuantizedNetwork>, CalibrateError> {
-        let Self { model, calibration, codings, policy, tensors, layers, settled, walks } = self;
-        let graph = &model.graph;
+        let Self { pass, float, layers, settled } = self;
+        let (model, graph) = (pass.model, &pass.model.graph);
         let id = layers.len();
-        if let Some(layer) = graph.layers.get(id) {
-            let conversion = Conversion { model, calibration, codings };
-            let sums = conversion.wants(policy, tensors, id).map(|wanted| {
-                let some = parallel::map(walks, |walk| walk.sums(graph, id, &wanted));
-                let mut all = SumMoments::new(graph.output_shape(layer).channels);
-                some.iter().for_each(|some| all.merge(some));
-                all
-            });
-            let integers = conversion.layer(policy, tensors, id, sums.as_ref())?;
-            let moments = sums.and_then(|sums| conversion.moments(policy, tensors, id, &sums));
-            settled.push(settle(model.layer(id), integers.slopes_offsets(), moments.as_deref()));
-            if layer.output != graph.logits() && !walks.is_empty() {
-                let step = integers.step(model, tensors, id)?;
-                parallel::map(walks, |walk| walk.advance(graph, id, &step));
+        if id < graph.layers.len() {
+            if let Some(float) =
+                float.as_mut().filter(|_| chooses(pass.calibration, pass.policy.weight(id), id))
+            {
+                pass.choose(id, float);
             }
+            if let Some(float) = float {
+                float.layer(id)?;
+            }
+            let Done { integers, moments } = pass.layer(id)?;
+            settled.push(settle(model.layer(id), integers.slopes_offsets(), moments.as_deref()));
             layers.push(integers.quantized());
         }
         if layers.len() < graph.layers.len() {
@@ -94,8 +88,8 @@ impl<'a> Quantization<'a> {
         Ok(Some(QuantizedNetwork {
             spec: model.spec,
             graph: graph.clone(),
-            policy: policy.clone(),
-            tensors: tensors.clone(),
+            policy: pass.policy.clone().into_owned(),
+            tensors: pass.tensors.clone(),
             layers: layers.clone(),
             normalization: model.normalization,
             labels: model.labels.clone(),
@@ -106,11 +100,17 @@ impl<'a> Quantization<'a> {
     /// and its quantizers. [`trained`](super::trained()) makes of it what [`Quantization::step`] made, but for single
     /// precision. Before the last layer, later ones are as they were.
     pub fn settled(&self) -> (Model, Grids) {
-        let mut model = self.model.clone();
-        for (weights, settled) in model.weights.iter_mut().zip(&self.settled) {
-            weights.clone_from(settled);
+        let Pass { model, calibration, policy, codings, .. } = &self.pass;
+        let grids = calibration.grids_of(model, policy, codings);
+        let mut settled = (*model).clone();
+        for (id, (weights, found)) in settled.weights.iter_mut().zip(&self.settled).enumerate() {
+            weights.clone_from(found);
+            // Training rounds to the nearest code, and shall begin with those that were chosen.
+            if let Some(weights) = weights.as_mut().filter(|_| chooses(calibration, policy.weight(id), id)) {
+                codings.move_to_codes(model, id, policy.weight(id), &mut weights.weight);
+            }
         }
-        (model, self.calibration.grids(self.model, self.policy))
+        (settled, grids)
     }
 
     /// Does all layers.
@@ -124,4 +124,21 @@ impl<'a> Quantization<'a> {
             }
         }
     }
+}
+
+/// Whether settings let codes be chosen by what they do to sums.
+pub(super) fn can_choose(settings: &Settings) -> bool {
+    let Settings { granularity, weights, rounding, reestimate, .. } = *settings;
+    reestimate
+        && rounding == Rounding::Output
+        && granularity == Granularity::PerChannel
+        && weights != WeightRange::Codebook
+}
+
+/// Whether codes of a layer's weights are: 8 bits are fine enough for the nearest, and what was trained stays as it is.
+pub(super) fn chooses(calibration: &Calibration, bits: Bits, id: LayerId) -> bool {
+    let trained = calibration.trained.as_ref().and_then(|grids| grids.weights[id].as_ref());
+    bits != Bits::B8
+        && can_choose(&calibration.settings)
+        && !trained.is_some_and(|quantizers| quantizers.iter().all(|quantizer| quantizer.bits == bits))
 }

@@ -8,7 +8,11 @@ impl Calibration {
     /// The quantizers with which a policy starts, before anything is learned. The model must be the one that was
     /// observed.
     pub fn grids(&self, model: &Model, policy: &Policy) -> Grids {
-        let codings = Codings::new(model);
+        self.grids_of(model, policy, &Codings::new(model))
+    }
+
+    /// The same of weights that are coded already.
+    pub(super) fn grids_of(&self, model: &Model, policy: &Policy, codings: &Codings) -> Grids {
         let tensors = 0..model.graph.tensors.len();
         let layers = 0..model.graph.layers.len();
         let weights =

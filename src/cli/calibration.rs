@@ -1,7 +1,7 @@
 //! How the command line calibrates and quantizes.
 
 use super::arguments::at_least;
-use crate::calibrate::Settings;
+use crate::calibrate::{Rounding, Settings};
 use crate::quant::{Granularity, RangeMethod, WeightRange};
 use clap::{Args, ValueEnum};
 
@@ -18,6 +18,10 @@ pub struct CalibrationArguments {
     /// Where weights are clipped.
     #[arg(long, default_value = "mse")]
     clip_weights: WeightRangeName,
+    /// Which codes weights below 8 bits get: the nearest, or those with which the layer's sums follow the float network's
+    /// best.
+    #[arg(long, default_value = "nearest")]
+    round: RoundingName,
     /// Give all output channels of a layer the same weight scale.
     #[arg(long)]
     per_layer: bool,
@@ -32,6 +36,10 @@ impl CalibrationArguments {
                 WeightRangeName::Minmax => WeightRange::MinMax,
                 WeightRangeName::Mse => WeightRange::Mse,
             },
+            rounding: match self.round {
+                RoundingName::Nearest => Rounding::Nearest,
+                RoundingName::Output => Rounding::Output,
+            },
             activations: self.clip_activations,
             ..Settings::default()
         }
@@ -45,6 +53,15 @@ enum WeightRangeName {
     Minmax,
     /// Where the squared error is smallest.
     Mse,
+}
+
+/// Names of the ways to round weights.
+#[derive(Clone, Copy, ValueEnum)]
+enum RoundingName {
+    /// To the nearest code.
+    Nearest,
+    /// So that the error of the layer's sums is smallest.
+    Output,
 }
 
 fn range_method(text: &str) -> Result<RangeMethod, String> {

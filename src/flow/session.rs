@@ -129,6 +129,8 @@ pub struct Session<E> {
     stated_resize: Option<String>,
     prepared: Slot<Rc<Prepared>>,
     calibration: Slot<Arc<Calibration>>,
+    /// With codes that policies are scored with.
+    calibration_for_scores: Slot<Arc<Calibration>>,
     integers: Slot<Rc<Integers>>,
     holding: Holding,
     training: Slot<Rc<Training>>,
@@ -150,6 +152,7 @@ impl<E: Executor> Session<E> {
             stated_resize: None,
             prepared: Slot::default(),
             calibration: Slot::default(),
+            calibration_for_scores: Slot::default(),
             integers: Slot::default(),
             holding: Holding::default(),
             training: Slot::default(),

@@ -3,6 +3,7 @@
 mod dense;
 mod depthwise;
 mod padded;
+mod taps;
 
 use super::reach::Reach;
 use crate::net::{Graph, Layer, LayerId, Op, Pads, Shape, Window};
@@ -10,6 +11,7 @@ use bytemuck::{cast, cast_mut};
 use dense::Dense;
 use depthwise::Depthwise;
 use std::sync::Arc;
+pub use taps::Taps;
 use wide::{i16x8, i16x16, i32x8, u8x16};
 
 /// Output channels whose sums are computed side by side.

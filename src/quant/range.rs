@@ -53,26 +53,33 @@ fn least_error(values: &Histogram, bits: Bits, error: impl Fn(f64) -> f64) -> Qu
 }
 
 /// The quantizer of a shrunken `low..=high` with the smallest error; of equals, the widest.
-pub(super) fn smallest_error(
-    low: f64,
-    high: f64,
-    bits: Bits,
+fn smallest_error(low: f64, high: f64, bits: Bits, error: impl Fn(&Quantizer) -> f64) -> Quantizer {
+    let widest = Quantizer::from_range(low, high, bits);
+    least(widest, shrunken(low, high, bits).skip(1), error)
+}
+
+/// The quantizer with the smallest error; of equals, the first.
+pub(super) fn least(
+    first: Quantizer,
+    others: impl Iterator<Item = Quantizer>,
     error: impl Fn(&Quantizer) -> f64,
 ) -> Quantizer {
-    let candidate = |step: u32| {
-        let part = f64::from(step) / f64::from(STEPS);
-        Quantizer::from_range(low * part, high * part, bits)
-    };
-    let mut best = candidate(STEPS);
-    let mut least = error(&best);
-    for step in (1..STEPS).rev() {
-        let next = candidate(step);
+    let mut best = (first, error(&first));
+    for next in others {
         let found = error(&next);
-        if found < least {
-            (best, least) = (next, found);
+        if found < best.1 {
+            best = (next, found);
         }
     }
-    best
+    best.0
+}
+
+/// Quantizers of `low..=high`, shrunken more and more.
+pub(super) fn shrunken(low: f64, high: f64, bits: Bits) -> impl Iterator<Item = Quantizer> {
+    (1..=STEPS).rev().map(move |step| {
+        let part = f64::from(step) / f64::from(STEPS);
+        Quantizer::from_range(low * part, high * part, bits)
+    })
 }
 
 /// Squared distance between a value and what its code stands for.

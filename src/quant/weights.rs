@@ -1,6 +1,6 @@
 //! Weight tensors to codes.
 
-use super::range::{smallest_error, square};
+use super::range::{least, shrunken, square};
 use super::{Bits, Quantizer, with_codebook};
 use serde::{Deserialize, Serialize};
 
@@ -68,39 +68,39 @@ impl WeightCodes {
 }
 
 fn quantizer(weights: &[f32], bits: Bits, range: WeightRange) -> Quantizer {
-    let low = weights.iter().fold(0.0, |low: f32, &w| low.min(w)).into();
-    let high = weights.iter().fold(0.0, |high: f32, &w| high.max(w)).into();
+    let (low, high) = ends(weights);
+    let widest = Quantizer::from_range(low, high, bits);
     let error = |q: &Quantizer| weights.iter().map(|&w| square(q, f64::from(w))).sum();
-    match (range, bits) {
-        (WeightRange::MinMax | WeightRange::Codebook, _) => Quantizer::from_range(low, high, bits),
-        (WeightRange::Mse, Bits::B2) => best_of_four_levels(low, high, error),
-        (WeightRange::Mse, _) => smallest_error(low, high, bits, error),
+    match range {
+        WeightRange::MinMax | WeightRange::Codebook => widest,
+        WeightRange::Mse => least(widest, candidates(weights, bits), error),
     }
 }
 
-/// With four levels it matters where zero lies: each zero point is tried with its own range.
-fn best_of_four_levels(low: f64, high: f64, error: impl Fn(&Quantizer) -> f64) -> Quantizer {
-    let mut best = Quantizer::from_range(low, high, Bits::B2);
-    let mut least = error(&best);
-    for zero_point in 0..=3u8 {
+/// The lowest and the highest weight, or zero.
+fn ends(weights: &[f32]) -> (f64, f64) {
+    let low = weights.iter().fold(0.0, |low: f32, &w| low.min(w));
+    let high = weights.iter().fold(0.0, |high: f32, &w| high.max(w));
+    (low.into(), high.into())
+}
+
+/// Quantizers among which that of a channel is chosen. With four levels it matters where zero lies: each zero point is
+/// tried with its own ranges.
+pub(super) fn candidates(weights: &[f32], bits: Bits) -> Box<dyn Iterator<Item = Quantizer>> {
+    let (low, high) = ends(weights);
+    if bits != Bits::B2 {
+        return Box::new(shrunken(low, high, bits));
+    }
+    let of_zero_point = move |zero_point: u8| {
         let (below, above) = (f64::from(zero_point), f64::from(3 - zero_point));
         // The step that covers the longer side; from_range would move the zero point.
         let below_step = if below > 0.0 { -low / below } else { 0.0 };
         let above_step = if above > 0.0 { high / above } else { 0.0 };
         let widest = below_step.max(above_step);
-        for part in 10..=50u8 {
-            let scale = widest * f64::from(part) / 50.0;
-            if !scale.is_normal() {
-                continue;
-            }
-            let next = Quantizer { scale, zero_point, bits: Bits::B2 };
-            let found = error(&next);
-            if found < least {
-                (best, least) = (next, found);
-            }
-        }
-    }
-    best
+        let scales = (10..=50u8).map(move |part| widest * f64::from(part) / 50.0);
+        scales.filter(|scale| scale.is_normal()).map(move |scale| Quantizer { scale, zero_point, bits })
+    };
+    Box::new((0..=3).flat_map(of_zero_point))
 }
 
 #[cfg(test)]

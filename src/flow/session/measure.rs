@@ -1,7 +1,7 @@
 //! Calibration, integers, and how well they do.
 
 use super::{End, Event, Executor, Figure, Integers, Key, Session, Set};
-use crate::calibrate::{self, Calibration, Observer, Quantization};
+use crate::calibrate::{self, Calibration, Observer, Preparation, Quantization};
 use crate::flow::{
     ImagesUsed, Measurement, Order, PreprocessingCheck, PreprocessingVerdict, Subset, Tally, Task,
 };
@@ -147,6 +147,30 @@ impl<E: Executor> Session<E> {
             self.breathe().await?;
         }
         Ok((key, self.calibration.put(key, observer.finish()?.into()).clone()))
+    }
+
+    /// The same with codes that can be combined freely, which policies are scored with.
+    ///
+    /// # Errors
+    /// As [`Session::prepare`].
+    pub(super) async fn calibrate_for_scores(&mut self) -> Result<Arc<Calibration>, End> {
+        let (key, calibration) = self.calibrate().await?;
+        if let Some(calibration) = self.calibration_for_scores.get(key) {
+            return Ok(calibration.clone());
+        }
+        let (weights, prepared) = (self.weights()?, self.prepare().await?);
+        let mut with_codes = (*calibration).clone();
+        if let Some(mut preparation) = Preparation::new(&weights.model, &calibration, &prepared.pixels) {
+            with_codes.codes = loop {
+                if let Some(codes) = preparation.step()? {
+                    break codes;
+                }
+                let (done, total) = preparation.progress();
+                self.progress(Task::Quantize, done, total, None);
+                self.breathe().await?;
+            };
+        }
+        Ok(self.calibration_for_scores.put(key, with_codes.into()).clone())
     }
 
     /// A policy's integers: those that were trained at it, here or in the file, else what calibration gives.

@@ -221,7 +221,7 @@ impl<E: Executor> Session<E> {
 
     /// Lets every share score policies on its images of a set and on its part of the calibration images.
     async fn use_scorer(&mut self, sample: Sample, set: Set, memory: usize) -> Result<(), End> {
-        let (_, calibration) = self.calibrate().await?;
+        let calibration = self.calibrate_for_scores().await?;
         let (weights, prepared) = (self.weights()?, self.prepare().await?);
         let shares = self.executor.shares();
         let images = self.holding.by_share(set, shares);
