@@ -26,7 +26,6 @@ mod walk;
 
 pub use coding::Codings;
 pub use convert::{Conversion, LayerIntegers, SumsWanted};
-pub use inputs::InputMoments;
 pub use moments::Moments;
 pub use observe::{Calibration, Observer};
 pub use prepare::{Preparation, PreparedCodes};

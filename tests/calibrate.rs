@@ -7,7 +7,7 @@ mod quantized;
 #[path = "common/walked.rs"]
 mod walked;
 
-use bitsmith::calibrate::{CalibrateError, Observer, Quantization, Settings, trained};
+use bitsmith::calibrate::{CalibrateError, Observer, Quantization, Rounding, Settings, trained};
 use bitsmith::float::FloatNetwork;
 use bitsmith::infer::{Engine, Workspace, reference};
 use bitsmith::net::{Affine, Model};
@@ -70,6 +70,30 @@ fn reestimation_pays_at_few_bits() {
     let with = agreement(&model, &policy, settings);
     let without = agreement(&model, &policy, Settings { reestimate: false, ..settings });
     assert!(with > without, "{with} {without}");
+}
+
+/// Sums follow the float network better with codes that were chosen by that than with the nearest.
+#[test]
+fn codes_by_output_error_pay_at_few_bits() {
+    for (name, activations) in [("mobilenet-v1-0.25-32", Bits::B8), ("mobilenet-v2-0.35-32", Bits::B8)] {
+        let model = model(name);
+        let policy = Policy::uniform(&model.graph, Bits::B2, activations);
+        let of = |rounding| agreement(&model, &policy, Settings { rounding, ..Settings::default() });
+        let (nearest, output) = (of(Rounding::Nearest), of(Rounding::Output));
+        println!("{name}: nearest {nearest:.3}, by output error {output:.3}");
+        assert!(output > nearest, "{name}: {output} {nearest}");
+    }
+}
+
+/// At 8 bits nothing is chosen.
+#[test]
+fn codes_of_eight_bits_are_the_nearest() {
+    let model = model("mobilenet-v1-0.25-32");
+    let policy = Policy::uniform(&model.graph, Bits::B8, Bits::B4);
+    let of = |rounding| {
+        quantized(&model, &policy, Settings { rounding, ..Settings::default() }, &images(&model, 4))
+    };
+    assert!(of(Rounding::Nearest) == of(Rounding::Output));
 }
 
 /// Channels that batch normalization switches off, dead weights and extreme statistics have integers all the same.

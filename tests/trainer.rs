@@ -5,7 +5,7 @@ mod built_in;
 #[path = "common/curve.rs"]
 mod curve;
 
-use bitsmith::calibrate::{self, Observer, Quantization, Settings};
+use bitsmith::calibrate::{self, Observer, Quantization, Rounding, Settings};
 use bitsmith::import::{ImportOptions, import, save};
 use bitsmith::infer::{Engine, Workspace, argmax};
 use bitsmith::net::Model;
@@ -39,7 +39,16 @@ fn recipe() -> Recipe {
 
 /// A network in integers, and what training begins with.
 fn calibrated(model: &Model, weights: Bits, activations: Bits) -> (QuantizedNetwork, Model, Grids) {
-    let mut observer = Observer::new(model, Settings::default()).expect("complete");
+    calibrated_as(model, weights, activations, Settings::default())
+}
+
+fn calibrated_as(
+    model: &Model,
+    weights: Bits,
+    activations: Bits,
+    settings: Settings,
+) -> (QuantizedNetwork, Model, Grids) {
+    let mut observer = Observer::new(model, settings).expect("complete");
     let pixels = images(40, true).batch(0..40, 32).pixels;
     let pixels: Vec<_> = pixels.chunks(32 * 32 * 3).map(<[u8]>::to_vec).collect();
     observer.add(&pixels).expect("images fit");
@@ -212,12 +221,22 @@ fn training_begins_with_the_calibrated_network() {
     for name in [NAME, "mobilenet-v2-0.35-32", "mnasnet-0.35-32"] {
         let original = network(name);
         let batch = images(MEASURED, false).batch(0..MEASURED, 32);
-        for (weights, activations) in [(Bits::B8, Bits::B8), (Bits::B4, Bits::B4), (Bits::B2, Bits::B8)] {
-            let (expected, model, grids) = calibrated(&original, weights, activations);
+        for (weights, activations, rounding) in [
+            (Bits::B8, Bits::B8, Rounding::Nearest),
+            (Bits::B4, Bits::B4, Rounding::Nearest),
+            (Bits::B2, Bits::B8, Rounding::Nearest),
+            (Bits::B4, Bits::B4, Rounding::Output),
+            (Bits::B2, Bits::B8, Rounding::Output),
+        ] {
+            let settings = Settings { rounding, ..Settings::default() };
+            let (expected, model, grids) = calibrated_as(&original, weights, activations, settings);
             let found = answers(&calibrate::trained(&model, &grids).expect("integers exist"), &batch);
             let expected = answers(&expected, &batch);
             let same = found.iter().zip(&expected).filter(|(found, expected)| found == expected).count();
-            assert!(same * 100 >= MEASURED * 99, "{name} {weights}/{activations}: {same} the same");
+            assert!(
+                same * 100 >= MEASURED * 99,
+                "{name} {weights}/{activations} {rounding:?}: {same} the same"
+            );
         }
     }
 }

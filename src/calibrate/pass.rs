@@ -68,6 +68,11 @@ impl<'a> Pass<'a> {
         Input::new(self.model, id, self.tensors[self.model.graph.layers[id].inputs[0]])
     }
 
+    /// The codes that come into a layer, of each image of a walk.
+    fn codes(&self, id: LayerId, walk: usize) -> Vec<&[u8]> {
+        self.walks[walk].codes(self.model.graph.layers[id].inputs[0]).collect()
+    }
+
     /// Moments of a layer's inputs, beside those of `float`, which stands before the same layer, if they may differ.
     pub fn moments(&self, id: LayerId, float: Option<&Self>) -> InputMoments {
         let (graph, layer) = (&self.model.graph, &self.model.graph.layers[id]);
@@ -79,12 +84,11 @@ impl<'a> Pass<'a> {
         let share = |room: &mut Room, share: &&[usize]| {
             let mut moments = InputMoments::new(graph, layer, float.is_some());
             for &number in *share {
-                for (image, codes) in self.walks[number].codes(layer.inputs[0]).enumerate() {
+                let float = float.map_or_else(Vec::new, |float| float.codes(id, number));
+                for (image, codes) in self.codes(id, number).into_iter().enumerate() {
                     let quantized = Codes { codes, pads: &own.pad_codes };
-                    let float = float.zip(theirs.as_ref()).and_then(|(float, theirs)| {
-                        let codes = float.walks[number].codes(layer.inputs[0]).nth(image)?;
-                        Some(Codes { codes, pads: &theirs.pad_codes })
-                    });
+                    let float = float.get(image).zip(theirs.as_ref());
+                    let float = float.map(|(codes, theirs)| Codes { codes, pads: &theirs.pad_codes });
                     moments.add(graph, layer, quantized, float, room);
                 }
             }

@@ -34,6 +34,8 @@ pub struct ImageMemoryRow {
     pub side: usize,
     /// Bytes of their pixels.
     pub bytes: u64,
+    /// Whether they are decoded while a network is trained alone.
+    pub for_training: bool,
 }
 
 impl ImageMemory {
@@ -41,21 +43,21 @@ impl ImageMemory {
     pub fn new(listing: &Listing, side: usize, limit: u64) -> Self {
         let (stored, _) = Augmentation::usual(side);
         let parts = [
-            ("calibration images", listing.calibration.len(), side),
-            ("reward images", listing.reward.len(), side),
-            ("test images", listing.test.len(), side),
-            ("training images, while a network is trained", listing.train.len(), stored),
+            ("calibration images", listing.calibration.len(), side, false),
+            ("reward images", listing.reward.len(), side, false),
+            ("test images", listing.test.len(), side, false),
+            ("training images, while a network is trained", listing.train.len(), stored, true),
         ];
-        let row = |(images, count, side): (&str, usize, usize)| {
+        let row = |(images, count, side, for_training): (&str, usize, usize, bool)| {
             let bytes = pixel_bytes(count, side);
-            ImageMemoryRow { images: images.to_owned(), count, side, bytes }
+            ImageMemoryRow { images: images.to_owned(), count, side, bytes, for_training }
         };
         Self { rows: parts.into_iter().map(row).filter(|row| row.count > 0).collect(), limit }
     }
 
     /// Bytes of all but the training images, which serve nothing else.
     pub fn held(&self) -> u64 {
-        self.rows.iter().take_while(|row| !row.images.starts_with("training")).map(|row| row.bytes).sum()
+        self.rows.iter().filter(|row| !row.for_training).map(|row| row.bytes).sum()
     }
 
     /// One row for each purpose.
@@ -63,7 +65,7 @@ impl ImageMemory {
         let title =
             format!("Memory of decoded images, of which {} are held at a time", mebibytes(self.limit));
         let mut table = Table::new(title, &["images", "count", "pixels", "memory"]);
-        for ImageMemoryRow { images, count, side, bytes } in &self.rows {
+        for ImageMemoryRow { images, count, side, bytes, .. } in &self.rows {
             table.push([images.clone(), count.to_string(), format!("{side}x{side}"), mebibytes(*bytes)]);
         }
         table

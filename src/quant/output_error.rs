@@ -21,7 +21,7 @@ const SWEEPS: usize = 4;
 const RISE: f64 = 1e-9;
 /// Part of the inputs' mean variance that is added to each, as if the inputs were a little noisy: few calibration
 /// pixels say little about rare combinations.
-pub const DAMPING: f64 = 0.01;
+const DAMPING: f64 = 0.01;
 
 /// Covariance of the inputs of a layer's output channels.
 #[derive(Clone, Debug, PartialEq)]

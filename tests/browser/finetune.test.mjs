@@ -4,33 +4,19 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { drop, longestTask, openApp, openImages, violations } from "./support/app.mjs";
+import { drop, longestTask, openImages, violations } from "./support/app.mjs";
 import { photos, tgz } from "./support/archive.mjs";
 import { IMAGES, bitsmith, folder } from "./support/command.mjs";
+import { openTraining, setTraining, startTraining as start } from "./support/training.mjs";
 
 const LOADED = { timeout: 60_000 };
 const TRAINED = { timeout: 600_000 };
 /** A longer task on the main thread is felt. */
 const FELT = 100;
 
-const start = (page) => page.getByRole("button", { name: "Start training" });
 const stage = (page, text) => page.locator("#finetune .facts b", { hasText: text });
 const epochs = (page) => page.getByRole("region", { name: "Epochs" }).locator("tbody tr");
 const right = (page) => page.locator("#result .accuracies dd .hint").first();
-
-/** Opens the demo with weights of 2 bits and outputs of 8, and training of so many epochs of 1,000 images. */
-async function openTraining(t, { count, device = "processor", ...options }) {
-  const app = await openApp(t, options);
-  const { page } = app;
-  await page.locator("#network .loaded").waitFor(LOADED);
-  await page.locator("#images .loaded").waitFor(LOADED);
-  await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
-  await page.getByLabel("Epochs", { exact: true }).fill(String(count));
-  await page.getByLabel("Epochs", { exact: true }).press("Enter");
-  await page.getByLabel("Training images").selectOption("at most 1,000");
-  await page.getByLabel("Train on").selectOption(device);
-  return app;
-}
 
 /** Right answers of what is on the screen, as `[right, images]`. */
 async function counted(page) {
@@ -119,11 +105,7 @@ test("training that was left goes on after a reload with the same curve", async 
   await page.reload();
   await page.locator("#images .loaded").waitFor(LOADED);
   await page.locator("#finetune .notice").getByRole("button", { name: "Discard training" }).click();
-  await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
-  await page.getByLabel("Epochs", { exact: true }).fill("4");
-  await page.getByLabel("Epochs", { exact: true }).press("Enter");
-  await page.getByLabel("Training images").selectOption("at most 1,000");
-  await page.getByLabel("Train on").selectOption("processor");
+  await setTraining(page, { count: 4 });
   await start(page).click();
   await epochs(page).nth(2).waitFor(TRAINED);
   await page.reload();

@@ -5,6 +5,7 @@ import { openApp } from "./support/app.mjs";
 import {
   LOADED, SEARCHED, openSearch, pause, phase, reload, scored, scoredMoreThan, start,
 } from "./support/search.mjs";
+import { runTraining } from "./support/training.mjs";
 
 const inFirefox = true;
 /** Firefox tells no test of a download: what the page hands over last stays in it as `saved`. */
@@ -90,23 +91,9 @@ test("a search in Firefox, left and found again, ends as one in Chromium, and is
   assert.equal(await handedOver(chromium.page, "CSV"), log, "the same log, byte for byte");
 });
 
-/** Begins training on the processor; resolves to the opened page. */
-async function openTraining(t, options) {
-  const app = await openApp(t, options);
-  const { page } = app;
-  await page.locator("#images .loaded").waitFor(LOADED);
-  await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
-  await page.getByLabel("Epochs", { exact: true }).fill("3");
-  await page.getByLabel("Epochs", { exact: true }).press("Enter");
-  await page.getByLabel("Training images").selectOption("at most 1,000");
-  await page.getByLabel("Train on").selectOption("processor");
-  await page.getByRole("button", { name: "Start training" }).click();
-  return app;
-}
-
 test("training on the processor in Firefox, left and found again, ends as in Chromium, and is kept", async (t) => {
   const stage = (page, text) => page.locator("#finetune .facts b", { hasText: text });
-  const { page, problems } = await openTraining(t, { before, inFirefox });
+  const { page, problems } = await runTraining(t, { count: 3, before, inFirefox });
   await page.getByRole("region", { name: "Epochs" }).locator("tbody tr").nth(1).waitFor(SEARCHED);
   await page.reload();
   await page.locator("#images .loaded").waitFor(LOADED);
@@ -121,7 +108,7 @@ test("training on the processor in Firefox, left and found again, ends as in Chr
   const weights = await handedOver(page, "Save trained weights");
   assert.deepEqual(problems, []);
 
-  const chromium = await openTraining(t, { before });
+  const chromium = await runTraining(t, { count: 3, before });
   await stage(chromium.page, "Done").waitFor(SEARCHED);
   await chromium.page.locator("#finetune .notice", { hasText: "kept until you discard it" }).waitFor(LOADED);
   assert.equal(await handedOver(chromium.page, "Save trained weights"), weights, "the same weights, byte for byte");

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { openApp } from "./support/app.mjs";
 import { WEIGHTS } from "./support/command.mjs";
 import { LOADED, SEARCHED, openSearch, pause, phase, reload, scored, scoredMoreThan, start } from "./support/search.mjs";
+import { runTraining } from "./support/training.mjs";
 
 const random = { episodes: 2000, tick: ["best of random policies"] };
 const TRAINED = { timeout: 600_000 };
@@ -26,21 +27,8 @@ function answers(page, accept) {
   return asked;
 }
 
-async function openTraining(t, { count, ...options }) {
-  const app = await openApp(t, options);
-  const { page } = app;
-  await page.locator("#images .loaded").waitFor(LOADED);
-  await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
-  await page.getByLabel("Epochs", { exact: true }).fill(String(count));
-  await page.getByLabel("Epochs", { exact: true }).press("Enter");
-  await page.getByLabel("Training images").selectOption("at most 1,000");
-  await page.getByLabel("Train on").selectOption("processor");
-  await page.getByRole("button", { name: "Start training" }).click();
-  return app;
-}
-
 test("loaded again right after training ended, the page still has the trained network and what was measured", async (t) => {
-  const { page, problems } = await openTraining(t, { count: 1 });
+  const { page, problems } = await runTraining(t, { count: 1 });
   await stage(page, "Done").waitFor(TRAINED);
   await page.getByText("Integer top-1, this policy, trained").waitFor(LOADED);
   const found = await right(page).textContent();
@@ -73,7 +61,7 @@ test("loaded again right after training ended, the page still has the trained ne
 });
 
 test("training that was stopped goes on without a reload", async (t) => {
-  const { page } = await openTraining(t, { count: 500 });
+  const { page } = await runTraining(t, { count: 500 });
   await epochs(page).nth(1).waitFor(TRAINED);
   await stop(page, "finetune").click();
   await stage(page, "Stopped").waitFor(LOADED);
@@ -264,7 +252,7 @@ for (const [which, words] of [["evaluation", "evaluation worker died"], ["page",
 
 for (const [which, words] of [["trainer", "part of the app that trains stopped"], ["page", "part of the page that computes stopped"]]) {
   test(`training goes on by itself when its workers die: ${which}`, async (t) => {
-    const { page } = await openTraining(t, { count: 500, first: mortal });
+    const { page } = await runTraining(t, { count: 500, first: mortal });
     await epochs(page).nth(2).waitFor(TRAINED);
     const done = await epochs(page).count();
     await kill(page, which);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openAgain, openApp } from "./support/app.mjs";
 import { LOADED, SEARCHED, allocators, csv, phase, setSearch } from "./support/search.mjs";
+import { setTraining, startTraining } from "./support/training.mjs";
 
 const KILLS = Number(process.env.BITSMITH_KILLS ?? 3);
 const SEED = Number(process.env.BITSMITH_SEED ?? 1);
@@ -112,15 +113,9 @@ const search = {
 };
 
 const training = {
-  async set(page) {
-    await page.getByRole("button", { name: "All weights 2 bits, all activations 8 bits" }).click();
-    await page.getByRole("textbox", { name: "Epochs" }).fill("3");
-    await page.getByRole("textbox", { name: "Epochs" }).press("Enter");
-    await page.getByLabel("Training images").selectOption("at most 1,000");
-    await page.getByLabel("Train on").selectOption("processor");
-  },
+  set: (page) => setTraining(page, { count: 3 }),
   async begin(page) {
-    await page.getByRole("button", { name: "Start training" }).click();
+    await startTraining(page).click();
     await page.locator("#finetune .facts b", { hasText: "Running" }).waitFor(LOADED);
   },
   goOn: (page) => page.locator("#finetune .notice").getByRole("button", { name: "Continue training" }),

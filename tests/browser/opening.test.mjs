@@ -51,7 +51,7 @@ test("images that are picked while own ones are open are added or take their pla
 test("images are read the way that the user says", async (t) => {
   const { page } = await openApp(t);
   await page.locator("#images .loaded").waitFor(LOADED);
-  await page.getByText("Read images another way").click();
+  await page.getByText("Read own images another way").click();
   const set = async (label, text) => {
     await page.getByLabel(label).fill(text);
     await page.getByLabel(label).press("Enter");

@@ -52,6 +52,11 @@ impl Holding {
         self.measured.insert(wanted(items), key);
     }
 
+    /// Those that no share has, and of which it is not known that they cannot be read.
+    fn missing(&self, items: &[Item]) -> Vec<Item> {
+        items.iter().filter(|item| !self.images.contains_key(&item.file)).cloned().collect()
+    }
+
     /// What a set holds.
     pub(super) fn get(&self, set: Set) -> Option<&Held> {
         self.sets.get(&set).map(|(held, _)| held)
@@ -102,14 +107,12 @@ impl<E: Executor> Session<E> {
             return Ok(*held);
         }
         let side = self.side()?;
-        let is_new = |item: &&Item| !self.holding.images.contains_key(&item.file);
-        let mut new: Vec<Item> = items.iter().filter(is_new).cloned().collect();
+        let mut new = self.holding.missing(items);
         let bytes = pixel_bytes(self.holding.images.len() + new.len(), side);
         if bytes > self.executor.image_memory() && self.holding.get(set).is_some() {
             // What the set held before goes first.
             self.drop_set(set).await?;
-            let is_new = |item: &&Item| !self.holding.images.contains_key(&item.file);
-            new = items.iter().filter(is_new).cloned().collect();
+            new = self.holding.missing(items);
         }
         let preprocess = self.listing()?.preprocess(side);
         self.load(&new, preprocess, true, &mut |_, _| ()).await?;

@@ -159,17 +159,18 @@ impl<E: Executor> Session<E> {
             return Ok(calibration.clone());
         }
         let (weights, prepared) = (self.weights()?, self.prepare().await?);
-        let mut with_codes = (*calibration).clone();
-        if let Some(mut preparation) = Preparation::new(&weights.model, &calibration, &prepared.pixels) {
-            with_codes.codes = loop {
-                if let Some(codes) = preparation.step()? {
-                    break codes;
-                }
-                let (done, total) = preparation.progress();
-                self.progress(Task::Quantize, done, total, None);
-                self.breathe().await?;
-            };
-        }
+        let Some(mut preparation) = Preparation::new(&weights.model, &calibration, &prepared.pixels) else {
+            return Ok(calibration);
+        };
+        let codes = loop {
+            if let Some(codes) = preparation.step()? {
+                break codes;
+            }
+            let (done, total) = preparation.progress();
+            self.progress(Task::Quantize, done, total, None);
+            self.breathe().await?;
+        };
+        let with_codes = Calibration { codes, ..(*calibration).clone() };
         Ok(self.calibration_for_scores.put(key, with_codes.into()).clone())
     }
 

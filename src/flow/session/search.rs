@@ -80,6 +80,7 @@ impl<E: Executor> Session<E> {
     /// If nothing is loaded, no policy fits, or it was stopped before the first policy.
     pub async fn search(&mut self, name: &str, mut request: SearchRequest) -> Result<(), End> {
         let listing = self.listing()?;
+        // With the rounds that were asked for: of fewer reward images there may be more of them than of all.
         self.check_search_room(&request, &listing)?;
         let reward = listing.limited_reward(request.limit).len();
         request.settings.run_off = request.settings.run_off.min(listing.run_off(reward).len());

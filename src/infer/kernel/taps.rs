@@ -72,16 +72,6 @@ impl Taps {
         }
     }
 
-    /// Weights of an output channel.
-    pub fn depth(&self) -> usize {
-        self.depth
-    }
-
-    /// Output pixels.
-    pub fn pixels(&self) -> usize {
-        self.pixels
-    }
-
     /// Adds the sum of the codes of each tap, `[depth]`.
     pub fn add_sums(&self, sums: &mut [i64]) {
         for (sum, row) in sums.iter_mut().zip(self.rows.chunks_exact(self.vectors)) {

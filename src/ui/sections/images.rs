@@ -121,7 +121,7 @@ fn Reading(props: &ReadingProps) -> Html {
     let names = reading.names.map(|names| names.to_string()).unwrap_or_default();
     html! {
         <details>
-            <summary>{ "Read images another way" }</summary>
+            <summary>{ "Read own images another way" }</summary>
             <p class="hint">{ "How an image becomes a square: crop (shorter side resized, then the middle 0.875 of it), crop=PART, \
                 stretch or pad; empty is as the weights state, else crop. Encoding of names in archives that do not state it: \
                 gbk, cp932, windows-1251 and others; empty is a guess, which the table below shows." }</p>

@@ -32,6 +32,27 @@ struct Stored {
     trained: Option<(Trained, Epochs)>,
 }
 
+impl Stored {
+    /// Training that has not ended.
+    fn new(session: &Session<Pool>, request: &FinetuneRequest, course: &Course) -> Result<Self, End> {
+        Ok(Self {
+            network: session.weights()?.summary.clone(),
+            source: session.listing()?.source.clone(),
+            of: course.of,
+            start: begun(request, course),
+            checkpoint: course.checkpoint.clone(),
+            end: None,
+            trained: None,
+        })
+    }
+}
+
+/// How training has begun, with the curves so far.
+fn begun(request: &FinetuneRequest, course: &Course) -> FinetuneStart {
+    let Course { images, device, curve, .. } = course.clone();
+    FinetuneStart { request: request.clone(), device, images, curve }
+}
+
 /// A worker that trains, and what is stored of it.
 struct InWorker<'a> {
     scope: &'a DedicatedWorkerGlobalScope,
@@ -52,16 +73,6 @@ impl InWorker<'_> {
 
     fn tell(&mut self, order: &TrainOrder, bulk: &Array) -> Result<(), End> {
         self.port()?.tell(order, bulk);
-        Ok(())
-    }
-
-    /// Stores how far training is. A browser that cannot store it is no reason to end training.
-    async fn store(&self, session: &Session<Pool>, course: &Course) -> Result<(), End> {
-        let Course { of, images, device, curve, checkpoint } = course.clone();
-        let start = FinetuneStart { request: self.request.clone(), device, images, curve };
-        let (network, source) = (session.weights()?.summary.clone(), session.listing()?.source.clone());
-        let stored = Stored { network, source, of, start, checkpoint, end: None, trained: None };
-        keep(session, &stored).await;
         Ok(())
     }
 }
@@ -110,16 +121,16 @@ impl TrainingBackend<Pool> for InWorker<'_> {
 
     async fn began(&mut self, session: &Session<Pool>, course: &Course) -> Result<(), End> {
         // From its first moment on: what the page shows as running is there after a reload.
-        self.store(session, course).await?;
+        self.keep(session, course).await?;
         session.executor.begun.set(true);
-        let Course { images, device, curve, .. } = course.clone();
-        let start = FinetuneStart { request: self.request.clone(), device, images, curve };
+        let start = begun(self.request, course);
         session.executor.send(&Event::FinetuneStarted(Box::new(start)), &Array::new());
         Ok(())
     }
 
     async fn keep(&mut self, session: &Session<Pool>, course: &Course) -> Result<(), End> {
-        self.store(session, course).await
+        keep(session, &Stored::new(session, self.request, course)?).await;
+        Ok(())
     }
 
     fn close(&mut self) {
@@ -234,13 +245,11 @@ impl Runner {
         let (scope, wish) = (self.scope.clone(), Wish::default());
         let mut worker = InWorker { scope: &scope, module, request: &request, stored, port: None, wish };
         let TrainingEnd { trained, epochs, course, stopped } = self.session.train(plan, &mut worker).await?;
-        let Course { of, images, device, curve, checkpoint } = course;
-        let start = FinetuneStart { request: request.clone(), device, images, curve };
-        let (network, source) =
-            (self.session.weights()?.summary.clone(), self.session.listing()?.source.clone());
-        let end = Some(FinetuneEnd { stopped, measurement: None });
-        let outcome = Some((trained.clone(), epochs));
-        let mut stored = Stored { network, source, of, start, checkpoint, end, trained: outcome };
+        let mut stored = Stored {
+            end: Some(FinetuneEnd { stopped, measurement: None }),
+            trained: Some((trained.clone(), epochs)),
+            ..Stored::new(&self.session, &request, &course)?
+        };
         keep(&self.session, &stored).await;
         self.session.adopt_training(trained, epochs)?;
         self.report(&Event::FinetuneEnded { stopped });
