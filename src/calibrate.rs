@@ -43,10 +43,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Rounding {
     /// The nearest.
-    #[default]
     Nearest,
     /// Those with which the layer's sums follow the float network's best; see
-    /// [`InputCovariance`](crate::quant::InputCovariance).
+    /// [`InputCovariance`](crate::quant::InputCovariance). The nearest all the same for weights that share a scale over
+    /// all output channels, for codebooks, and where no statistics are re-estimated.
+    #[default]
     Output,
 }
 
@@ -70,7 +71,7 @@ impl Default for Settings {
         Self {
             granularity: Granularity::PerChannel,
             weights: WeightRange::Mse,
-            rounding: Rounding::Nearest,
+            rounding: Rounding::Output,
             activations: RangeMethod::Robust,
             reestimate: true,
         }

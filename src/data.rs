@@ -34,7 +34,7 @@ mod testing;
 
 pub use archive::{Archive, Limits};
 pub use charset::Charset;
-pub use class_map::{ClassMap, MatchedBy};
+pub use class_map::{ClassMap, MatchedBy, without_background};
 pub use decode::{Decode, PureRust, RgbImage, decoding_bytes};
 pub use error::DataError;
 pub use files::{FileInfo, Files, MAX_FILE_BYTES, Names, check_file_size};

@@ -17,6 +17,7 @@
 //! is reported with its [`Origin`]: weights give wrong answers without an error if one of them is not as it was in
 //! training. Whatever is wrong with the tensors is reported at once, as [`Problems`].
 
+mod classes;
 mod error;
 mod file;
 mod layout;
@@ -28,6 +29,7 @@ mod save;
 mod settings;
 mod weights;
 
+pub use classes::{ClassesError, KeptClass};
 pub use error::{FileError, ImportError, Problem, Problems};
 pub use metadata::{Note, channels};
 pub use naming::{Naming, names};

@@ -9,9 +9,11 @@
 //! ([`Codings`](crate::calibrate::Codings)), and all images' codes after beginnings that turn up again, within a
 //! stated limit of memory.
 
+mod answer;
 mod evaluator;
 mod images;
 mod prefixes;
 
+pub use answer::{FloatAnswer, Rewarded};
 pub use evaluator::{Evaluator, Step};
 pub use images::score_network;

@@ -23,12 +23,12 @@
 //! # let graph = "mobilenet-v1-0.25-32".parse::<Spec>()?.build();
 //! # let measure = |policy: &bitsmith::quant::Policy| {
 //! #     let correct = policy.mean_weight_bits(&graph) as usize;
-//! #     Score { correct, images: 8, loss: 0 }
+//! #     Score { correct, images: 8, ..Score::default() }
 //! # };
 //!
 //! let budget = Budget { flash: 350_000, ram: 24_000 };
 //! let settings = Settings { episodes: 100, ..Settings::new(budget, MemoryModel::DEVICE) };
-//! let float = Score { correct: 8, images: 8, loss: 0 };
+//! let float = Score { correct: 8, images: 8, ..Score::default() };
 //! let mut search = Search::new(&graph, settings, float)?;
 //! loop {
 //!     match search.ask() {
@@ -66,7 +66,7 @@ pub use driver::{Next, Search};
 pub use log::{Episode, Log, Purpose, Sensitivity, episode_json};
 pub use origin::Origin;
 pub use problem::Problem;
-pub use score::{Sample, Score};
+pub use score::{REWARD_OF_A_NAT, Sample, Score};
 pub use settings::{Allocator, Settings};
 
 use crate::{memory::Excess, quant::Slot, sealed::SealError};

@@ -330,3 +330,48 @@ fn images_that_do_not_fit_into_their_memory_are_measured_and_not_searched_on() {
     assert!(!output.status.success() && said.contains("of 32x32 pixels take 5 MiB of memory"), "{said}");
     assert!(said.contains("expected at most 2 MiB, into which") && said.contains("--limit"), "{said}");
 }
+
+/// Images of some of the classes: the others are kept, and figures say so, or they are cut off.
+#[test]
+fn images_of_some_classes_are_told_and_a_network_is_specialised_to_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let demo = std::fs::File::open(DEMO[3]).expect("the built-in images");
+    let mut archive = Archive::open("demo", std::io::BufReader::new(demo)).expect("an archive");
+    for (file, info) in archive.files().to_vec().iter().enumerate() {
+        let Some(class) =
+            info.path.split('/').nth_back(1).filter(|class| ["bag", "coat", "dress"].contains(class))
+        else {
+            continue;
+        };
+        let split = if info.path.contains("train/") { "train" } else { "val" };
+        let path = folder.path().join(split).join(class);
+        std::fs::create_dir_all(&path).expect("a folder");
+        let name = info.path.rsplit('/').next().expect("a name");
+        std::fs::write(path.join(name), archive.read(file).expect("an image")).expect("written");
+    }
+    let some = folder.path().to_str().expect("UTF-8");
+    let eval = ["eval", DEMO[0], DEMO[1], "--images", some, "--bits", "8/8", "--split", "test"];
+    let kept = json(&eval);
+    let used = kept["images_used"].as_str().expect("images");
+    assert!(used.contains(" test images of 3 of the network's 10 classes, "), "{used}");
+    let text = String::from_utf8(run(&eval).stderr).expect("text");
+    assert!(text.contains("The calibration images show 3 of the network's 10 classes."), "{text}");
+
+    let specialised = json(&[&eval[..], &["--specialise"]].concat());
+    assert_eq!((&kept["classes"], &specialised["classes"]), (&json!(10), &json!(3)));
+    let used = specialised["images_used"].as_str().expect("images");
+    assert!(!used.contains("of the network's"), "{used}");
+    // What is right among all is right among some.
+    let right = |found: &Value, key: &str| found[key].as_u64().expect("a count");
+    assert!(right(&specialised, "float_correct") >= right(&kept, "float_correct"));
+    let settings = specialised["inputs"]["settings"].as_array().expect("settings");
+    let setting = settings.iter().find(|setting| setting["what"] == "classes").expect("it is said");
+    assert_eq!((&setting["value"], &setting["origin"]), (&json!("3 of the file's 10"), &json!("given")));
+
+    let output = run(&[&eval[..], &["--images", "www/demo/fashion-mnist.tgz", "--specialise"]].concat());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && text.contains("expected images of some of the network's classes"),
+        "{text}"
+    );
+}

@@ -42,7 +42,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("memory", &["net", "quant"]),
     ("speed", &["net", "memory"]),
     ("search", &["net", "quant", "memory"]),
-    ("score", &["net", "quant", "infer", "calibrate", "search"]),
+    ("score", &["net", "quant", "float", "infer", "calibrate", "search"]),
     ("link", &["net", "quant", "memory", "search"]),
     ("calibrate", &["net", "quant", "float", "infer"]),
     ("export", &["net", "quant", "memory", "speed", "infer"]),

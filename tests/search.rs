@@ -42,7 +42,7 @@ fn checkpoints() -> Vec<Vec<u8>> {
         for number in 0..scores {
             if let Next::Score(policy, _) = search.ask() {
                 let correct = policy.mean_weight_bits(graph) as usize;
-                search.scored(Score { correct, images: 8, loss: number });
+                search.scored(Score { correct, images: 8, divergence: number, squares: 0 });
             }
         }
         search.ask();
@@ -90,7 +90,7 @@ proptest::proptest! {
             if let Ok(mut search) = Search::resume(graph, &sealed::seal(sealed::Kind::Search, 5, &body)) {
                 for _ in 0..4 {
                     if let Next::Score(..) = search.ask() {
-                        search.scored(Score { correct: 1, images: 8, loss: 3 });
+                        search.scored(Score { correct: 1, images: 8, divergence: 3, squares: 0 });
                     }
                 }
                 let _ = (search.progress(), search.log().csv(graph), search.log().best(None));
@@ -143,7 +143,7 @@ fn the_run_off_decides_among_finalists() {
     let graph = &quantized::model("mobilenet-v2-0.35-32").graph;
     let settings =
         Settings { allocators: vec![Allocator::Rule, Allocator::Random], episodes: 30, ..subject.settings() };
-    let float = Score { correct: 90, images: 100, loss: 0 };
+    let float = Score { correct: 90, images: 100, ..Score::default() };
     let mut search = Search::new(graph, settings, float).expect("feasible");
     let mut rewarded = 0;
     let mut rounds: [Vec<Policy>; 3] = Default::default();
@@ -152,23 +152,28 @@ fn the_run_off_decides_among_finalists() {
             Next::Finished => break,
             Next::Known(_) => continue,
             Next::Score(policy, Sample::RunOff(round)) => {
-                // The rule is first. Of the eight others the luckiest come first; the fifth has the lowest cross-entropy
+                // The rule is first. Of the eight others the luckiest come first; the fifth has the lowest divergence
                 // in the first round, the seventh in all of them; that of the third is lower, but so is its accuracy.
                 let images = [100, 100, 200][round];
                 rounds[round].push(policy.clone());
                 let number = rounds[0].iter().position(|known| *known == policy).expect("in the first round");
-                let (percent, loss) = match (number, round) {
+                let (percent, divergence) = match (number, round) {
                     (3, _) => (60, 1),
                     (5, 0) => (75, 10),
                     (7, 0) => (74, 11),
                     (7, _) => (74, 15),
                     _ => (75, 40 + number),
                 };
-                Score { correct: percent * images / 100, images, loss: (loss * images) as i64 }
+                Score {
+                    correct: percent * images / 100,
+                    images,
+                    divergence: (divergence * images) as i64,
+                    squares: 0,
+                }
             }
             Next::Score(..) => {
                 rewarded += 1;
-                Score { correct: 60 + rewarded % 20, images: 100, loss: 0 }
+                Score { correct: 60 + rewarded % 20, images: 100, ..Score::default() }
             }
         };
         search.scored(score);
@@ -184,7 +189,10 @@ fn the_run_off_decides_among_finalists() {
     assert_eq!(rounds[1].iter().filter_map(number).collect::<Vec<_>>(), [0, 5, 7, 1, 2], "the better half");
     let best = log.best(None).expect("a best");
     assert_eq!((best.allocator, &best.policy), (Allocator::Random, &rounds[0][7]));
-    assert_eq!(log.run_off(best), Some(Score { correct: 4 * 74, images: 400, loss: 1100 + 1500 + 3000 }));
+    assert_eq!(
+        log.run_off(best),
+        Some(Score { correct: 4 * 74, images: 400, divergence: 1100 + 1500 + 3000, squares: 0 })
+    );
     let lucky = log.episodes().iter().filter(|episode| episode.is_candidate()).map(|e| e.score.correct).max();
     assert!(lucky > Some(best.score.correct), "the luckiest has lost");
     let again = log.episodes().iter().filter(|e| e.policy == best.policy && e.purpose.is_run_off());
@@ -221,7 +229,7 @@ fn allocators_name_the_episodes_that_they_need() {
         }
         let mut search = Search::new(graph, settings(needed), Score::default()).expect("enough");
         while search.ask() != Next::Finished {
-            search.scored(Score { correct: 1, images: 2, loss: 0 });
+            search.scored(Score { correct: 1, images: 2, ..Score::default() });
         }
         assert!(search.log().best(Some(allocator)).is_some(), "{allocator:?} has found a policy");
     }
@@ -239,7 +247,8 @@ fn the_agent_begins_with_policies_that_need_no_probes() {
     let settings = Settings { allocators: vec![Allocator::Agent], ..subject.settings() };
     let mut search = Search::new(graph, settings, Score::default()).expect("feasible");
     search.ask();
-    let first = search.scored(Score { correct: 1, images: 2, loss: 0 }).cloned().expect("an episode");
+    let first =
+        search.scored(Score { correct: 1, images: 2, ..Score::default() }).cloned().expect("an episode");
     assert_eq!(first.purpose, Purpose::Start(Allocator::Uniform));
     assert_eq!(search.log().best(None), Some(&first));
 }
@@ -257,7 +266,7 @@ fn a_log_knows_best_front_and_sensitivities() {
         purpose,
         policy: policy.clone(),
         usage: bitsmith::memory::Usage { flash, ram },
-        score: bitsmith::search::Score { correct, images: 100, loss: 100 << 20 },
+        score: bitsmith::search::Score { correct, images: 100, divergence: 100 << 20, squares: 100 << 26 },
         reward: 0.0,
     };
     let mut log = Log::default();

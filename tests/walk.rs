@@ -8,11 +8,12 @@ mod quantized;
 #[path = "common/walked.rs"]
 mod walked;
 
-use bitsmith::calibrate::{Calibration, Quantization, Settings, SumMoments};
+use bitsmith::calibrate::{Calibration, Quantization, Rounding, Settings, SumMoments};
+use bitsmith::float::FloatNetwork;
 use bitsmith::infer::{argmax, reference};
 use bitsmith::net::Model;
 use bitsmith::quant::{Kernel, Policy, QuantizedNetwork, Requantizer};
-use bitsmith::score::{Evaluator, Step};
+use bitsmith::score::{Evaluator, Rewarded, Step};
 use bitsmith::search::Score;
 use quantized::{images, model};
 use std::sync::Arc;
@@ -51,7 +52,7 @@ struct Subject {
     model: Arc<Model>,
     calibration: Arc<Calibration>,
     calibrating: Vec<Vec<u8>>,
-    reward: Vec<(Vec<u8>, usize)>,
+    reward: Vec<Rewarded>,
 }
 
 impl Subject {
@@ -59,9 +60,13 @@ impl Subject {
         let mut model = model(name);
         Damage::All.apply(&mut model);
         let mut calibrating = images(&model, 14);
-        let reward =
+        let reward: Vec<_> =
             calibrating.split_off(5).into_iter().enumerate().map(|(i, image)| (image, i % 3)).collect();
-        let calibration = observed(&model, Settings::default(), &calibrating);
+        let float = FloatNetwork::new(&model).expect("complete");
+        let reward = Rewarded::of(&float, &reward).expect("fits");
+        // Codes that are chosen for one policy alone are others than those that can be combined.
+        let settings = Settings { rounding: Rounding::Nearest, ..Settings::default() };
+        let calibration = observed(&model, settings, &calibrating);
         Self { model: Arc::new(model), calibration: Arc::new(calibration), calibrating, reward }
     }
 
@@ -100,7 +105,7 @@ impl Subject {
             }
             Some(moments)
         };
-        let right = |(image, target): &&(Vec<u8>, usize)| {
+        let right = |Rewarded { pixels: image, target, .. }: &&Rewarded| {
             argmax(&reference::run(network, image).expect("it runs")) == *target
         };
         ((0..graph.layers.len()).map(of).collect(), self.reward.iter().filter(right).count())

@@ -239,6 +239,9 @@ pub struct Inputs {
     /// The network in the file, where its tensors do not tell; its side is the images' side [default: as the file says].
     #[arg(long, value_name = "NET")]
     pub network: Option<Spec>,
+    /// Keep only the outputs of the images' classes: what the network knows of others is cut off.
+    #[arg(long)]
+    pub specialise: bool,
     #[command(flatten)]
     pub images: ImageArguments,
     #[command(flatten)]

@@ -15,14 +15,14 @@ pub struct CalibrationArguments {
     /// Where activations are clipped: robust, mse, minmax, or percentile=P, which keeps P percent of the values.
     #[arg(long, value_name = "METHOD", default_value = "robust", value_parser = range_method)]
     clip_activations: RangeMethod,
-    /// Where weights are clipped.
+    /// Where weights are clipped that are rounded to the nearest code.
     #[arg(long, default_value = "mse")]
     clip_weights: WeightRangeName,
-    /// Which codes weights below 8 bits get: the nearest, or those with which the layer's sums follow the float network's
-    /// best.
-    #[arg(long, default_value = "nearest")]
+    /// Which codes weights of 2 and 4 bits get: those with which the layer's sums follow the float network's best on the
+    /// calibration images, or the nearest. The first keeps far more accuracy, above all at 2 bits, and takes seconds more.
+    #[arg(long, default_value = "output")]
     round: RoundingName,
-    /// Give all output channels of a layer the same weight scale.
+    /// Give all output channels of a layer the same weight scale, and all weights the nearest code.
     #[arg(long)]
     per_layer: bool,
 }

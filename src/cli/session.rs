@@ -49,12 +49,19 @@ pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
     {
         return Err(anyhow!("{} holds {spec}, not {expected}", weights.display()));
     }
-    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     interrupt::listen();
     let mut session = Session::new(Threads::new(images));
     session.settings = calibration.settings();
     open_images(&mut session, images, calibration.images)?;
-    done(session.adopt_weights(Opened::new(imported, name(), sha256))).with_context(name)?;
+    done(session.adopt_weights(Opened::new(imported, name(), sha256.clone()))).with_context(name)?;
+    if inputs.specialise {
+        let kept = done(session.inputs(false))?.kept_classes();
+        let kept =
+            kept.context("--specialise: expected images of some of the network's classes and no others")?;
+        let imported = import(&bytes, &options)?.keep_classes(&kept).with_context(name)?;
+        done(session.adopt_weights(Opened::new(imported, name(), sha256))).with_context(name)?;
+    }
     say_inputs(&session)?;
     if let Some(link) = link {
         compare(&session, link);

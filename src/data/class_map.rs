@@ -171,6 +171,11 @@ fn is_label_of(label: &str, class: &Class) -> bool {
 }
 
 /// Outputs before the first ImageNet class, if a network of this many outputs has the ImageNet classes.
+/// Classes that so many outputs tell apart: all but ImageNet's background.
+pub fn without_background(outputs: usize) -> usize {
+    outputs - imagenet_background(outputs).unwrap_or(0)
+}
+
 fn imagenet_background(outputs: usize) -> Option<usize> {
     outputs.checked_sub(imagenet::CLASSES).filter(|&background| background <= 1)
 }

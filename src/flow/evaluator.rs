@@ -5,10 +5,10 @@ use crate::calibrate::SumMoments;
 use crate::data::{Preprocess, PureRust};
 use crate::float::FloatNetwork;
 use crate::infer::{Engine, Workspace, argmax};
-use crate::net::LayerId;
+use crate::net::{LayerId, Model};
 use crate::parallel;
 use crate::quant::Policy;
-use crate::score::{self, Step};
+use crate::score::{self, FloatAnswer, Rewarded, Step};
 use crate::search::Score;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -40,7 +40,26 @@ pub struct Evaluator<P> {
     /// Files of each set.
     sets: HashMap<Set, Vec<usize>>,
     network: Option<Network>,
+    answers: Answers,
     scorers: HashMap<Set, score::Evaluator>,
+}
+
+/// What a float network says to images.
+#[derive(Default)]
+struct Answers {
+    /// Of its weights.
+    of: Option<Key>,
+    /// By the number of the image's file.
+    by_file: HashMap<usize, Arc<FloatAnswer>>,
+}
+
+impl Answers {
+    /// Those of other weights go.
+    fn begin(&mut self, of: Key) {
+        if self.of != Some(of) {
+            *self = Self { of: Some(of), by_file: HashMap::new() };
+        }
+    }
 }
 
 /// Pixels and right output of an image. Whoever uses the image shares its pixels.
@@ -61,7 +80,7 @@ impl<P: Peers> Evaluator<P> {
     pub async fn answer(&mut self, order: Order, bulk: Vec<Pixels>) -> (Answer, Vec<Pixels>) {
         let answer = match order {
             Order::Clear(None) => {
-                (self.images, self.sets, self.scorers) = Default::default();
+                (self.images, self.sets, self.scorers, self.answers) = Default::default();
                 Answer::Done
             }
             Order::Clear(Some(set)) => {
@@ -86,9 +105,12 @@ impl<P: Peers> Evaluator<P> {
                 return (Answer::Sent(outputs), pixels);
             }
             Order::UseIntegers(network) => self.adopt(Engine::new(&network), Network::Integers),
-            Order::UseFloats(model) => self.adopt(FloatNetwork::new(&model), Network::Floats),
+            Order::UseFloats(model, weights) => {
+                self.answers.begin(weights);
+                self.adopt(FloatNetwork::new(&model), Network::Floats)
+            }
             Order::Classify { set, from, count } => self.classify(set, from, count),
-            Order::Scorer(scorer) => self.prepare(*scorer),
+            Order::Scorer(scorer) => self.prepare(*scorer).unwrap_or_else(Answer::Refused),
             Order::Score(policy, set) => {
                 self.score(&policy, set).await.map_or_else(Answer::Refused, Answer::Scored)
             }
@@ -108,26 +130,52 @@ impl<P: Peers> Evaluator<P> {
 
     /// The images of a set.
     fn of(&self, set: Set) -> Vec<&Labelled> {
-        let files = self.sets.get(&set).map_or(&[][..], Vec::as_slice);
-        files.iter().filter_map(|file| self.images.get(file)).collect()
+        self.files(set).iter().filter_map(|file| self.images.get(file)).collect()
+    }
+
+    fn files(&self, set: Set) -> &[usize] {
+        self.sets.get(&set).map_or(&[][..], Vec::as_slice)
     }
 
     /// Forgets images that belong to no set.
     fn prune(&mut self) -> Answer {
         let used: HashSet<usize> = self.sets.values().flatten().copied().collect();
         self.images.retain(|file, _| used.contains(file));
+        self.answers.by_file.retain(|file, _| used.contains(file));
         Answer::Done
     }
 
-    fn prepare(&mut self, scorer: Scorer) -> Answer {
-        let Scorer { model, calibration, calibrating, set, memory, counted } = scorer;
+    fn prepare(&mut self, scorer: Scorer) -> Result<Answer, String> {
+        let Scorer { model, weights, calibration, calibrating, set, memory, counted } = scorer;
         let calibrating = self.of(Set::Calibration).into_iter().take(calibrating);
         let calibrating: Vec<Pixels> = calibrating.map(|(pixels, _)| pixels.clone()).collect();
-        let images: Vec<Labelled> = self.of(set).into_iter().cloned().collect();
+        self.answers.begin(weights);
+        self.answer_missing(&model, set)?;
+        let rewarded = |file: &usize| {
+            let (pixels, target) = self.images.get(file)?.clone();
+            Some(Rewarded { pixels, target, answer: self.answers.by_file.get(file)?.clone() })
+        };
+        let images: Vec<Rewarded> = self.files(set).iter().filter_map(rewarded).collect();
         let (model, calibration) = (Arc::new(model), Arc::new(calibration));
         let evaluator = score::Evaluator::new(model, calibration, &calibrating, &images, memory, counted);
         self.scorers.insert(set, evaluator);
-        Answer::Done
+        Ok(Answer::Done)
+    }
+
+    /// Asks the float network about images of a set that it was not asked about.
+    fn answer_missing(&mut self, model: &Model, set: Set) -> Result<(), String> {
+        let is_missing = |file: &usize| !self.answers.by_file.contains_key(file);
+        let missing = self.files(set).iter().copied().filter(is_missing);
+        let (files, images): (Vec<_>, Vec<_>) =
+            missing.filter_map(|file| Some((file, self.images.get(&file)?.clone()))).unzip();
+        if images.is_empty() {
+            return Ok(());
+        }
+        let float = FloatNetwork::new(model).map_err(|error| error.to_string())?;
+        let answered = Rewarded::of(&float, &images).map_err(|error| error.to_string())?;
+        let answers = answered.into_iter().map(|image| image.answer);
+        self.answers.by_file.extend(files.into_iter().zip(answers));
+        Ok(())
     }
 
     /// The score of a policy on this share's images of a set.
@@ -178,30 +226,35 @@ impl<P: Peers> Evaluator<P> {
         (Answer::Decoded(keys), bulk)
     }
 
-    fn classify(&self, set: Set, from: usize, count: usize) -> Answer {
-        let images: Vec<&Labelled> = self.of(set).into_iter().skip(from).take(count).collect();
-        let answers: Vec<Result<usize, String>> = match &self.network {
+    fn classify(&mut self, set: Set, from: usize, count: usize) -> Answer {
+        let files = self.files(set).iter().filter_map(|file| Some((*file, self.images.get(file)?)));
+        let images: Vec<(usize, &Labelled)> = files.skip(from).take(count).collect();
+        let classes: Result<Vec<usize>, String> = match &self.network {
             Some(Network::Integers(engine)) => {
-                parallel::map_with(&images, Workspace::default, |workspace, (image, _)| {
+                let class = |workspace: &mut Workspace, (_, (image, _)): &(usize, &Labelled)| {
                     engine.run(workspace, image).map(argmax).map_err(|error| error.to_string())
+                };
+                parallel::map_with(&images, Workspace::default, class).into_iter().collect()
+            }
+            Some(Network::Floats(network)) => {
+                let logits = |(): &mut (), (_, (image, _)): &(usize, &Labelled)| network.run(image);
+                let logits = parallel::map_with(&images, || (), logits);
+                let logits: Result<Vec<_>, _> = logits.into_iter().collect();
+                logits.map_err(|error| error.to_string()).map(|logits| {
+                    if set.is_scored() {
+                        let answers = logits.iter().map(|logits| Arc::new(FloatAnswer::new(logits)));
+                        self.answers.by_file.extend(images.iter().map(|(file, _)| *file).zip(answers));
+                    }
+                    logits.iter().map(|logits| argmax(logits)).collect()
                 })
             }
-            Some(Network::Floats(network)) => parallel::map_with(
-                &images,
-                || (),
-                |(), (image, _)| network.predict(image).map_err(|error| error.to_string()),
-            ),
-            None => {
-                return Answer::Refused("there is no network to classify with; load weights first".into());
-            }
+            None => Err("there is no network to classify with; load weights first".into()),
         };
-        let mut tally = Tally::default();
-        for (answer, (_, output)) in answers.into_iter().zip(images) {
-            match answer {
-                Ok(class) => tally = tally + Tally { correct: usize::from(class == *output), images: 1 },
-                Err(reason) => return Answer::Refused(reason),
-            }
-        }
-        Answer::Classified(tally)
+        let classes = match classes {
+            Ok(classes) => classes,
+            Err(reason) => return Answer::Refused(reason),
+        };
+        let right = classes.iter().zip(&images).filter(|(class, (_, (_, output)))| *class == output);
+        Answer::Classified(Tally { correct: right.count(), images: images.len() })
     }
 }

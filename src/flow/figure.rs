@@ -39,19 +39,32 @@ pub struct ImagesUsed {
     pub of: usize,
     /// How many of them are reward images, by which searches and training choose.
     pub chosen_by: usize,
+    /// How many classes the part has images of, and how many the network tells apart. An answer is right only if it is
+    /// the right one of all that the network tells apart.
+    pub classes: (usize, usize),
     /// Of their pixels and right outputs.
     pub key: Key,
 }
 
 impl fmt::Display for ImagesUsed {
-    /// `2,943 test images, seen by no search and no training`.
+    /// `2,943 test images, seen by no search and no training`; of some of the classes, `2,943 test images of 10 of the
+    /// network's 1,000 classes, seen by no search and no training`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { subset, count, of, chosen_by, .. } = *self;
+        let Self { subset, count, of, chosen_by, classes: (seen, told_apart), .. } = *self;
         if count < of {
             write!(f, "{} of ", grouped(count as u64))?;
         }
         let images = if of == 1 { "image" } else { "images" };
-        write!(f, "{} {} {images}, ", grouped(of as u64), subset.name())?;
+        write!(f, "{} {} {images}", grouped(of as u64), subset.name())?;
+        if seen < told_apart {
+            write!(
+                f,
+                " of {} of the network's {} classes",
+                grouped(seen as u64),
+                grouped(told_apart as u64)
+            )?;
+        }
+        f.write_str(", ")?;
         match subset {
             Subset::Test => write!(f, "seen by no search and no training"),
             _ if chosen_by == count => write!(f, "by which searches and training choose"),
@@ -117,7 +130,7 @@ mod tests {
     use super::*;
 
     fn used(subset: Subset, count: usize, of: usize, chosen_by: usize) -> ImagesUsed {
-        ImagesUsed { subset, count, of, chosen_by, key: Key::of(&(count, of)) }
+        ImagesUsed { subset, count, of, chosen_by, classes: (10, 10), key: Key::of(&(count, of)) }
     }
 
     #[test]
@@ -131,6 +144,10 @@ mod tests {
                 "3,925 validation images, by 982 of which searches and training choose",
             ),
             (used(Subset::Reward, 1, 1, 1), "1 reward image, by which searches and training choose"),
+            (
+                ImagesUsed { classes: (10, 1000), ..used(Subset::Test, 2943, 2943, 0) },
+                "2,943 test images of 10 of the network's 1,000 classes, seen by no search and no training",
+            ),
         ] {
             assert_eq!(images.to_string(), text);
         }

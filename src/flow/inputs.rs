@@ -2,10 +2,12 @@
 //! command line show the same tables.
 
 use super::{ImageMemory, Listing, Origin, Provenance, Table};
-use crate::data::{ClassMap, Dataset, MatchedBy, Names, Reason, Sources, Split};
+use crate::data::{ClassMap, Dataset, MatchedBy, Names, Reason, Sources, Split, without_background};
+use crate::export::grouped;
+use crate::import::KeptClass;
 use crate::net::Model;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Files that are named for each reason.
 const NAMED: usize = 100;
@@ -25,6 +27,8 @@ pub struct Inputs {
     pub classes: Vec<ClassRow>,
     /// How classes were matched with outputs; `None` without weights, or if they do not fit.
     pub matched_by: Option<MatchedBy>,
+    /// Which of the classes the images show; `None` without weights, or if they do not fit.
+    pub coverage: Option<Coverage>,
     /// Why classes do not fit the network.
     pub mismatch: Option<String>,
     /// Files that are not used, by reason.
@@ -33,6 +37,25 @@ pub struct Inputs {
     pub settings: Vec<Provenance>,
     /// What the images take once they are decoded; `None` without weights, which say their size.
     pub memory: Option<ImageMemory>,
+}
+
+/// Classes that images show, and that a network tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Calibration images.
+    pub calibrating: usize,
+    /// Classes that they show.
+    pub seen: usize,
+    /// Classes of the network, without ImageNet's background.
+    pub told_apart: usize,
+}
+
+impl Coverage {
+    fn new(listing: &Listing, model: &Model) -> Self {
+        let seen: HashSet<usize> = listing.calibration.iter().map(|item| item.class).collect();
+        let told_apart = without_background(model.graph.classes());
+        Self { calibrating: listing.calibration.len(), seen: seen.len(), told_apart }
+    }
 }
 
 /// A folder or archive.
@@ -104,6 +127,7 @@ impl Inputs {
             sources: source_rows(sources, dataset),
             classes: class_rows(dataset, map.as_ref(), model),
             matched_by: map.as_ref().map(ClassMap::matched_by),
+            coverage: map.as_ref().and(model).map(|model| Coverage::new(listing, model)),
             mismatch,
             passed_over: passed_over_rows(dataset, unread),
             settings,
@@ -114,6 +138,7 @@ impl Inputs {
     /// Whether something was assumed or passed over that a person should look at.
     pub fn is_worth_a_look(&self) -> bool {
         self.mismatch.is_some()
+            || self.coverage_sentence().is_some()
             || self.matched_by == Some(MatchedBy::Position)
             || self.sources.iter().any(|source| matches!(source.names, Some((_, true))))
             || self.passed_over.iter().any(|row| row.is_worth_a_look)
@@ -136,6 +161,35 @@ impl Inputs {
             }
         }
         Some(text)
+    }
+
+    /// What it means that the images show only some of the classes.
+    pub fn coverage_sentence(&self) -> Option<String> {
+        let Coverage { calibrating, seen, told_apart } = self.coverage?;
+        // Fewer images than classes cannot show them all.
+        (seen < told_apart && calibrating > seen).then(|| {
+            format!(
+                "The calibration images show {} of the network's {} classes. What is quantized and searched with them is \
+                 made for these: the others lose more, and nothing measures it. One photo of each class is enough to \
+                 calibrate with.",
+                grouped(seen as u64),
+                grouped(told_apart as u64)
+            )
+        })
+    }
+
+    /// The classes of the images as a network has them that is specialised to these; `None` if they do not fit the network,
+    /// or are all of its classes.
+    pub fn kept_classes(&self) -> Option<Vec<KeptClass>> {
+        self.coverage.filter(|coverage| self.classes.len() < coverage.told_apart)?;
+        let names: HashSet<&str> = self.classes.iter().map(|class| class.name.as_str()).collect();
+        // ImageNet has two kinds of crane.
+        let are_unique = names.len() == self.classes.len();
+        let kept = |class: &ClassRow| {
+            let own = if are_unique { &class.name } else { &class.folder };
+            Some(KeptClass { output: class.output?, label: class.label.as_ref().unwrap_or(own).clone() })
+        };
+        self.classes.iter().map(kept).collect()
     }
 
     /// The tables: sources, classes, files passed over, settings and memory; those without rows are left out.
@@ -203,7 +257,8 @@ impl Inputs {
                 table.push([format!("and {hidden} more; --json has all")]);
             }
         }
-        tables.iter().map(Table::to_string).collect::<Vec<_>>().join("\n")
+        let tables = tables.iter().map(Table::to_string);
+        tables.chain(self.coverage_sentence().map(|text| format!("{text}\n"))).collect::<Vec<_>>().join("\n")
     }
 }
 

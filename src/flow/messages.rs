@@ -4,7 +4,7 @@ use super::{
     Artefact, Epochs, Figure, GivenReading, GivenSettings, ImagesUsed, Inputs, Key, PackageName,
     PreprocessingVerdict, Subset, Tally,
 };
-use crate::import::Setting;
+use crate::import::{KeptClass, Setting};
 use crate::net::Spec;
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Read the weights that were opened last again, with these settings.
     UseSettings(GivenSettings),
+    /// Read them again with a head of these classes only; of all if there are none.
+    KeepClasses(Vec<KeptClass>),
     /// Try what was assumed of the weights on the calibration images; see
     /// [`PreprocessingCheck`](super::PreprocessingCheck).
     CheckPreprocessing,

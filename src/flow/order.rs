@@ -43,8 +43,9 @@ pub enum Order {
     },
     /// Classify with this network in integers from now on.
     UseIntegers(Box<QuantizedNetwork>),
-    /// Classify with this network in real numbers from now on.
-    UseFloats(Box<Model>),
+    /// Classify with this network in real numbers from now on; the key is that of its weights. What it says to images
+    /// other than test images is kept, to score policies against.
+    UseFloats(Box<Model>, Key),
     /// Classify some of the images of a set.
     Classify {
         /// Of which set.
@@ -88,6 +89,11 @@ impl Set {
         }
     }
 
+    /// Whether policies are scored on it.
+    pub fn is_scored(self) -> bool {
+        matches!(self, Self::Reward | Self::Probe | Self::RunOff(_))
+    }
+
     /// The images of a sample.
     pub fn of(sample: Sample) -> Self {
         match sample {
@@ -103,6 +109,8 @@ impl Set {
 pub struct Scorer {
     /// The float network.
     pub model: Model,
+    /// Of its weights.
+    pub weights: Key,
     /// What it does on the calibration images.
     pub calibration: Calibration,
     /// So many of this share's calibration images are used, from the first.

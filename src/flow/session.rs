@@ -11,8 +11,8 @@ mod room;
 mod search;
 
 use super::{
-    Artefact, End, Epochs, Event, Executor, Figure, Inputs, Key, Listing, NetworkSummary, Origin, Package,
-    PackageName, Provenance, Set, Setting, Slot,
+    Artefact, End, Epochs, Event, Executor, Figure, Inputs, Key, Listing, NetworkSummary, Order, Origin,
+    Package, PackageName, Provenance, Set, Setting, Slot,
 };
 use crate::calibrate::{Calibration, Settings};
 use crate::data::{Files, Resize, Sources};
@@ -47,6 +47,10 @@ impl Weights {
     pub fn provenance(&self) -> Vec<Provenance> {
         let settings = self.summary.settings.iter().map(Provenance::from);
         settings.chain(self.notes.iter().map(Provenance::from)).collect()
+    }
+
+    fn use_floats(&self) -> Order {
+        Order::UseFloats(Box::new((*self.model).clone()), self.summary.key)
     }
 }
 

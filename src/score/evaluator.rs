@@ -1,5 +1,6 @@
 //! Policies to scores, step by step.
 
+use super::Rewarded;
 use super::images::{Calibrating, Rewarding, Run, TOGETHER};
 use super::prefixes::{Prefixes, Route, live};
 use crate::calibrate::{CalibrateError, Calibration, Codings, Conversion, SumMoments};
@@ -44,15 +45,15 @@ impl Evaluator {
     /// Memory for beginnings in bytes, unless something else is asked for.
     pub const MEMORY: usize = 256 << 20;
 
-    /// `calibrating` and `reward` are this evaluator's share of the images; each reward image comes with its right
-    /// output. Pixels are shared with whoever gives them as `Arc<[u8]>`. `memory` is what beginnings may take, in
+    /// `calibrating` and `reward` are this evaluator's share of the images. Pixels are shared with whoever gives them
+    /// as `Arc<[u8]>`. `memory` is what beginnings may take, in
     /// bytes. Several evaluators that work together must be given the same `counted`, the largest number of images that
     /// any of them holds, so that all keep the same.
-    pub fn new<C: Clone + Into<Arc<[u8]>>, P: Clone + Into<Arc<[u8]>>>(
+    pub fn new<C: Clone + Into<Arc<[u8]>>>(
         model: Arc<Model>,
         calibration: Arc<Calibration>,
         calibrating: &[C],
-        reward: &[(P, usize)],
+        reward: &[Rewarded],
         memory: usize,
         counted: usize,
     ) -> Self {

@@ -1,7 +1,8 @@
 //! Images that are scored: a few at a time, each from a stored beginning to its logits.
 
+use super::Rewarded;
 use crate::calibrate::Walk;
-use crate::infer::{Engine, InferError, Workspace, argmax};
+use crate::infer::{Engine, InferError, Workspace};
 use crate::net::{Graph, LayerId, TensorId};
 use crate::parallel;
 use crate::quant::{Policy, QuantizedNetwork, pack, unpack};
@@ -37,8 +38,7 @@ pub struct Calibrating {
 
 /// Reward images that a thread classifies one after the other.
 pub struct Rewarding {
-    /// Pixels and the right output.
-    images: Vec<(Arc<[u8]>, usize)>,
+    images: Vec<Rewarded>,
     stored: Stored,
     workspace: Workspace,
 }
@@ -92,9 +92,8 @@ impl Calibrating {
 }
 
 impl Rewarding {
-    pub fn new<P: Clone + Into<Arc<[u8]>>>(images: &[(P, usize)]) -> Self {
-        let images = images.iter().map(|(pixels, target)| (pixels.clone().into(), *target)).collect();
-        Self { images, stored: Stored::new(), workspace: Workspace::default() }
+    pub fn new(images: &[Rewarded]) -> Self {
+        Self { images: images.to_vec(), stored: Stored::new(), workspace: Workspace::default() }
     }
 
     /// Classifies the images.
@@ -104,7 +103,7 @@ impl Rewarding {
         let from = run.from.as_ref().and_then(|(id, layer, live)| Some((stored.get(id)?, *layer, live)));
         let mut kept: Vec<Vec<u8>> = vec![Vec::new(); run.keep.len()];
         let mut score = Score::default();
-        for (number, (pixels, target)) in images.iter().enumerate() {
+        for (number, Rewarded { pixels, target, answer }) in images.iter().enumerate() {
             // Codes that a station needs of a layer before it, a residual block's input, are seen before it.
             let mut held: HashMap<TensorId, Vec<u8>> = HashMap::new();
             if let Some((packed, _, live)) = from {
@@ -141,7 +140,7 @@ impl Rewarding {
                     engine.run_from(workspace, layer + 1, live, load, observe)
                 }
             };
-            score += one(logits, *target, run.logit_scale);
+            score += answer.score(logits, *target, run.logit_scale);
         }
         for (kept, (_, id, _)) in kept.into_iter().zip(run.keep) {
             stored.insert(*id, kept);
@@ -174,29 +173,16 @@ fn load(graph: &Graph, policy: &Policy, live: &[TensorId], packed: &[u8]) -> Vec
 ///
 /// # Errors
 /// If an accumulator may overflow, or an image has another size.
-pub fn score_network<P: AsRef<[u8]> + Sync>(
-    network: &QuantizedNetwork,
-    images: &[(P, usize)],
-) -> Result<Score, InferError> {
+pub fn score_network(network: &QuantizedNetwork, images: &[Rewarded]) -> Result<Score, InferError> {
     let engine = Engine::new(network)?;
     let scale = network.tensors[network.graph.logits()].scale;
-    let mut parts: Vec<&[(P, usize)]> = images.chunks(TOGETHER).collect();
+    let mut parts: Vec<&[Rewarded]> = images.chunks(TOGETHER).collect();
     let scores = parallel::map(&mut parts, |part| {
         let mut workspace = Workspace::default();
-        let score = |(pixels, target): &(P, usize)| {
-            engine.run(&mut workspace, pixels.as_ref()).map(|logits| one(logits, *target, scale))
+        let score = |Rewarded { pixels, target, answer }: &Rewarded| {
+            engine.run(&mut workspace, pixels).map(|logits| answer.score(logits, *target, scale))
         };
         part.iter().map(score).sum::<Result<Score, InferError>>()
     });
     scores.into_iter().sum()
-}
-
-/// The score of one image: whether its largest logit is the right one, and its cross-entropy.
-fn one(logits: &[i32], target: usize, scale: f64) -> Score {
-    let correct = usize::from(argmax(logits) == target);
-    let top = logits.iter().max().copied().unwrap_or(0);
-    let below = |logit: i32| (f64::from(logit) - f64::from(top)) * scale;
-    let sum: f64 = logits.iter().map(|&logit| libm::exp(below(logit))).sum();
-    let nats = logits.get(target).map_or(Score::MOST_NATS, |&logit| libm::log(sum) - below(logit));
-    Score { correct, images: 1, loss: Score::fixed(nats) }
 }

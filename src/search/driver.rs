@@ -177,7 +177,7 @@ impl Search {
         self.known.insert((policy.clone(), purpose.sample()), score);
         let rewarded = if purpose.is_run_off() { Sample::All } else { purpose.sample() };
         let rewarded = self.known.get(&(policy.clone(), rewarded)).copied().unwrap_or(score);
-        let reward = 0.1 * (rewarded.percent() - self.state.float.percent());
+        let reward = rewarded.reward();
         let usage = self.problem.usage(&policy);
         let episode = Episode { allocator, number: self.state.number, purpose, policy, usage, score, reward };
         if !purpose.is_run_off() {
@@ -195,7 +195,8 @@ impl Search {
             return Some(proposal);
         }
         let State { settings, run_off, log, .. } = &mut self.state;
-        let run_off = run_off.get_or_insert_with(|| RunOff::new(log, allocator));
+        let run_off =
+            run_off.get_or_insert_with(|| RunOff::new(log, allocator, settings.allocators.len() > 1));
         run_off.next(log, allocator, settings.run_off)
     }
 

@@ -92,7 +92,7 @@ mod tests {
         let mut first = Vec::new();
         for i in 0..POPULATION {
             first.push(evolution.next(&problem).policy);
-            evolution.learn(&first[i], Score { correct: i, images: 100, loss: 0 });
+            evolution.learn(&first[i], Score { correct: i, images: 100, ..Score::default() });
         }
         let child = evolution.next(&problem).policy;
         let differing = |parent: &Policy| {

@@ -63,7 +63,7 @@ pub struct Episode {
     pub usage: Usage,
     /// How well it does on the images of [`Purpose::sample`].
     pub score: Score,
-    /// 0.1 (accuracy - accuracy of the float network), both in percent and on the reward images.
+    /// [`Score::reward`] on the reward images.
     pub reward: f64,
 }
 
@@ -83,7 +83,7 @@ pub struct Sensitivity {
     pub bits: Bits,
     /// The score with it.
     pub score: Score,
-    /// By how much the mean cross-entropy rises, in nats.
+    /// By how much the mean divergence rises, in nats.
     pub nats: f64,
 }
 
@@ -109,8 +109,8 @@ impl Log {
         self.of(allocator).filter(|episode| !episode.purpose.is_run_off()).count()
     }
 
-    /// The best candidate, of one allocator or of all: by [`Score::beats`], among equals the first. After a run-off, the one
-    /// that has won it.
+    /// The best candidate, of one allocator or of all: the one with the lowest divergence on the reward images, among equals
+    /// the first. After a run-off, the one that has won it.
     pub fn best(&self, allocator: Option<Allocator>) -> Option<&Episode> {
         let best = match allocator {
             Some(allocator) => self.winner(allocator),
@@ -180,7 +180,7 @@ impl Log {
         finalists
     }
 
-    /// Episodes whose accuracies can be compared: those on all reward images. Probes take part if they were scored on as
+    /// Episodes whose scores can be compared: those on all reward images. Probes take part if they were scored on as
     /// many images as candidates, the run-off does not.
     pub fn comparable(&self) -> impl Iterator<Item = &Episode> {
         let episodes = || self.episodes.iter().filter(|episode| !episode.purpose.is_run_off());
@@ -188,13 +188,12 @@ impl Log {
         episodes().filter(move |episode| Some(episode.score.images) == images)
     }
 
-    /// Comparable episodes that no other beats in accuracy, FLASH and RAM at once: whatever fits some other budget is
+    /// Comparable episodes that no other beats in divergence, FLASH and RAM at once: whatever fits some other budget is
     /// worth knowing. By FLASH, smallest first; of equals the first.
     pub fn front(&self) -> Vec<&Episode> {
-        let key = |episode: &Episode| (episode.usage.flash, episode.usage.ram, episode.score.correct);
         let dominates = |a: &Episode, b: &Episode| {
-            let ((flash_a, ram_a, correct_a), (flash_b, ram_b, correct_b)) = (key(a), key(b));
-            flash_a <= flash_b && ram_a <= ram_b && correct_a >= correct_b
+            let (ours, theirs) = (a.usage, b.usage);
+            ours.flash <= theirs.flash && ours.ram <= theirs.ram && !b.score.beats(&a.score)
         };
         let mut front: Vec<&Episode> = Vec::new();
         for episode in self.comparable() {
@@ -225,7 +224,7 @@ impl Log {
     /// [`Policy::weight_bits`] and [`Policy::activation_bits`], with spaces between them.
     pub fn csv(&self, graph: &Graph) -> String {
         let mut csv = String::from(
-            "allocator,episode,purpose,correct,images,accuracy,loss,reward,flash,ram,weight_bits,activation_bits\n",
+            "allocator,episode,purpose,correct,images,accuracy,divergence,reward,flash,ram,weight_bits,activation_bits\n",
         );
         for episode in &self.episodes {
             let Episode { allocator, number, policy, usage, score, reward, .. } = episode;
@@ -277,7 +276,8 @@ pub fn episode_json(graph: &Graph, episode: &Episode) -> Value {
         "correct": score.correct,
         "images": score.images,
         "accuracy": score.percent(),
-        "loss": score.nats(),
+        "divergence": score.nats(),
+        "divergence_standard_error": score.standard_error(),
         "reward": reward,
         "flash_bytes": usage.flash,
         "ram_bytes": usage.ram,

@@ -5,7 +5,7 @@
 //! that are hard to tell apart.
 //!
 //! Finalists often differ by a few right answers, which is chance even on thousands of images, whereas their
-//! cross-entropies differ in every image. So the lowest cross-entropy wins among those within a standard error of the
+//! divergences from the float network differ in every image. So the lowest divergence wins among those within a standard error of the
 //! most right answers (the rule of Breiman et al., Classification and Regression Trees, 1984, section 3.4.3). Alone it
 //! would not do: a policy can have the lowest and be a point less accurate, above all one that was made to have it.
 
@@ -27,9 +27,13 @@ pub struct RunOff {
 }
 
 impl RunOff {
-    /// With all finalists.
-    pub fn new(log: &Log, allocator: Allocator) -> Self {
-        Self { round: 0, left: log.finalists(allocator, FINALISTS).into() }
+    /// With all finalists; a single one needs it only if it `is_compared` with those of other allocators.
+    pub fn new(log: &Log, allocator: Allocator, is_compared: bool) -> Self {
+        let mut left = log.finalists(allocator, FINALISTS);
+        if left.len() == 1 && !is_compared {
+            left.clear();
+        }
+        Self { round: 0, left: left.into() }
     }
 
     /// Whether it can be one of so many rounds.
@@ -69,7 +73,11 @@ pub fn ranking(scores: &[Score]) -> Vec<usize> {
     };
     let key = |&at: &usize| {
         let score = &scores[at];
-        if is_near(score) { (0, Reverse(0), score.loss) } else { (1, Reverse(score.correct), score.loss) }
+        if is_near(score) {
+            (0, Reverse(0), score.divergence)
+        } else {
+            (1, Reverse(score.correct), score.divergence)
+        }
     };
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by_key(key);
@@ -81,9 +89,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cross_entropy_decides_within_a_standard_error() {
+    fn the_divergence_decides_within_a_standard_error() {
         // The standard error of 92 of 100 is 2.7.
-        let score = |correct, loss| Score { correct, images: 100, loss };
+        let score = |correct, divergence| Score { correct, images: 100, divergence, squares: 0 };
         let scores =
             [score(92, 50), score(89, 40), score(90, 45), score(90, 44), score(80, 10), score(89, 9)];
         assert_eq!(ranking(&scores), [3, 2, 0, 5, 1, 4]);

@@ -5,13 +5,16 @@ use crate::quant::{Bits, Policy, Slot};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// Sensitivities on their way: what remains to be measured, and the losses so far.
+/// Standard errors above nothing from which on a cost can be told from none.
+const TELLING: f64 = 2.0;
+
+/// Sensitivities on their way: what remains to be measured, and the divergences so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probing {
     /// Last first.
     left: Vec<Purpose>,
     widest: Option<Score>,
-    losses: HashMap<(Slot, Bits), i64>,
+    divergences: HashMap<(Slot, Bits), i64>,
 }
 
 impl Probing {
@@ -24,21 +27,22 @@ impl Probing {
         let mut left = Vec::new();
         for &slot in problem.slots().iter().filter(is_probed) {
             debug_assert_eq!(widest.get(slot), Bits::B8);
-            left.extend([Purpose::Probe(slot, Bits::B2), Purpose::Probe(slot, Bits::B4)]);
+            left.extend([Purpose::Probe(slot, Bits::B4), Purpose::Probe(slot, Bits::B2)]);
         }
         left.push(Purpose::Widest);
-        Self { left, widest: None, losses: HashMap::new() }
+        Self { left, widest: None, divergences: HashMap::new() }
     }
 
     /// Whether it can be of this problem: what is left is the beginning of what there was, and sums do not overflow.
     pub(super) fn is_sound(&self, problem: &Problem) -> bool {
         let half = i64::MAX / 2;
-        let losses = self.losses.values().chain(self.widest.as_ref().map(|score| &score.loss));
+        let divergences =
+            self.divergences.values().chain(self.widest.as_ref().map(|score| &score.divergence));
         Self::new(problem).left.starts_with(&self.left)
-            && losses.into_iter().all(|loss| (0..half).contains(loss))
+            && divergences.into_iter().all(|divergence| (0..half).contains(divergence))
     }
 
-    /// How many policies are left to score.
+    /// How many policies are left to score, at most.
     pub fn episodes(&self) -> usize {
         self.left.len()
     }
@@ -53,21 +57,28 @@ impl Probing {
         Some(Proposal { policy, purpose })
     }
 
-    /// Takes the score of the policy that came from [`Probing::next`].
+    /// Takes the score of the policy that came from [`Probing::next`]. Where 2 bits cost nothing that can be told from
+    /// chance, 4 bits are not probed: they cost less.
     pub fn learn(&mut self, score: Score) {
         match self.left.pop() {
             Some(Purpose::Probe(slot, bits)) => {
-                self.losses.insert((slot, bits), score.loss);
+                self.divergences.insert((slot, bits), score.divergence);
+                let before = self.widest.map_or(0.0, |widest| widest.nats());
+                let is_telling = score.nats() - before > TELLING * score.standard_error();
+                if !is_telling {
+                    self.left.pop_if(|next| *next == Purpose::Probe(slot, Bits::B4));
+                }
             }
             _ => self.widest = Some(score),
         }
     }
 
-    /// By how much the loss rises if a tensor has a width. Noise is evened out: no tensor gains by being narrowed,
-    /// nor by being narrowed further.
+    /// By how much the divergence rises if a tensor has a width. Noise is evened out: no tensor gains by being
+    /// narrowed, nor by being narrowed further.
     pub fn cost(&self, slot: Slot, bits: Bits) -> i64 {
-        let widest = self.widest.map_or(0, |score| score.loss);
-        let measured = |bits| self.losses.get(&(slot, bits)).map_or(0, |loss| (loss - widest).max(0));
+        let widest = self.widest.map_or(0, |score| score.divergence);
+        let measured =
+            |bits| self.divergences.get(&(slot, bits)).map_or(0, |divergence| (divergence - widest).max(0));
         match bits {
             Bits::B8 => 0,
             Bits::B4 => measured(Bits::B4),
@@ -78,7 +89,7 @@ impl Probing {
     /// The same as a mean over the images, in nats.
     pub fn nats(&self, slot: Slot, bits: Bits) -> f64 {
         let images = self.widest.map_or(0, |score| score.images);
-        Score { correct: 0, images, loss: self.cost(slot, bits) }.nats()
+        Score { images, divergence: self.cost(slot, bits), ..Score::default() }.nats()
     }
 }
 

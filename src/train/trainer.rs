@@ -238,7 +238,10 @@ impl<S: Stepper> Trainer<S> {
         while self.step < end {
             let position = self.position(self.step);
             if self.recipe.is_frozen_at(position) && !self.frozen {
-                self.settle()?;
+                // Those that training begins with are calibration's.
+                if (self.epoch, self.step) != (0, 0) {
+                    self.settle()?;
+                }
                 self.frozen = true;
             }
             rate = self.recipe.rate_at(position + 0.5 * self.part_of_step());

@@ -87,7 +87,7 @@ pub fn App() -> Html {
                     given={state.given}
                     controls={controls.clone()} />
                 <DeviceSection design={design.clone()} controls={controls.clone()} />
-                <ImagesSection classes={design.network.spec.classes} work={state.work.clone()} reading={state.reading}
+                <ImagesSection work={state.work.clone()} reading={state.reading}
                     {opening} controls={controls.clone()} />
                 <PolicySection design={design.clone()} notice={state.notice.clone()} can_undo={state.can_undo()}
                     can_redo={state.can_redo()} pins={state.search.pins.clone()} {why} controls={controls.clone()} />
@@ -181,6 +181,7 @@ fn use_guard(
             Command::OpenDemo(_)
             | Command::OpenWeights { .. }
             | Command::UseSettings(_)
+            | Command::KeepClasses(_)
             | Command::OpenImages { .. } => {
                 let runs = [Area::Search, Area::Finetune].map(|area| state.work.running(area).map(|r| r.run));
                 if let Some(what) = state.running_run() {

@@ -129,7 +129,10 @@ impl Memory {
         let replaced: Option<fn(&Command) -> bool> = match command {
             // Brings images, too.
             Command::OpenDemo(_) => Some(|_| true),
-            Command::OpenWeights { .. } => Some(|opened| matches!(opened, Command::OpenWeights { .. })),
+            Command::OpenWeights { .. } => {
+                Some(|opened| matches!(opened, Command::OpenWeights { .. } | Command::KeepClasses(_)))
+            }
+            Command::KeepClasses(_) => Some(|opened| matches!(opened, Command::KeepClasses(_))),
             Command::OpenImages { .. } => Some(|opened| matches!(opened, Command::OpenImages { .. })),
             _ => None,
         };

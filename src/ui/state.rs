@@ -363,7 +363,7 @@ impl State {
                 }
                 self.select_network(*spec);
             }
-            Command::UseSettings(_) => self.follows = Some(run),
+            Command::UseSettings(_) | Command::KeepClasses(_) => self.follows = Some(run),
             Command::OpenWeights { .. } => {
                 self.follows = Some(run);
                 self.opened_link.iter_mut().for_each(Opened::weights_chosen);

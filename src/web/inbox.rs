@@ -38,7 +38,8 @@ impl Inbox {
             | Command::FindFinetune
             | Command::OpenDemo(_)
             | Command::OpenWeights { .. }
-            | Command::UseSettings(_) => {
+            | Command::UseSettings(_)
+            | Command::KeepClasses(_) => {
                 self.wait((run, command, files));
             }
             _ => {

@@ -10,8 +10,8 @@ use super::wire;
 use crate::data::{Archive, Resize, Sources};
 use crate::flow::session::Opened as Weights;
 use crate::flow::{
-    Artefact, CALIBRATION, Command, DEMO_IMAGES, End, Event, Executor, GivenReading, GivenSettings, Origin,
-    PackageName, RunId, SearchRequest, Session, Subset, Task,
+    Artefact, CALIBRATION, Command, DEMO_IMAGES, End, Event, Executor, GivenReading, GivenSettings,
+    KeptClass, Origin, PackageName, RunId, SearchRequest, Session, Subset, Task,
 };
 use crate::import::{ImportOptions, check_size, import};
 use crate::link::{HashPrefix, Link};
@@ -35,6 +35,10 @@ pub struct Runner {
     session: Session<Pool>,
     /// Where the weights came from, or a file that was refused.
     opened: Option<Opened>,
+    /// What the user says of them.
+    given: GivenSettings,
+    /// The classes that they are specialised to, if there are any.
+    kept: Vec<KeptClass>,
     /// Why nothing can be stored, if that is so.
     unstored: Option<String>,
 }
@@ -63,7 +67,15 @@ impl Runner {
         unstored: Option<String>,
     ) -> Result<Self, String> {
         let pool = Pool::new(scope.clone(), signals.clone(), searches, trainings)?;
-        Ok(Self { scope, signals, session: Session::new(pool), opened: None, unstored })
+        Ok(Self {
+            scope,
+            signals,
+            session: Session::new(pool),
+            opened: None,
+            given: GivenSettings::default(),
+            kept: Vec::new(),
+            unstored,
+        })
     }
 
     /// Tells the page that the worker listens.
@@ -158,8 +170,10 @@ impl Runner {
         match command {
             Command::OpenDemo(spec) => self.open_demo(spec).await,
             Command::OpenWeights { name, network, settings } => {
+                self.kept.clear();
                 self.open_weights(&name, network, settings, &picked)
             }
+            Command::KeepClasses(classes) => self.keep_classes(classes).await,
             Command::UseSettings(settings) => self.use_settings(settings).await,
             Command::CheckPreprocessing => self.check_preprocessing().await,
             Command::OpenImages { picks, reading } => self.open_images(picked, &picks, &reading),
@@ -206,6 +220,7 @@ impl Runner {
         check_size(file.size() as u64).map_err(|error| End::Failed(format!("{name}: {error}")))?;
         // A file that is refused can be read again with what it lacks.
         self.opened = Some(Opened::File { name: name.into(), network, file: file.clone() });
+        self.given = settings;
         let bytes = files::read_all(file)?;
         self.adopt_weights(name, &settings.options(network), &bytes).map_err(|error| match error {
             End::Failed(message) => End::Failed(format!("{name}: {message}")),
@@ -214,7 +229,10 @@ impl Runner {
     }
 
     fn adopt_weights(&mut self, source: &str, options: &ImportOptions, bytes: &[u8]) -> Result<(), End> {
-        let imported = import(bytes, options)?;
+        let mut imported = import(bytes, options)?;
+        if !self.kept.is_empty() {
+            imported = imported.keep_classes(&self.kept)?;
+        }
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         self.session.adopt_weights(Weights::new(imported, source.into(), sha256))
     }
@@ -250,6 +268,7 @@ impl Runner {
     }
 
     async fn open_demo(&mut self, spec: Spec) -> Result<(), End> {
+        self.kept.clear();
         self.open_demo_weights(spec, GivenSettings::default()).await?;
         if self.session.listing().is_ok_and(|listing| listing.source == DEMO_IMAGES) {
             return Ok(());
@@ -264,7 +283,7 @@ impl Runner {
         let weights = self.fetch(&format!("demo/{spec}.safetensors")).await?;
         // Other weights may have been opened meanwhile.
         self.session.breathe().await?;
-        self.opened = Some(Opened::Demo(spec));
+        (self.opened, self.given) = (Some(Opened::Demo(spec)), settings);
         self.adopt_weights(&spec.to_string(), &settings.options(Some(spec)), &weights)
     }
 
@@ -325,9 +344,11 @@ impl Deaths {
 /// What a command is reported as.
 pub fn task_of(command: &Command) -> Task {
     match command {
-        Command::OpenDemo(_) | Command::OpenWeights { .. } | Command::UseSettings(_) | Command::Stop(_) => {
-            Task::Weights
-        }
+        Command::OpenDemo(_)
+        | Command::OpenWeights { .. }
+        | Command::UseSettings(_)
+        | Command::KeepClasses(_)
+        | Command::Stop(_) => Task::Weights,
         Command::CheckPreprocessing => Task::CheckPreprocessing,
         Command::OpenImages { .. } => Task::Images,
         Command::Measure { .. } => Task::Evaluate,

@@ -4,19 +4,19 @@
 #![allow(dead_code, reason = "tests each take what they need")]
 
 use crate::quantized::{images, model};
-use bitsmith::calibrate::{Calibration, Observer, Settings as CalibrateSettings, SumMoments};
+use bitsmith::calibrate::{Calibration, Observer, Preparation, Settings as CalibrateSettings, SumMoments};
 use bitsmith::float::FloatNetwork;
 use bitsmith::memory::{Budget, MemoryModel};
 use bitsmith::net::Model;
 use bitsmith::quant::Policy;
-use bitsmith::score::{Evaluator, Step};
+use bitsmith::score::{Evaluator, Rewarded, Step};
 use bitsmith::search::{AgentSettings, Allocator, Next, Sample, Score, Search, Settings};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// SHA-256 of the log of [`search`], in hexadecimal. A change of it changes what everybody's searches find.
-pub const DIGEST: &str = "53e6a7d53c3f473a41b28ce8cd7919b35a8d252e7f3af9bbd92fb9cc9934ed7b";
+pub const DIGEST: &str = "6e39e29d58aaeea33f9ebc235f038a489257e8088333709d5c1bbe37d0093d8e";
 
 /// Episodes of the agent before it learns.
 const WARM_UP: usize = 5;
@@ -26,9 +26,9 @@ pub struct Subject {
     model: Arc<Model>,
     calibration: Arc<Calibration>,
     calibrating: Vec<Vec<u8>>,
-    reward: Vec<(Vec<u8>, usize)>,
+    reward: Vec<Rewarded>,
     /// Images of each round of the run-off.
-    again: [Vec<(Vec<u8>, usize)>; 3],
+    again: [Vec<Rewarded>; 3],
 }
 
 impl Subject {
@@ -38,10 +38,17 @@ impl Subject {
         let calibrating = images(&model, 6);
         let mut observer = Observer::new(&model, CalibrateSettings::default()).expect("complete");
         observer.add(&calibrating).expect("fits");
-        let calibration = observer.finish().expect("images");
+        let mut calibration = observer.finish().expect("images");
+        let codes = Preparation::new(&model, &calibration, &calibrating).map(|mut preparation| {
+            std::iter::repeat_with(|| preparation.step().expect("integers exist"))
+                .find_map(|codes| codes)
+                .expect("it ends")
+        });
+        calibration.codes = codes.expect("codes are chosen by default");
         let float = FloatNetwork::new(&model).expect("complete");
         let labelled = |pixels: Vec<u8>| (pixels.clone(), float.predict(&pixels).expect("fits"));
-        let mut reward: Vec<_> = images(&model, 46).split_off(6).into_iter().map(labelled).collect();
+        let reward: Vec<_> = images(&model, 46).split_off(6).into_iter().map(labelled).collect();
+        let mut reward = Rewarded::of(&float, &reward).expect("fits");
         let again = [36, 32, 24].map(|from| reward.split_off(from));
         Self { model: Arc::new(model), calibration: Arc::new(calibration), calibrating, reward, again }
     }
@@ -57,7 +64,7 @@ impl Subject {
             .collect()
     }
 
-    fn sampled(&self, images: &[(Vec<u8>, usize)], parts: usize, every: usize) -> Vec<Evaluator> {
+    fn sampled(&self, images: &[Rewarded], parts: usize, every: usize) -> Vec<Evaluator> {
         let calibrating: Vec<_> = self.calibrating.iter().step_by(every).cloned().collect();
         let reward: Vec<_> = images.iter().step_by(every).cloned().collect();
         let one = |part: usize| {
@@ -83,7 +90,7 @@ impl Subject {
     }
 
     fn float(&self) -> Score {
-        Score { correct: self.reward.len(), images: self.reward.len(), loss: 0 }
+        Score { correct: self.reward.len(), images: self.reward.len(), ..Score::default() }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::quantized::{images, model, quantized};
 use bitsmith::{
     calibrate::Settings,
     float::FloatNetwork,
-    import::{ImportOptions, SettingKind, import, save},
+    import::{ClassesError, ImportOptions, KeptClass, SettingKind, import, save},
     infer::{argmax, reference},
     quant::{Bits, Policy},
 };
@@ -85,6 +85,38 @@ fn the_only_output_is_the_one_of_the_file() {
         let difference = (bias(&expected) - offset - found[1]).abs();
         assert!(difference < 1e-3, "{expected:?} {found:?}");
     }
+}
+
+/// Among the classes that stay the answers are those of before; all others are gone.
+#[test]
+fn a_specialised_network_has_some_of_the_outputs() {
+    let ten = model("mobilenet-v1-0.25-32");
+    let bytes = save(&ten, None).expect("a whole network");
+    let keep = |outputs: &[usize]| {
+        let kept = outputs.iter().map(|&output| KeptClass { output, label: format!("class {output}") });
+        import(&bytes, &ImportOptions::default())
+            .expect("ten outputs")
+            .keep_classes(&kept.collect::<Vec<_>>())
+    };
+    let some = keep(&[7, 2, 4]).expect("three of ten");
+    assert_eq!((some.model.spec.classes, &some.model.graph), (3, &some.model.spec.build()));
+    assert_eq!(some.model.labels.as_deref().unwrap_or_default(), ["class 7", "class 2", "class 4"]);
+    let setting = some.settings.iter().find(|setting| setting.kind == SettingKind::Head).expect("it is said");
+    assert_eq!((setting.value.as_str(), setting.is_assumed()), ("3 of the file's 10", false));
+    let (all, some) = (FloatNetwork::new(&ten), FloatNetwork::new(&some.model));
+    let (all, some) = (all.expect("complete"), some.expect("complete"));
+    for image in images(&ten, 6) {
+        let logits = all.run(&image).expect("fits");
+        assert_eq!(some.run(&image).expect("fits"), [logits[7], logits[2], logits[4]]);
+    }
+    for (outputs, wrong) in [
+        (&[1, 10][..], ClassesError::Output { output: 10, outputs: 10 }),
+        (&[1, 2, 1], ClassesError::Output { output: 1, outputs: 10 }),
+        (&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], ClassesError::All(10)),
+    ] {
+        assert_eq!(keep(outputs).map(|_| ()), Err(wrong));
+    }
+    assert!(matches!(keep(&[3]), Err(ClassesError::Spec(_))));
 }
 
 /// A network of one input channel computes on luma, for any colours and for gray.

@@ -5,9 +5,9 @@ use super::super::session::{Session, Threads, run};
 use super::scores::{Scores, Timed};
 #[cfg(feature = "train")]
 use super::tuner::Tuner;
-use crate::flow::session::{Scoring, Subject};
+use crate::flow::session::{Calibrated, Scoring, Subject};
 use crate::flow::{End, Key, SearchRequest, Set};
-use crate::quant::Policy;
+use crate::quant::{Policy, QuantizedNetwork};
 use crate::search::{Allocator, Episode, Sample, Score, Search, Settings};
 use anyhow::ensure;
 use cpu_time::ProcessTime;
@@ -108,6 +108,14 @@ impl Scoring<Threads> for Scorer {
         self.scoring = (seconds, seconds);
         self.scores.put(policy, of, Timed { score, seconds }).map_err(failed)?;
         Ok(score)
+    }
+
+    async fn network(&mut self, session: &mut Session, policy: &Policy) -> Result<QuantizedNetwork, End> {
+        #[cfg(feature = "train")]
+        if let Some(tuner) = &self.tuner {
+            return tuner.network(policy).map_err(failed);
+        }
+        Calibrated.network(session, policy).await
     }
 
     fn took(&mut self, _: &Search, episode: Option<&Episode>) {

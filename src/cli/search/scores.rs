@@ -84,7 +84,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let spec: crate::net::Spec = "mobilenet-v1-0.25-32".parse().expect("a name");
         let policy = Policy::uniform(&spec.build(), crate::quant::Bits::B4, crate::quant::Bits::B8);
-        let timed = Timed { score: Score { correct: 3, images: 5, loss: 7 }, seconds: 0.5 };
+        let timed = Timed { score: Score { correct: 3, images: 5, divergence: 7, squares: 1 }, seconds: 0.5 };
         let (one, other) = (Key::of(&1), Key::of(&2));
         let mut scores = Scores::open(Some(folder.path())).expect("opens");
         scores.put(&policy, one, timed).expect("writes");

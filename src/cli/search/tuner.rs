@@ -2,10 +2,11 @@
 
 use super::super::session::{Session, done, run};
 use crate::calibrate::{Calibration, Quantization, trained};
+use crate::float::FloatNetwork;
 use crate::flow::{Key, Labelled, Pixels};
 use crate::net::Model;
 use crate::quant::{Policy, QuantizedNetwork};
-use crate::score::score_network;
+use crate::score::{Rewarded, score_network};
 use crate::search::Score;
 use crate::train::{self, Job, Recipe, Trained, tune};
 use pollster::block_on;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 /// and scores what comes out in integers.
 pub struct Tuner {
     model: Arc<Model>,
+    /// The same, to score against.
+    float: FloatNetwork,
     calibration: Arc<Calibration>,
     /// Pixels that statistics are re-estimated on.
     calibrating: Vec<Pixels>,
@@ -44,7 +47,8 @@ impl Tuner {
         let (_, calibration) = run(session.calibrate())?;
         let calibrating = run(session.prepare())?.pixels.clone();
         let key = Key::of(&(&recipe, steps, keys));
-        Ok(Self { model, calibration, calibrating, recipe, steps, images: images.into(), key })
+        let float = FloatNetwork::new(&model)?;
+        Ok(Self { model, float, calibration, calibrating, recipe, steps, images: images.into(), key })
     }
 
     /// Of the training that comes before each score.
@@ -54,10 +58,12 @@ impl Tuner {
 
     /// The score of a policy after its training on some images.
     pub fn score(&self, policy: &Policy, images: &[Labelled]) -> anyhow::Result<Score> {
-        Ok(score_network(&self.network(policy)?, images)?)
+        let images = Rewarded::of(&self.float, images)?;
+        Ok(score_network(&self.network(policy)?, &images)?)
     }
 
-    fn network(&self, policy: &Policy) -> anyhow::Result<QuantizedNetwork> {
+    /// The network of a policy after its training.
+    pub fn network(&self, policy: &Policy) -> anyhow::Result<QuantizedNetwork> {
         let Self { model: float, recipe, .. } = self;
         let mut quantization = Quantization::new(float, &self.calibration, policy, &self.calibrating)?;
         while quantization.step()?.is_none() {}

@@ -28,6 +28,8 @@ pub(super) struct Holding {
     measured: HashMap<Key, Key>,
     /// Images that were dealt out.
     dealt: usize,
+    /// What the float network was asked: of its weights and of the images of a set.
+    answered: HashMap<Set, Key>,
 }
 
 impl Holding {
@@ -55,6 +57,16 @@ impl Holding {
     /// Those that no share has, and of which it is not known that they cannot be read.
     fn missing(&self, items: &[Item]) -> Vec<Item> {
         items.iter().filter(|item| !self.images.contains_key(&item.file)).cloned().collect()
+    }
+
+    /// The float network was asked about the images of a set.
+    pub(super) fn note_answered(&mut self, set: Set, of: Key) {
+        self.answered.insert(set, of);
+    }
+
+    /// Whether it was.
+    pub(super) fn is_answered(&self, set: Set, of: Key) -> bool {
+        self.answered.get(&set) == Some(&of)
     }
 
     /// What a set holds.

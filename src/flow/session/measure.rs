@@ -9,6 +9,7 @@ use crate::parallel;
 use crate::quant::Policy;
 use crate::train::Trained;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ impl<E: Executor> Session<E> {
     /// The float network's accuracy.
     pub(super) async fn float_figure(&mut self, subset: Subset, limit: Option<usize>) -> Result<Figure, End> {
         let weights = self.weights()?;
-        let order = || Order::UseFloats(Box::new((*weights.model).clone()));
+        let order = || weights.use_floats();
         self.figure(Task::EvaluateFloat, weights.summary.key, order, subset, limit).await
     }
 
@@ -294,12 +295,15 @@ impl<E: Executor> Session<E> {
         chosen_by: usize,
         key: Key,
     ) -> Result<ImagesUsed, End> {
-        Ok(ImagesUsed { subset, count, of: self.listing()?.subset(subset).len(), chosen_by, key })
+        let images = self.listing()?.subset(subset);
+        let seen: HashSet<usize> = images.iter().map(|item| item.class).collect();
+        let classes = (seen.len(), self.weights()?.model.graph.classes());
+        Ok(ImagesUsed { subset, count, of: images.len(), chosen_by, classes, key })
     }
 
     /// Classifies the `count` images of a set, which are some of `total`, of which `before` were classified; if stopped,
     /// those so far.
-    async fn classify(
+    pub(super) async fn classify(
         &self,
         task: Task,
         set: Set,

@@ -5,7 +5,7 @@ use crate::flow::{
     Answer, Figure, ImagesUsed, NetworkSummary, Order, Scorer, SearchEnd, SearchFound, SearchRequest,
     SearchResult, SearchStart, Subset, Tally, Task,
 };
-use crate::quant::Policy;
+use crate::quant::{Policy, QuantizedNetwork};
 use crate::search::{Allocator, Episode, Next, Sample, Score, Search};
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
@@ -46,7 +46,7 @@ impl Subject {
     /// What rewards are taken against.
     pub fn score(&self) -> Score {
         let Tally { correct, images } = self.float.tally;
-        Score { correct, images, loss: 0 }
+        Score { correct, images, ..Score::default() }
     }
 }
 
@@ -59,6 +59,9 @@ pub trait Scoring<E> {
     /// The score of a policy on the images of a set.
     async fn score(&mut self, session: &mut Session<E>, policy: &Policy, set: Set) -> Result<Score, End>;
 
+    /// The network of a policy that was found, as it is exported.
+    async fn network(&mut self, session: &mut Session<E>, policy: &Policy) -> Result<QuantizedNetwork, End>;
+
     /// The search has taken a step; `episode` is what came of it.
     fn took(&mut self, _search: &Search, _episode: Option<&Episode>) {}
 }
@@ -70,6 +73,10 @@ pub struct Calibrated;
 impl<E: Executor> Scoring<E> for Calibrated {
     async fn score(&mut self, session: &mut Session<E>, policy: &Policy, set: Set) -> Result<Score, End> {
         session.score(policy, set).await
+    }
+
+    async fn network(&mut self, session: &mut Session<E>, policy: &Policy) -> Result<QuantizedNetwork, End> {
+        Ok(session.quantize(policy).await?.network.clone())
     }
 }
 
@@ -211,6 +218,9 @@ impl<E: Executor> Session<E> {
         if float.stopped {
             return Err(End::Stopped);
         }
+        for round in 0..rounds.len() {
+            self.answer(Set::RunOff(round)).await?;
+        }
         let memory = self.executor.memory();
         self.use_scorer(Sample::All, Set::Reward, memory).await?;
         self.use_scorer(Sample::Part, Set::Probe, memory / 4).await?;
@@ -218,6 +228,24 @@ impl<E: Executor> Session<E> {
             self.use_scorer(Sample::RunOff(round), Set::RunOff(round), 0).await?;
         }
         Ok(Subject { key: Key::of(&keys), calibrated, float, rounds: rounds.len() })
+    }
+
+    /// What the float network says to the images of a set; policies are scored against it.
+    async fn answer(&mut self, set: Set) -> Result<(), End> {
+        let weights = self.weights()?;
+        let Some(held) = self.holding.get(set).copied().filter(|held| held.count > 0) else { return Ok(()) };
+        let of = Key::of(&(weights.summary.key, held.key));
+        if self.holding.is_answered(set, of) {
+            return Ok(());
+        }
+        self.all(&weights.use_floats()).await?;
+        let none = Tally::default();
+        let (_, stopped) = self.classify(Task::EvaluateFloat, set, none, held.count, held.count).await?;
+        if stopped {
+            return Err(End::Stopped);
+        }
+        self.holding.note_answered(set, of);
+        Ok(())
     }
 
     /// Lets every share score policies on its images of a set and on its part of the calibration images.
@@ -232,7 +260,8 @@ impl<E: Executor> Session<E> {
         let counted = images.iter().zip(&calibrating).map(|(a, b)| a + b).max().unwrap_or(0) + 1;
         let memory = memory / shares;
         let (model, calibration) = ((*weights.model).clone(), (*calibration).clone());
-        let scorer = Scorer { model, calibration, calibrating: 0, set, memory, counted };
+        let scorer =
+            Scorer { model, weights: weights.summary.key, calibration, calibrating: 0, set, memory, counted };
         let orders = calibrating.into_iter().map(|calibrating| {
             let scorer = Scorer { calibrating, ..scorer.clone() };
             (Order::Scorer(Box::new(scorer)), Vec::new())
@@ -352,32 +381,35 @@ impl<E: Executor> Session<E> {
         if test.is_empty() {
             return Ok(None);
         }
+        // As they are exported: scores are of codes that can be combined freely.
+        let mut found: Vec<(Policy, QuantizedNetwork, Tally)> = Vec::new();
+        for SearchResult { best, .. } in &*results {
+            if found.iter().all(|(policy, ..)| *policy != best.policy) {
+                self.check_stop()?;
+                let network = scoring.network(self, &best.policy).await?;
+                found.push((best.policy.clone(), network, Tally::default()));
+            }
+        }
         let size = self.at_a_time(Set::Test, &test).await?;
-        let mut measured: Vec<(Policy, Score)> = Vec::new();
         let (mut count, mut reward, mut keys) = (0, 0, Vec::new());
-        for (part, begun) in test.chunks(size).zip((0..).step_by(size)) {
+        for part in test.chunks(size) {
             let held = self.hold(Set::Test, part).await?;
             (count, reward) = (count + held.count, reward + held.reward);
             keys.extend(self.holding.keys(Set::Test));
-            self.use_scorer(Sample::All, Set::Test, 0).await?;
-            let is_last = begun + part.len() == test.len();
-            let mut scored: Vec<Policy> = Vec::new();
-            for result in results.iter_mut() {
+            for (_, network, tally) in found.iter_mut().filter(|_| held.count > 0) {
                 self.check_stop()?;
-                let policy = &result.best.policy;
-                if !scored.contains(policy) {
-                    let score = scoring.score(self, policy, Set::Test).await?;
-                    scored.push(policy.clone());
-                    match measured.iter_mut().find(|(known, _)| known == policy) {
-                        Some((_, sum)) => *sum += score,
-                        None => measured.push((policy.clone(), score)),
-                    }
+                self.all(&Order::UseIntegers(Box::new(network.clone()))).await?;
+                let (sum, stopped) =
+                    self.classify(Task::Evaluate, Set::Test, *tally, held.count, test.len()).await?;
+                if stopped {
+                    return Err(End::Stopped);
                 }
-                if is_last {
-                    let known = measured.iter().find(|(known, _)| known == policy);
-                    result.test = known.map(|(_, score)| Tally::from(*score));
-                }
+                *tally = sum;
             }
+        }
+        for result in results.iter_mut() {
+            let known = found.iter().find(|(policy, ..)| *policy == result.best.policy);
+            result.test = known.map(|(.., tally)| *tally).filter(|tally| tally.images > 0);
         }
         Ok(Some(self.images_used(Subset::Test, count, reward, Key::of(&keys))?))
     }

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 /// Variance of the measurement, in units of the variance of what a tensor at a width adds.
 const NOISE: f64 = 1.0;
 
-/// A linear model of the cross-entropy, in nats.
+/// A linear model of the divergence, in nats.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// Measured sensitivity of each free tensor at each width, in nats; none without a warm start.
     prior: Vec<[f64; 3]>,
-    /// Policies that were scored, as the widths of the free tensors, and their cross-entropies in nats.
+    /// Policies that were scored, as the widths of the free tensors, and their divergences in nats.
     seen: Vec<(Vec<u8>, f64)>,
     /// Lower triangle of the Cholesky factor of the policies' covariance, row by row.
     factor: Vec<Vec<f64>>,
@@ -53,7 +53,7 @@ impl Forecast {
         self.seen.iter().any(|(seen, _)| *seen == widths)
     }
 
-    /// Takes the mean cross-entropy of a policy.
+    /// Takes the mean divergence of a policy.
     pub fn learn(&mut self, problem: &Problem, policy: &Policy, nats: f64) {
         let widths = widths(problem, policy);
         if !self.seen.iter().any(|(seen, _)| *seen == widths) {
@@ -76,7 +76,7 @@ impl Forecast {
         self.seen.push((widths, nats));
     }
 
-    /// Mean cross-entropy to be expected of a policy; meant to compare policies with.
+    /// Mean divergence to be expected of a policy; meant to compare policies with.
     pub fn of(&self, problem: &Problem, policy: &Policy) -> f64 {
         let widths = widths(problem, policy);
         let seen = self.seen.iter().zip(&self.weights);

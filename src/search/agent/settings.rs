@@ -36,7 +36,7 @@ pub struct AgentSettings {
     pub restart: f64,
     /// Decisions that such an episode takes again, on average.
     pub redecided: f64,
-    /// Episodes that are drawn for each that is scored: the one with the least cross-entropy to be expected.
+    /// Episodes that are drawn for each that is scored: the one with the least divergence to be expected.
     pub proposals: usize,
     /// Whether the replay buffer gets the widths that walls and fill have made of the actions.
     pub executed: bool,

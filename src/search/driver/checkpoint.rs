@@ -7,7 +7,7 @@ use crate::sealed::{self, Kind, SealError};
 use crate::search::{Allocator, Episode, Problem, Purpose, Sample, Score, SearchError};
 
 /// Version of the state's form.
-const VERSION: u16 = 5;
+const VERSION: u16 = 6;
 
 /// Images that a score may be of.
 const MOST_IMAGES: usize = 10_000_000;

@@ -67,13 +67,18 @@ const WORDS: [(&str, &str); 26] = [
     ),
     (
         "Agent",
-        "A reinforcement-learning search (DDPG): goes through the layers, chooses bits for each, sees how accurate the \
-         policy is, and learns from that which choices pay.",
+        "A reinforcement-learning search (DDPG): goes through the layers, chooses bits for each, sees how near the \
+         network stays to the float network, and learns from that which choices pay.",
     ),
     ("Episode", "One policy that a search tries."),
     (
         "Reward images",
         "Images that a search measures policies on. Test images are kept apart from them until the end.",
+    ),
+    (
+        "Divergence",
+        "How far the answers of the network in integers are from those of the float network (Kullback-Leibler, in nats; 0 \
+         is the same). It says something of every image, right answers only of the few that change.",
     ),
     (
         "Warm start",

@@ -2,9 +2,8 @@
 
 use super::plot::{Labels, Plot};
 use crate::{
-    flow::Tally,
-    search::{Episode, Log},
-    ui::{chart::Axis, format},
+    search::{Episode, Log, REWARD_OF_A_NAT},
+    ui::chart::Axis,
 };
 use std::fmt::Write;
 use yew::prelude::*;
@@ -12,8 +11,8 @@ use yew::prelude::*;
 /// Part of the chart's width that the name of an allocator takes.
 const ROOM: f64 = 0.2;
 
-/// The drawing for a log; `float` is what rewards are taken against.
-pub fn search_chart(log: &Log, float: Tally) -> Html {
+/// The drawing for a log.
+pub fn search_chart(log: &Log) -> Html {
     let episodes = log.episodes();
     let candidates = || episodes.iter().filter(|episode| episode.is_candidate());
     let least = candidates().map(|e| e.reward).fold(f64::INFINITY, f64::min);
@@ -51,13 +50,8 @@ pub fn search_chart(log: &Log, float: Tally) -> Html {
         }
     }
     let left: Vec<_> = y.ticks().map(|tick| (y.part(tick), y.label(tick))).collect();
-    let percent = float.percent();
-    let accuracies = y.ticks().map(|tick| (y.part(tick), percent + 10.0 * tick));
-    // Where the float network leaves little room, the topmost tick is beyond all that can be reached.
-    let right: Vec<_> = accuracies
-        .filter(|(_, accuracy)| *accuracy <= 100.0)
-        .map(|(at, accuracy)| (at, format::percent(accuracy)))
-        .collect();
+    let nats = |tick: f64| format!("{:.3}", (-tick / REWARD_OF_A_NAT).max(0.0));
+    let right: Vec<_> = y.ticks().map(|tick| (y.part(tick), nats(tick))).collect();
     html! {
         <Plot class="rewards" left={Labels(left)} right={Labels(right)} {bounds} bottom={Labels(Vec::new())}>
             <path class="dots" d={dots} />

@@ -3,7 +3,10 @@
 use super::{Controls, Section, failure};
 use crate::{
     data::MatchedBy,
-    flow::{GivenReading, ImageMemory, ImagesSummary, Inputs, Origin, mebibytes},
+    flow::{
+        Command, GivenReading, ImageMemory, ImagesSummary, Inputs, KeptClass, NetworkSummary, Origin,
+        SettingKind, mebibytes,
+    },
     ui::{
         components::{Button, DropZone, Progress, TextField},
         format,
@@ -18,8 +21,6 @@ use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct ImagesSectionProps {
-    /// Classes of the network on the screen.
-    pub classes: u16,
     pub work: Work,
     /// What the user says of how images are read.
     pub reading: GivenReading,
@@ -30,7 +31,7 @@ pub struct ImagesSectionProps {
 /// Own images, and what was found in them.
 #[component]
 pub fn ImagesSection(props: &ImagesSectionProps) -> Html {
-    let ImagesSectionProps { classes, work, reading, opening, controls } = props;
+    let ImagesSectionProps { work, reading, opening, controls } = props;
     let on_files = {
         let controls = controls.clone();
         Callback::from(move |picked| controls.open_images(picked))
@@ -47,7 +48,9 @@ pub fn ImagesSection(props: &ImagesSectionProps) -> Html {
             <Reading reading={*reading} read={opening.read.clone()} controls={controls.clone()} />
             { match &work.images {
                 Some(images) => html! {
-                    <Summary images={images.clone()} inputs={work.inputs.clone()} classes={*classes} />
+                    <Summary images={images.clone()} inputs={work.inputs.clone()}>
+                        <Classes loaded={work.network.clone()} inputs={work.inputs.clone()} controls={controls.clone()} />
+                    </Summary>
                 },
                 None => html! { <p class="hint">{ "No images loaded. A demo network brings its own." }</p> },
             } }
@@ -142,13 +145,14 @@ fn given<T: FromStr<Err = String>>(text: &str) -> Result<Option<T>, String> {
 struct SummaryProps {
     images: ImagesSummary,
     inputs: Option<Rc<Inputs>>,
-    classes: u16,
+    /// What is said of the classes.
+    children: Html,
 }
 
 /// Source and counts, and all tables of what was found.
 #[component]
 fn Summary(props: &SummaryProps) -> Html {
-    let SummaryProps { images, inputs, classes } = props;
+    let SummaryProps { images, inputs, children } = props;
     let grouped = |number: usize| format::grouped(number as u64);
     let all: usize = images.classes.iter().map(|class| class.images).sum();
     html! {
@@ -158,11 +162,7 @@ fn Summary(props: &SummaryProps) -> Html {
             <p>{ format!("{} to calibrate with; {} reward images, by which searches and training choose; {} test images, which \
                 neither sees; no image is in two of these.",
                 grouped(images.calibration), grouped(images.reward), grouped(images.test)) }</p>
-            if images.classes.len() != usize::from(*classes) {
-                <p class="warning">{ format!("The images have {}, the network has {}: unless their names match, open images with the \
-                    network's classes.",
-                    format::count(images.classes.len(), "class", "classes"), grouped(usize::from(*classes))) }</p>
-            }
+            { children.clone() }
             if let Some(memory) = inputs.as_ref().and_then(|inputs| inputs.memory.as_ref()) {
                 <p class="hint">{ memory_sentence(memory) }</p>
             }
@@ -170,6 +170,45 @@ fn Summary(props: &SummaryProps) -> Html {
                 <Tables inputs={inputs.clone()} />
             }
         </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct ClassesProps {
+    /// The weights that are loaded.
+    loaded: Option<NetworkSummary>,
+    inputs: Option<Rc<Inputs>>,
+    controls: Controls,
+}
+
+/// Whether the images show all of the network's classes, and the choice if they do not: keep all, or specialise.
+#[component]
+fn Classes(props: &ClassesProps) -> Html {
+    let ClassesProps { loaded, inputs, controls } = props;
+    let keep = |classes: Vec<KeptClass>| {
+        controls.ask.reform(move |_: MouseEvent| (Command::KeepClasses(classes.clone()), Vec::new()))
+    };
+    let chosen = loaded.iter().flat_map(|loaded| &loaded.settings);
+    let mut chosen = chosen.filter(|setting| setting.kind == SettingKind::Head && !setting.is_assumed());
+    let warning =
+        inputs.as_ref().and_then(|inputs| inputs.mismatch.clone().or_else(|| inputs.coverage_sentence()));
+    html! {
+        <>
+            if let Some(text) = warning {
+                <p class="warning">{ format::sentence(&text) }</p>
+            }
+            if let Some(classes) = inputs.as_ref().and_then(|inputs| inputs.kept_classes()) {
+                <p>
+                    { "As it is, the network keeps all of its classes, and an answer is right only if it is right among all. " }
+                    <Button title="Cut off the outputs of all other classes: answers are among these only, and the network gets smaller"
+                        onclick={keep(classes.clone())}>{ format!("Specialise to these {}", format::count(classes.len(), "class", "classes")) }</Button>
+                </p>
+            }
+            if let Some(setting) = chosen.next() {
+                <p>{ "The network is specialised: it has " }<b>{ &setting.value }</b>{ " classes. " }
+                    <Button onclick={keep(Vec::new())}>{ "Use all classes again" }</Button></p>
+            }
+        </>
     }
 }
 

@@ -41,6 +41,7 @@ impl Area {
             Command::OpenDemo(_)
             | Command::OpenWeights { .. }
             | Command::UseSettings(_)
+            | Command::KeepClasses(_)
             | Command::CheckPreprocessing => Some(Area::Network),
             Command::OpenImages { .. } => Some(Area::Images),
             Command::Measure { .. } | Command::MeasureFloat { .. } => Some(Area::Result),

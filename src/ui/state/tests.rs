@@ -56,7 +56,14 @@ fn network_of(spec: Spec, key: u32) -> Action {
 
 /// Some of 300 test images that were opened as number `key`.
 fn test_images(count: usize, key: u32) -> ImagesUsed {
-    ImagesUsed { subset: Subset::Test, count, of: 300, chosen_by: 0, key: Key::of(&(count, key)) }
+    ImagesUsed {
+        subset: Subset::Test,
+        count,
+        of: 300,
+        chosen_by: 0,
+        classes: (10, 10),
+        key: Key::of(&(count, key)),
+    }
 }
 
 /// What the worker answers with what is loaded.

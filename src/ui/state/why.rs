@@ -64,7 +64,7 @@ fn cost(log: &Log, slot: Slot) -> String {
     let at = |(bits, nats): (Bits, f64)| format!("{nats:+.3} nats at {bits} bits");
     let costs: Vec<_> = probes.iter().map(|probe| at((probe.bits, probe.nats))).collect();
     format!(
-        " With fewer bits alone, it changed the mean cross-entropy by {} ({} reward images, all else at 8 bits).",
+        " With fewer bits alone, it changed the divergence from the float network by {} ({} reward images, all else at 8 bits).",
         costs.join(" and "),
         first.score.images
     )

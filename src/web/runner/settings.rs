@@ -1,7 +1,7 @@
 //! What the user says of weights, and whether what was assumed of them is right.
 
 use super::{End, Runner};
-use crate::flow::{Event, GivenSettings};
+use crate::flow::{Event, GivenSettings, KeptClass};
 use crate::net::Spec;
 use web_sys::File;
 
@@ -27,6 +27,17 @@ impl Runner {
             }
             None => Err(End::Failed("there is no network yet; open the demo or a weights file".into())),
         }
+    }
+
+    /// Reads them again with a head of some of their classes; of all if there are none. What cannot be leaves them as they
+    /// were.
+    pub(super) async fn keep_classes(&mut self, classes: Vec<KeptClass>) -> Result<(), End> {
+        let former = std::mem::replace(&mut self.kept, classes);
+        let result = self.use_settings(self.given).await;
+        if result.is_err() {
+            self.kept = former;
+        }
+        result
     }
 
     /// Tries what was assumed of the weights on calibration images.

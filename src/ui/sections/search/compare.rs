@@ -118,7 +118,7 @@ fn Allocators(props: &RunProps) -> Html {
             <table>
                 <caption>{ "Best of each allocator. Its finalists meet again on training images, round by round, lest the \
                     luckiest on the reward images win; those within a standard error of the most right \
-                    answers are told apart by their cross-entropy. " }{ tested }</caption>
+                    answers are told apart by their divergence from the float network. " }{ tested }</caption>
                 <thead>
                     <tr>
                         <th scope="col">{ "Allocator" }</th><th scope="col" class="number">{ "Reward images" }</th>
@@ -134,7 +134,7 @@ fn Allocators(props: &RunProps) -> Html {
     }
 }
 
-/// The policies that no other beats in accuracy, FLASH and RAM at once.
+/// The policies that no other beats in divergence, FLASH and RAM at once.
 #[component]
 fn Front(props: &RunProps) -> Html {
     let RunProps { run, act } = props;
@@ -154,7 +154,7 @@ fn Front(props: &RunProps) -> Html {
     });
     html! {
         <details>
-            <summary>{ format!("Pareto front: {count} that no other beats in accuracy, FLASH and RAM at once") }</summary>
+            <summary>{ format!("Pareto front: {count} that no other beats in divergence, FLASH and RAM at once") }</summary>
             <div class="scroll history" tabindex="0" role="region" aria-label="Pareto front">
                 <table>
                     <thead><tr><th scope="col" class="number">{ "FLASH" }</th><th scope="col" class="number">{ "RAM" }</th>

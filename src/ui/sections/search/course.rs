@@ -37,7 +37,11 @@ pub fn Course(props: &CourseProps) -> Html {
         Phase::Ended { stopped: false, .. } => "Done",
     };
     let said = best.map_or(String::new(), |best| {
-        format!("{phase}. Best so far {} on the reward images.", best.score.text())
+        format!(
+            "{phase}. Best so far: divergence {}, {} of the reward images right.",
+            best.score.divergence_text(),
+            best.score.text()
+        )
     });
     html! {
         <div class="course">
@@ -48,8 +52,8 @@ pub fn Course(props: &CourseProps) -> Html {
                 <figure>
                     <figcaption class="legend"><span class="key dot">{ "reward of a policy" }</span>
                         <span class="key line">{ "best so far" }</span>
-                        <span>{ "left: reward, 0.1 per point of accuracy; right: accuracy" }</span></figcaption>
-                    { search_chart(&log, run.float.tally) }
+                        <span>{ "left: reward; right: divergence from the float network in nats" }</span></figcaption>
+                    { search_chart(&log) }
                 </figure>
             </div>
             <div>
@@ -80,7 +84,7 @@ fn figure(run: &Run, title: &'static str, episode: Option<&Episode>) -> Html {
             { match episode {
                 Some(episode) => html! {
                     <dd><b>{ episode.score.text() }</b><br />
-                        <span class="hint">{ format!("reward {:.3}, {}, episode {}{}", episode.reward,
+                        <span class="hint">{ format!("divergence {}, {}, episode {}{}", episode.score.divergence_text(),
                             episode.allocator.name(), episode.number, purpose(run, episode)) }</span></dd>
                 },
                 None => html! { <dd class="hint">{ "none yet" }</dd> },
@@ -191,7 +195,7 @@ fn Sensitivities(props: &SensitivitiesProps) -> Html {
     });
     html! {
         <figure class="sensitivities">
-            <figcaption>{ format!("Sensitivity: rise of the cross-entropy if one tensor alone is narrowed, \
+            <figcaption>{ format!("Sensitivity: rise of the divergence from the float network if one tensor alone is narrowed, \
                 at 4 bits before 2 bits; square-root scale, highest {most:.3} nats. Tensors that the budgets do not press are not measured.") }</figcaption>
             <div class="canvas">
                 if costs.keys().any(|slot| matches!(slot, Slot::Weight(_))) {

@@ -33,8 +33,9 @@ pub(super) fn started(state: &State) -> State {
 pub(super) fn episode(state: &State, number: usize, correct: usize) -> Episode {
     let policy = crate::quant::Policy::uniform(&state.design.network.graph, Bits::B4, Bits::B8);
     let usage = state.design.target.model.usage(&state.design.network.graph, &policy);
-    let score = Score { correct, images: 100, loss: 0 };
-    let reward = 0.1 * (score.percent() - 90.0);
+    let divergence = (100 - correct as i64) << 20;
+    let score = Score { correct, images: 100, divergence, squares: divergence << 6 };
+    let reward = score.reward();
     Episode { allocator: Allocator::Agent, number, purpose: Purpose::Candidate, policy, usage, score, reward }
 }
 

@@ -75,7 +75,8 @@ fn score(policy: &Policy, sample: Sample, step: usize) -> Score {
     let (_, graph) = network(0);
     let bits: usize = policy.weight_bits(&graph).iter().chain(&policy.activation_bits(&graph)).sum();
     let images = sample.of(100);
-    Score { correct: (bits + step) % (images + 1), images, loss: Score::fixed(1.0 / (bits + 1) as f64) }
+    let of_one = Score::of_image(false, 1.0 / (bits + 1) as f64);
+    Score { correct: (bits + step) % (images + 1), images, ..of_one }
 }
 
 /// Searches by each allocator that have begun.
@@ -104,7 +105,7 @@ fn begun(allocator: Allocator) -> Vec<u8> {
         agent,
         ..Settings::new(budget, MemoryModel::DEVICE)
     };
-    let float = Score { correct: 90, images: 100, loss: 0 };
+    let float = Score { correct: 90, images: 100, ..Score::default() };
     let mut search = Search::new(&graph, settings, float).expect("it fits");
     for step in 0..4 {
         if let Next::Score(policy, sample) = search.ask() {
