@@ -81,13 +81,13 @@ proptest::proptest! {
     ) {
         let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
         for bytes in checkpoints() {
-            let mut body = sealed::open(sealed::Kind::Search, 5, &bytes).expect("whole").to_vec();
+            let mut body = sealed::open(sealed::Kind::Search, 6, &bytes).expect("whole").to_vec();
             // The settings and places are at the beginning, most of the rest is weights.
             let reach = if early { 200 } else { body.len() };
             for (place, mask) in &flips {
                 body[(place * reach as f64) as usize] ^= mask;
             }
-            if let Ok(mut search) = Search::resume(graph, &sealed::seal(sealed::Kind::Search, 5, &body)) {
+            if let Ok(mut search) = Search::resume(graph, &sealed::seal(sealed::Kind::Search, 6, &body)) {
                 for _ in 0..4 {
                     if let Next::Score(..) = search.ask() {
                         search.scored(Score { correct: 1, images: 8, divergence: 3, squares: 0 });
@@ -296,4 +296,26 @@ fn a_log_knows_best_front_and_sensitivities() {
     fewer.score.images = 50;
     log.push(fewer);
     assert!(log.comparable().map(|e| e.number).eq(1..=6), "a probe on fewer images is not comparable");
+}
+
+/// There is nothing to choose among one.
+#[test]
+fn a_single_finalist_is_scored_again_only_to_be_compared_with_others() {
+    let subject = Subject::new("mobilenet-v1-0.25-32");
+    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    for (allocators, run_offs) in [(vec![Allocator::Rule], 0), (vec![Allocator::Rule, Allocator::Uniform], 6)]
+    {
+        let settings = Settings { allocators, ..subject.settings() };
+        let mut search = Search::new(graph, settings, Score::default()).expect("feasible");
+        loop {
+            match search.ask() {
+                Next::Finished => break,
+                Next::Known(_) => {}
+                Next::Score(..) => drop(search.scored(Score { correct: 1, images: 2, ..Score::default() })),
+            }
+        }
+        let log = search.log();
+        assert_eq!(log.episodes().iter().filter(|e| e.purpose.is_run_off()).count(), run_offs);
+        assert!(log.best(None).is_some());
+    }
 }

@@ -122,10 +122,13 @@ impl InputMoments {
         let centred = |product: i64, a: i64, b: i64| {
             (pixels * i128::from(product) - i128::from(a) * i128::from(b)) as f64 / whole
         };
+        // Between inputs, few pixels show much that is chance.
+        let kept = self.pixels as f64 / (self.pixels as f64 + depth as f64);
+        let shrunk = |value: f64, i: usize, j: usize| if i == j { value } else { kept * value };
         let mut own = vec![0.0; depth * depth];
         for i in 0..depth {
             for j in i..depth {
-                let value = centred(products[i * depth + j], sums[i], sums[j]);
+                let value = shrunk(centred(products[i * depth + j], sums[i], sums[j]), i, j);
                 own[i * depth + j] = value;
                 own[j * depth + i] = value;
             }
@@ -133,7 +136,7 @@ impl InputMoments {
         let crossed = float.as_ref().map(|float| {
             let pairs = (0..depth).flat_map(|i| (0..depth).map(move |j| (i, j)));
             let value = |(i, j): (usize, usize)| {
-                ratio * centred(float.crossed[i * depth + j], float.sums[i], sums[j])
+                ratio * shrunk(centred(float.crossed[i * depth + j], float.sums[i], sums[j]), i, j)
             };
             pairs.map(value).collect()
         });

@@ -39,8 +39,18 @@ pub fn run(arguments: &Finetune) -> anyhow::Result<Report> {
     let mut session = session::open(&arguments.inputs, arguments.link.as_ref())?;
     let start = start(arguments, &mut session)?;
     let usual = Recipe::finetune();
-    // A float network has nobody to learn from.
-    let usual = if start.grids.is_some() { usual } else { Recipe { distillation: None, ..usual } };
+    let usual = match &start.grids {
+        // A float network has nobody to learn from.
+        None => Recipe { distillation: None, ..usual },
+        Some(_) if session::done(session.inputs(false))?.lacks_classes() => {
+            eprintln!(
+                "note: there are images of some of the network's classes only: training asks for the float network's \
+                 answers alone, so that the others are kept; --specialise cuts them off"
+            );
+            usual.keeping_all()
+        }
+        Some(_) => usual,
+    };
     train(&mut session, &start, usual, &arguments.recipe, false)
 }
 

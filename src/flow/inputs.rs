@@ -178,10 +178,17 @@ impl Inputs {
         })
     }
 
+    /// Whether the network has classes of which there are no images.
+    pub fn lacks_classes(&self) -> bool {
+        self.coverage.is_some_and(|coverage| self.classes.len() < coverage.told_apart)
+    }
+
     /// The classes of the images as a network has them that is specialised to these; `None` if they do not fit the network,
     /// or are all of its classes.
     pub fn kept_classes(&self) -> Option<Vec<KeptClass>> {
-        self.coverage.filter(|coverage| self.classes.len() < coverage.told_apart)?;
+        if !self.lacks_classes() {
+            return None;
+        }
         let names: HashSet<&str> = self.classes.iter().map(|class| class.name.as_str()).collect();
         // ImageNet has two kinds of crane.
         let are_unique = names.len() == self.classes.len();

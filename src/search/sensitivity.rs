@@ -121,3 +121,44 @@ fn narrow(problem: &Problem, policy: &mut Policy, layer: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Budget, MemoryModel};
+    use crate::net::Spec;
+
+    /// Scores of 100 images of which every second differs from the float network by so many nats.
+    fn score(nats: f64) -> Score {
+        (0..100).map(|i| Score::of_image(true, if i % 2 == 0 { nats } else { 0.0 })).sum()
+    }
+
+    #[test]
+    fn four_bits_are_probed_only_where_two_bits_cost_something() {
+        let graph = "mobilenet-v1-0.25-32".parse::<Spec>().expect("a name").build();
+        let budget = Budget { flash: 200_000, ram: 100_000 };
+        let problem = Problem::new(&graph, budget, MemoryModel::DEVICE, &[]).expect("feasible");
+        let mut probing = Probing::new(&problem);
+        let most = probing.episodes();
+        let mut asked = Vec::new();
+        while let Some(proposal) = probing.next(&problem) {
+            asked.push(proposal.purpose);
+            probing.learn(score(match proposal.purpose {
+                // Every third layer's cost is as small as what the widest policy costs.
+                Purpose::Probe(Slot::Weight(layer), Bits::B2) if layer % 3 != 0 => 0.5,
+                Purpose::Probe(_, Bits::B4) => 0.1,
+                _ => 0.01,
+            }));
+        }
+        assert_eq!(asked[0], Purpose::Widest);
+        for (layer, _) in graph.weighted_layers() {
+            let slot = Slot::Weight(layer);
+            let probed = |bits| asked.contains(&Purpose::Probe(slot, bits));
+            assert!(probed(Bits::B2));
+            assert_eq!(probed(Bits::B4), layer % 3 != 0, "layer {layer}");
+            let nats = [Bits::B2, Bits::B4, Bits::B8].map(|bits| (1e3 * probing.nats(slot, bits)).round());
+            assert_eq!(nats, if layer % 3 == 0 { [0.0; 3] } else { [245.0, 45.0, 0.0] });
+        }
+        assert!(asked.len() < most);
+    }
+}

@@ -88,6 +88,9 @@ impl Augmentation {
     }
 }
 
+/// Highest learning rate of [`Recipe::keeping_all`].
+const KEEPING_RATE: f32 = 3e-5;
+
 /// Everything that is chosen before the first step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
@@ -148,6 +151,14 @@ impl Recipe {
             augmentation: Augmentation { overhang: 0, mirror: true, colour: 0.0 },
             seed: 1,
         }
+    }
+
+    /// The same on images of some of the classes: the float network's answers hold all others in their place. Labels would
+    /// teach that there are no others, and a higher rate would leave them behind.
+    #[must_use]
+    pub fn keeping_all(self) -> Self {
+        let distillation = Some(Distillation { weight: 1.0, temperature: 1.0 });
+        Self { distillation, rate: KEEPING_RATE.min(self.rate), label_smoothing: 0.0, ..self }
     }
 
     /// Training of a float network from random weights.
@@ -276,6 +287,7 @@ mod tests {
     fn meaningless_settings_are_named() {
         assert_eq!(Recipe::finetune().check(), Ok(()));
         assert_eq!(Recipe::from_scratch().check(), Ok(()));
+        assert_eq!(Recipe::finetune().keeping_all().check(), Ok(()));
         for (wrong, name) in [
             (Recipe { epochs: 0, ..Recipe::finetune() }, "epochs"),
             (Recipe { rate: f32::NAN, ..Recipe::finetune() }, "learning rate"),

@@ -132,3 +132,30 @@ test("an archive of another format is refused in one sentence", async (t) => {
   await alert.getByText(/found a 7z archive/).waitFor(LOADED);
   assert.equal((await alert.textContent()).match(/found a 7z archive/g).length, 1);
 });
+
+test("a network is specialised to the classes of its images, and takes all of them again", async (t) => {
+  const { page, problems } = await openApp(t);
+  await page.locator("#network .loaded").waitFor(LOADED);
+  const files = (await pairs(8)).map(([i, bytes]) => [`${i < 8 ? "bag" : "coat"}/${i}.jpg`, bytes]);
+  await tables(page, await file(t, "two.tgz", tgz(files)), "two.tgz");
+  const images = page.locator("#images");
+  await images.getByText("The calibration images show 2 of the network's 10 classes.").waitFor(LOADED);
+  const weights = async () => /[\d,]+ weights/.exec(await page.locator("#network").textContent())[0];
+  const before = await weights();
+  await page.getByText("Keep all classes: learn the float network's answers only.").waitFor();
+
+  await page.getByRole("button", { name: "Specialise to these 2 classes" }).click();
+  await images.getByText("The network is specialised: it has 2 of the file's 10 classes.").waitFor(LOADED);
+  await page.getByText("Learn the float network's answers, too").waitFor();
+  assert.equal(await images.getByText("The calibration images show").count(), 0);
+  assert.notEqual(await weights(), before, "the classifier has fewer");
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await page.locator(".images-used", { hasText: "test images, seen by no search" }).waitFor(MEASURED);
+
+  await page.getByRole("button", { name: "Use all classes again" }).click();
+  await images.getByText("The calibration images show 2 of the network's 10 classes.").waitFor(LOADED);
+  assert.equal(await weights(), before);
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await page.locator(".images-used", { hasText: "test images of 2 of the network's 10 classes, seen by no search" }).waitFor(MEASURED);
+  assert.deepEqual(problems, []);
+});

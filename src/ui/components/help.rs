@@ -25,7 +25,7 @@ const LOCAL: [(&str, &str); 6] = [
 ];
 
 /// Words that the page uses, explained.
-const WORDS: [(&str, &str); 26] = [
+const WORDS: [(&str, &str); 27] = [
     ("Tensor", "The weights of one layer, or its activations. Each has bits of its own."),
     ("Bits", "With b bits a number is one of 2 to the power of b steps: 256, 16 or 4."),
     ("Activations", "The output of a layer, which the next layer reads."),

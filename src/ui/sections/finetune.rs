@@ -30,7 +30,7 @@ pub fn FinetuneSection(props: &FinetuneSectionProps) -> Html {
     let (finetune, design) = (&state.finetune, &state.design);
     let why_not = state.why_not_finetune();
     let start = {
-        let request = finetune.plan.request(design, state.limit);
+        let request = finetune.plan.request(design, state.limit, state.lacks_classes());
         let stored = finetune.found.as_ref().filter(|found| !found.elsewhere).map(|found| {
             format!(
                 "Training of {} is stored, {}. New training takes its place.",
@@ -52,7 +52,7 @@ pub fn FinetuneSection(props: &FinetuneSectionProps) -> Html {
             <p class="hint">{ "Trains the network at the bits in the table, rounding as the chip does, and keeps the epoch that is \
                 best on the reward images. What it starts from takes part, so the result is never worse there. It brings \
                 back most of what 4 and 2 bits cost." }</p>
-            <PlanFields plan={finetune.plan.clone()} images={state.work.images.as_ref().map(|i| (i.train, i.reward))}
+            <PlanFields plan={finetune.plan.clone()} lacks_classes={state.lacks_classes()} images={state.work.images.as_ref().map(|i| (i.train, i.reward))}
                 act={controls.act.clone()} />
             <div class="toolbar">
                 <span class="tools">

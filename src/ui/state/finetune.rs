@@ -14,9 +14,9 @@ pub struct Plan {
     pub epochs: u32,
     /// Images in a step.
     pub batch: usize,
-    /// Highest learning rate.
-    pub rate: f32,
-    /// Whether the float network's answers are learned, too.
+    /// Highest learning rate; the usual one if `None`.
+    pub rate: Option<f32>,
+    /// Whether the float network's answers are learned, too; they alone if there are images of some classes only.
     pub distill: bool,
     /// At most this many training images; all if `None`.
     pub images: Option<usize>,
@@ -26,20 +26,28 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        let Recipe { epochs, batch, rate, .. } = Recipe::finetune();
-        Self { epochs, batch, rate, distill: true, images: Some(2_000), device: DeviceChoice::Automatic }
+        let Recipe { epochs, batch, .. } = Recipe::finetune();
+        let device = DeviceChoice::Automatic;
+        Self { epochs, batch, rate: None, distill: true, images: Some(2_000), device }
     }
 }
 
 impl Plan {
-    /// The training that is wanted for a design, measured on at most `limit` test images.
-    pub fn request(&self, design: &Design, limit: Option<usize>) -> FinetuneRequest {
+    /// What is usual for training on images of all classes, or of some of them.
+    pub fn usual(&self, lacks_classes: bool) -> Recipe {
         let usual = Recipe::finetune();
+        if lacks_classes && self.distill { usual.keeping_all() } else { usual }
+    }
+
+    /// The training that is wanted for a design, measured on at most `limit` test images. `lacks_classes` says whether the
+    /// network has classes of which there are no images.
+    pub fn request(&self, design: &Design, limit: Option<usize>, lacks_classes: bool) -> FinetuneRequest {
+        let usual = self.usual(lacks_classes);
         let (_, augmentation) = Augmentation::usual(usize::from(design.network.spec.side));
         let recipe = Recipe {
             epochs: self.epochs,
             batch: self.batch,
-            rate: self.rate,
+            rate: self.rate.unwrap_or(usual.rate),
             distillation: usual.distillation.filter(|_| self.distill),
             augmentation,
             ..usual

@@ -36,6 +36,11 @@ impl State {
         None
     }
 
+    /// Whether the network has classes of which there are no images.
+    pub fn lacks_classes(&self) -> bool {
+        self.work.inputs.as_ref().is_some_and(|inputs| inputs.lacks_classes())
+    }
+
     /// Why the stored training cannot go on now; `None` if it can.
     pub fn why_not_continue_finetune(&self) -> Option<String> {
         let found = self.finetune.found.as_ref()?;

@@ -23,6 +23,8 @@ const DEVICES: [(DeviceChoice, &str); 3] = [
 #[derive(Properties, PartialEq)]
 pub struct PlanFieldsProps {
     pub plan: Plan,
+    /// Whether the network has classes of which there are no images.
+    pub lacks_classes: bool,
     /// Numbers of training and reward images that are loaded.
     pub images: Option<(usize, usize)>,
     pub act: Callback<Action>,
@@ -31,7 +33,8 @@ pub struct PlanFieldsProps {
 /// Epochs, batch, rate, images, device, distillation.
 #[component]
 pub fn PlanFields(props: &PlanFieldsProps) -> Html {
-    let PlanFieldsProps { plan, images, act } = props;
+    let PlanFieldsProps { plan, lacks_classes, images, act } = props;
+    let rate = plan.rate.unwrap_or(plan.usual(*lacks_classes).rate);
     let number = |change: fn(Plan, u64) -> Plan| {
         let plan = plan.clone();
         act.reform(move |number| Action::SetPlan(change(plan.clone(), number)))
@@ -40,7 +43,7 @@ pub fn PlanFields(props: &PlanFieldsProps) -> Html {
         let (plan, act) = (plan.clone(), act.clone());
         move |text: String| match text.trim().parse::<f32>() {
             Ok(rate) if rate > 0.0 && rate <= 1.0 => {
-                act.emit(Action::SetPlan(Plan { rate, ..plan.clone() }));
+                act.emit(Action::SetPlan(Plan { rate: Some(rate), ..plan.clone() }));
                 Ok(())
             }
             _ => Err(format!("'{text}': expected a number above 0 and at most 1, such as 0.001")),
@@ -85,7 +88,7 @@ pub fn PlanFields(props: &PlanFieldsProps) -> Html {
                     on_change={number(|plan, n| Plan { epochs: n as u32, ..plan })} />
                 <NumberField id="batch" label="Batch size" value={plan.batch as u64} least={2} most={1_024}
                     on_change={number(|plan, n| Plan { batch: n as usize, ..plan })} />
-                <TextField id="rate" label="Learning rate" value={plan.rate.to_string()} take={take_rate} />
+                <TextField id="rate" label="Learning rate" value={rate.to_string()} take={take_rate} />
                 <div>
                     <label for="training-images">{ "Training images" }</label>
                     <select id="training-images" onchange={on_limit}>
@@ -106,9 +109,17 @@ pub fn PlanFields(props: &PlanFieldsProps) -> Html {
                     </select>
                 </div>
             </div>
-            <label class="check" title="Half of the loss asks for the answers of the network as it was loaded (knowledge distillation)">
-                <input type="checkbox" checked={plan.distill} onchange={on_distill} />
-                { " Learn the float network's answers, too" }</label>
+            if *lacks_classes {
+                <label class="check" title="The loss asks for the answers of the network as it was loaded (knowledge distillation), \
+                    not for the labels">
+                    <input type="checkbox" checked={plan.distill} onchange={on_distill} />
+                    { " Keep all classes: learn the float network's answers only. There are images of some of the classes; labels \
+                      alone would make it forget the others. To give these up, specialise the network in section 3." }</label>
+            } else {
+                <label class="check" title="Half of the loss asks for the answers of the network as it was loaded (knowledge distillation)">
+                    <input type="checkbox" checked={plan.distill} onchange={on_distill} />
+                    { " Learn the float network's answers, too" }</label>
+            }
             <p class="hint">{ loaded }</p>
         </>
     }

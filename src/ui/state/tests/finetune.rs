@@ -13,7 +13,7 @@ fn ready() -> State {
 }
 
 fn request(state: &State) -> FinetuneRequest {
-    state.finetune.plan.request(&state.design, state.limit)
+    state.finetune.plan.request(&state.design, state.limit, false)
 }
 
 fn device(name: &str) -> DeviceReport {
