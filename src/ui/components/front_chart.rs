@@ -1,4 +1,5 @@
-//! Accuracy over memory: every policy that was scored on all reward images, and those that no other beats.
+//! Divergence from the float network over memory: every policy that was scored on all reward images, and those that no
+//! other beats.
 
 use super::{
     plot::{Labels, Plot},
@@ -7,7 +8,7 @@ use super::{
 use crate::{
     memory::Memory,
     search::{Episode, Log},
-    ui::{chart::Axis, format},
+    ui::chart::Axis,
 };
 use yew::prelude::*;
 
@@ -24,15 +25,17 @@ pub fn front_chart(log: &Log, memory: Memory, budget: usize) -> Html {
     };
     let (least, most) = ends(&mut log.comparable().map(taken));
     let x = Axis::new(least, most.max(budget).min(1.5 * most), 4);
-    let (least, most) = ends(&mut log.comparable().map(|e| e.score.percent()));
+    // The better, the higher.
+    let height = |episode: &Episode| -episode.score.nats();
+    let (least, most) = ends(&mut log.comparable().map(height));
     let y = Axis::new(least, most, 4);
     let path = |episodes: &mut dyn Iterator<Item = &Episode>| {
         let mut path = String::new();
-        episodes.for_each(|e| dot(&mut path, (x.part(taken(e)), y.part(e.score.percent()))));
+        episodes.for_each(|e| dot(&mut path, (x.part(taken(e)), y.part(height(e)))));
         path
     };
     let front = log.front();
-    let left: Vec<_> = y.ticks().map(|tick| (y.part(tick), format::percent(tick))).collect();
+    let left: Vec<_> = y.ticks().map(|tick| (y.part(tick), y.label(tick.abs()))).collect();
     let bottom: Vec<_> = x.ticks().map(|tick| (x.part(tick), format!("{} KiB", x.label(tick)))).collect();
     let marked = (x.low..=x.high).contains(&budget);
     html! {

@@ -50,7 +50,7 @@ pub fn search_chart(log: &Log) -> Html {
         }
     }
     let left: Vec<_> = y.ticks().map(|tick| (y.part(tick), y.label(tick))).collect();
-    let nats = |tick: f64| format!("{:.3}", (-tick / REWARD_OF_A_NAT).max(0.0));
+    let nats = |tick: f64| format!("{:.3}", (tick / REWARD_OF_A_NAT).abs());
     let right: Vec<_> = y.ticks().map(|tick| (y.part(tick), nats(tick))).collect();
     html! {
         <Plot class="rewards" left={Labels(left)} right={Labels(right)} {bounds} bottom={Labels(Vec::new())}>

@@ -1,4 +1,4 @@
-//! What a search has found: allocator against allocator, accuracy against memory, and the log to take away.
+//! What a search has found: allocator against allocator, divergence against memory, and the log to take away.
 
 use crate::{
     memory::{Bytes, Memory},
@@ -44,7 +44,7 @@ pub fn Compare(props: &CompareProps) -> Html {
             <div class="fronts">
                 { for [(Memory::Flash, budget.flash), (Memory::Ram, budget.ram)].map(|(memory, budget)| html! {
                     <figure>
-                        <figcaption class="legend">{ format!("Accuracy over {memory}: ") }<span class="key dot">{ "scored" }</span>
+                        <figcaption class="legend">{ format!("Divergence from the float network over {memory}, in nats: ") }<span class="key dot">{ "scored" }</span>
                             <span class="key of-front">{ "not beaten" }</span><span class="key of-best">{ "best" }</span></figcaption>
                         { front_chart(&log, memory, budget) }
                     </figure>
@@ -93,7 +93,7 @@ fn Allocators(props: &RunProps) -> Html {
             return (episodes > 0).then(|| html! {
                 <tr key={allocator.name()}>
                     <th scope="row">{ allocator.title() }</th>
-                    <td colspan="8">{ format!("{} so far, all to measure single tensors; it proposes policies after that",
+                    <td colspan="9">{ format!("{} so far, all to measure single tensors; it proposes policies after that",
                         format::count(episodes, "episode", "episodes")) }</td>
                 </tr>
             });
@@ -102,7 +102,8 @@ fn Allocators(props: &RunProps) -> Html {
         Some(html! {
             <tr key={allocator.name()}>
                 <th scope="row">{ allocator.title() }</th>
-                <td class="number"><b>{ best.score.text() }</b></td>
+                <td class="number"><b>{ format!("{:.4}", best.score.nats()) }</b></td>
+                <td class="number">{ best.score.text() }</td>
                 <td class="number">{ log.run_off(best).map_or("–".into(), |score| score.text()) }</td>
                 <td class="number">{ tests(allocator).map_or("–".into(), format::accuracy) }</td>
                 <td class="number">{ Bytes(best.usage.flash).to_string() }</td>
@@ -116,12 +117,13 @@ fn Allocators(props: &RunProps) -> Html {
     html! {
         <div class="scroll" tabindex="0" role="region" aria-label="Allocators compared">
             <table>
-                <caption>{ "Best of each allocator. Its finalists meet again on training images, round by round, lest the \
-                    luckiest on the reward images win; those within a standard error of the most right \
+                <caption>{ "Best of each allocator: the lowest divergence from the float network on the reward images, in nats. \
+                    Its finalists meet again on training images, round by round, lest the luckiest on the reward images win; those within a standard error of the most right \
                     answers are told apart by their divergence from the float network. " }{ tested }</caption>
                 <thead>
                     <tr>
-                        <th scope="col">{ "Allocator" }</th><th scope="col" class="number">{ "Reward images" }</th>
+                        <th scope="col">{ "Allocator" }</th><th scope="col" class="number">{ "Divergence" }</th>
+                        <th scope="col" class="number">{ "Reward images" }</th>
                         <th scope="col" class="number">{ "Run-off" }</th>
                         <th scope="col" class="number">{ "Test images" }</th><th scope="col" class="number">{ "FLASH" }</th>
                         <th scope="col" class="number">{ "RAM" }</th><th scope="col" class="number">{ "Bits per weight" }</th>
@@ -146,7 +148,8 @@ fn Front(props: &RunProps) -> Html {
             <tr>
                 <td class="number">{ Bytes(episode.usage.flash).to_string() }</td>
                 <td class="number">{ Bytes(episode.usage.ram).to_string() }</td>
-                <td class="number"><b>{ episode.score.text() }</b></td>
+                <td class="number"><b>{ format!("{:.4}", episode.score.nats()) }</b></td>
+                <td class="number">{ episode.score.text() }</td>
                 <td>{ format!("{}, {}", episode.allocator.name(), episode.number) }</td>
                 <td>{ show(act, episode) }</td>
             </tr>
@@ -158,7 +161,8 @@ fn Front(props: &RunProps) -> Html {
             <div class="scroll history" tabindex="0" role="region" aria-label="Pareto front">
                 <table>
                     <thead><tr><th scope="col" class="number">{ "FLASH" }</th><th scope="col" class="number">{ "RAM" }</th>
-                        <th scope="col" class="number">{ "Reward images" }</th><th scope="col">{ "Episode" }</th>
+                        <th scope="col" class="number">{ "Divergence" }</th><th scope="col" class="number">{ "Reward images" }</th>
+                        <th scope="col">{ "Episode" }</th>
                         <th scope="col"><span class="unseen">{ "Use" }</span></th></tr></thead>
                     <tbody>{ for rows }</tbody>
                 </table>
