@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openApp } from "./support/app.mjs";
 import {
-  LOADED, SEARCHED, openSearch, pause, phase, reload, scored, scoredMoreThan, start,
+  LOADED, SEARCHED, comes, openSearch, pause, phase, reload, scored, scoredMoreThan, start,
 } from "./support/search.mjs";
 import { runTraining } from "./support/training.mjs";
 
@@ -81,7 +81,7 @@ test("a search in Firefox, left and found again, ends as one in Chromium, and is
   await phase(page, "Done").waitFor(SEARCHED);
   const log = await handedOver(page, "CSV");
   await page.reload();
-  await phase(page, "Done").waitFor(LOADED);
+  await comes(phase(page, "Done"));
   assert.equal(await handedOver(page, "CSV"), log, "what has ended is kept");
   assert.deepEqual(problems, []);
 
@@ -96,14 +96,14 @@ test("training on the processor in Firefox, left and found again, ends as in Chr
   const { page, problems } = await runTraining(t, { count: 3, before, inFirefox });
   await page.getByRole("region", { name: "Epochs" }).locator("tbody tr").nth(1).waitFor(SEARCHED);
   await page.reload();
-  await page.locator("#images .loaded").waitFor(LOADED);
+  await comes(page.locator("#images .loaded"));
   await page.getByRole("button", { name: "Continue training" }).click();
   await stage(page, "Done").waitFor(SEARCHED);
   await page.getByText("Integer top-1, this policy, trained").waitFor(LOADED);
   const found = await right(page).textContent();
   await page.reload();
-  await stage(page, "Done").waitFor(LOADED);
-  await page.getByText("Integer top-1, this policy, trained").waitFor(LOADED);
+  await comes(stage(page, "Done"));
+  await comes(page.getByText("Integer top-1, this policy, trained"));
   assert.equal(await right(page).textContent(), found, "what was measured is kept");
   const weights = await handedOver(page, "Save trained weights");
   assert.deepEqual(problems, []);

@@ -44,12 +44,24 @@ export const scoredMoreThan = (page, number) =>
     return Number(now.replace(",", "")) > number;
   }, number, { ...LOADED, polling: 200 });
 
+/**
+ * Waits for what comes after the page was loaded again. Firefox, by WebDriver's protocol, now and then never answers what it
+ * was asked while the page loads: it is asked again.
+ */
+export async function comes(locator) {
+  for (const until = Date.now() + LOADED.timeout; Date.now() < until; ) {
+    const shows = await locator.waitFor({ timeout: 5_000 }).then(() => true, () => false);
+    if (shows) return;
+  }
+  await locator.waitFor({ timeout: 1_000 });
+}
+
 /** Loads the page again; resolves to the offer to go on, and the episodes that it says are done. */
 export async function reload(page) {
   await page.reload();
   const notice = page.locator("#search .notice");
-  await notice.waitFor(LOADED);
-  await page.locator("#images .loaded").waitFor(LOADED);
+  await comes(notice);
+  await comes(page.locator("#images .loaded"));
   const [, done] = /([\d,]+) episodes? done/.exec(await notice.textContent());
   return { go_on: notice.getByRole("button", { name: "Continue it" }), done: Number(done.replace(",", "")) };
 }
