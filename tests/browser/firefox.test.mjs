@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openApp } from "./support/app.mjs";
 import {
-  LOADED, SEARCHED, comes, openSearch, pause, phase, reload, scored, scoredMoreThan, start,
+  LOADED, SEARCHED, loadAgain, openSearch, pause, phase, reload, scored, scoredMoreThan, start,
 } from "./support/search.mjs";
 import { runTraining } from "./support/training.mjs";
 
@@ -80,8 +80,8 @@ test("a search in Firefox, left and found again, ends as one in Chromium, and is
   await (await reload(page)).go_on.click();
   await phase(page, "Done").waitFor(SEARCHED);
   const log = await handedOver(page, "CSV");
-  await page.reload();
-  await comes(phase(page, "Done"));
+  await loadAgain(page);
+  await phase(page, "Done").waitFor(LOADED);
   assert.equal(await handedOver(page, "CSV"), log, "what has ended is kept");
   assert.deepEqual(problems, []);
 
@@ -95,15 +95,15 @@ test("training on the processor in Firefox, left and found again, ends as in Chr
   const stage = (page, text) => page.locator("#finetune .facts b", { hasText: text });
   const { page, problems } = await runTraining(t, { count: 3, before, inFirefox });
   await page.getByRole("region", { name: "Epochs" }).locator("tbody tr").nth(1).waitFor(SEARCHED);
-  await page.reload();
-  await comes(page.locator("#images .loaded"));
+  await loadAgain(page);
+  await page.locator("#images .loaded").waitFor(LOADED);
   await page.getByRole("button", { name: "Continue training" }).click();
   await stage(page, "Done").waitFor(SEARCHED);
   await page.getByText("Integer top-1, this policy, trained").waitFor(LOADED);
   const found = await right(page).textContent();
-  await page.reload();
-  await comes(stage(page, "Done"));
-  await comes(page.getByText("Integer top-1, this policy, trained"));
+  await loadAgain(page);
+  await stage(page, "Done").waitFor(LOADED);
+  await page.getByText("Integer top-1, this policy, trained").waitFor(LOADED);
   assert.equal(await right(page).textContent(), found, "what was measured is kept");
   const weights = await handedOver(page, "Save trained weights");
   assert.deepEqual(problems, []);

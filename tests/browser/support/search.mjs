@@ -1,4 +1,5 @@
 // The page's search section, as a person works it.
+import { setTimeout } from "node:timers/promises";
 import { readFile } from "node:fs/promises";
 import { openApp } from "./app.mjs";
 
@@ -44,24 +45,21 @@ export const scoredMoreThan = (page, number) =>
     return Number(now.replace(",", "")) > number;
   }, number, { ...LOADED, polling: 200 });
 
-/**
- * Waits for what comes after the page was loaded again. Firefox, by WebDriver's protocol, now and then never answers what it
- * was asked while the page loads: it is asked again.
- */
-export async function comes(locator) {
-  for (const until = Date.now() + LOADED.timeout; Date.now() < until; ) {
-    const shows = await locator.waitFor({ timeout: 5_000 }).then(() => true, () => false);
-    if (shows) return;
-  }
-  await locator.waitFor({ timeout: 1_000 });
+/** Firefox, driven by WebDriver's protocol, comes to nothing if it is asked while it loads a page again: it is left alone. */
+const LEFT_ALONE = 8_000;
+
+/** Loads the page again. */
+export async function loadAgain(page) {
+  await page.reload();
+  if (page.context().browser()?.browserType().name() === "firefox") await setTimeout(LEFT_ALONE);
 }
 
 /** Loads the page again; resolves to the offer to go on, and the episodes that it says are done. */
 export async function reload(page) {
-  await page.reload();
+  await loadAgain(page);
   const notice = page.locator("#search .notice");
-  await comes(notice);
-  await comes(page.locator("#images .loaded"));
+  await notice.waitFor(LOADED);
+  await page.locator("#images .loaded").waitFor(LOADED);
   const [, done] = /([\d,]+) episodes? done/.exec(await notice.textContent());
   return { go_on: notice.getByRole("button", { name: "Continue it" }), done: Number(done.replace(",", "")) };
 }
