@@ -170,12 +170,12 @@ fn is_label_of(label: &str, class: &Class) -> bool {
     plain(&class.folder) == label || plain(&class.name) == label || wnid.is_some_and(|wnid| wnid == label)
 }
 
-/// Outputs before the first ImageNet class, if a network of this many outputs has the ImageNet classes.
 /// Classes that so many outputs tell apart: all but ImageNet's background.
 pub fn without_background(outputs: usize) -> usize {
     outputs - imagenet_background(outputs).unwrap_or(0)
 }
 
+/// Outputs before the first ImageNet class, if a network of this many outputs has the ImageNet classes.
 fn imagenet_background(outputs: usize) -> Option<usize> {
     outputs.checked_sub(imagenet::CLASSES).filter(|&background| background <= 1)
 }

@@ -170,8 +170,7 @@ impl Inputs {
         (seen < told_apart && calibrating > seen).then(|| {
             format!(
                 "The calibration images show {} of the network's {} classes. What is quantized and searched with them is \
-                 made for these: the others lose more, and nothing measures it. One photo of each class is enough to \
-                 calibrate with.",
+                 made for these: the others lose more, and nothing measures it. Images of all classes would keep all.",
                 grouped(seen as u64),
                 grouped(told_apart as u64)
             )

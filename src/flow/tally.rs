@@ -1,7 +1,6 @@
 //! Counting right answers.
 
 use crate::proportion;
-use crate::search::Score;
 use serde::{Deserialize, Serialize};
 
 /// How many images were classified, and how many of them rightly.
@@ -27,12 +26,6 @@ impl Tally {
     /// As it is written, with its confidence interval: `91.45 % (90.1 to 92.6 %)`.
     pub fn text(&self) -> String {
         proportion::text_with_interval(self.correct, self.images)
-    }
-}
-
-impl From<Score> for Tally {
-    fn from(score: Score) -> Self {
-        Self { correct: score.correct, images: score.images }
     }
 }
 

@@ -46,9 +46,8 @@ impl Evaluator {
     pub const MEMORY: usize = 256 << 20;
 
     /// `calibrating` and `reward` are this evaluator's share of the images. Pixels are shared with whoever gives them
-    /// as `Arc<[u8]>`. `memory` is what beginnings may take, in
-    /// bytes. Several evaluators that work together must be given the same `counted`, the largest number of images that
-    /// any of them holds, so that all keep the same.
+    /// as `Arc<[u8]>`. `memory` is what beginnings may take, in bytes. Several evaluators that work together must be given
+    /// the same `counted`, the largest number of images that any of them holds, so that all keep the same.
     pub fn new<C: Clone + Into<Arc<[u8]>>>(
         model: Arc<Model>,
         calibration: Arc<Calibration>,

@@ -2,6 +2,7 @@
 
 use super::{End, Event, Executor, Figure, Integers, Key, Session, Set};
 use crate::calibrate::{self, Calibration, Observer, Preparation, Quantization};
+use crate::data::without_background;
 use crate::flow::{
     ImagesUsed, Measurement, Order, PreprocessingCheck, PreprocessingVerdict, Subset, Tally, Task,
 };
@@ -297,7 +298,7 @@ impl<E: Executor> Session<E> {
     ) -> Result<ImagesUsed, End> {
         let images = self.listing()?.subset(subset);
         let seen: HashSet<usize> = images.iter().map(|item| item.class).collect();
-        let classes = (seen.len(), self.weights()?.model.graph.classes());
+        let classes = (seen.len(), without_background(self.weights()?.model.graph.classes()));
         Ok(ImagesUsed { subset, count, of: images.len(), chosen_by, classes, key })
     }
 
