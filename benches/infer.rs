@@ -90,7 +90,7 @@ fn layer(name: &str, graph: &Graph) {
 /// A whole network at 8 bits.
 fn network(name: &str) {
     let network = uniform_network(name, 1000, Bits::B8, Bits::B8);
-    let image = Random(2).codes(network.graph.image().shape.elements(), Bits::B8);
+    let image = Random(2).codes(network.graph().image().shape.elements(), Bits::B8);
     let engine = Engine::new(&network).expect("no overflow");
     let mut workspace = Workspace::default();
     let fast = fastest(|| {
@@ -99,6 +99,6 @@ fn network(name: &str) {
     let plain = fastest(|| {
         black_box(reference::run(&network, &image).expect("an image of the right size"));
     });
-    let giga = network.graph.macs() as f64 * 1e-9;
+    let giga = network.graph().macs() as f64 * 1e-9;
     println!("{name:34} {:12.0} {:12.1} {:12.1} {:12.0}", 1.0 / fast, giga / fast, 1.0 / plain, plain / fast);
 }

@@ -43,7 +43,8 @@ fn compile(package: &Unpacked, flags: &[&str]) -> f64 {
 
 fn main() {
     let mut network = cases::uniform_network("mobilenet-v2-0.50-128", 1000, Bits::B8, Bits::B8);
-    for (layer, integers) in network.graph.layers.iter().zip(&mut network.layers) {
+    let graph = network.graph().clone();
+    for (layer, integers) in graph.layers.iter().zip(&mut network.layers) {
         if let QuantizedLayer::Kernel(kernel) = integers
             && layer.inputs[0] != 0
         {

@@ -29,9 +29,9 @@ const ROUNDS: usize = 20;
 
 fn main() {
     let subject = Subject::of_arguments(CalibrateSettings::default());
-    println!("{}, {} reward images", subject.model.spec, subject.reward.len());
+    println!("{}, {} reward images", subject.model.network, subject.reward.len());
 
-    let policies = policies(&subject.model.graph);
+    let policies = policies(subject.model.graph());
     let mut scratch = Duration::MAX;
     for policy in policies.iter().take(SCRATCH) {
         let mut evaluator = subject.evaluator(Sample::All, 0);
@@ -85,7 +85,7 @@ fn policies(graph: &Graph) -> Vec<Policy> {
 
 /// A search at about 3 bits a weight: time for scores, time for the agent, episodes.
 fn search(subject: &Subject) -> (Duration, Duration, usize) {
-    let graph = &subject.model.graph;
+    let graph = subject.model.graph();
     let at = |bits| MemoryModel::DEVICE.usage(graph, &Policy::uniform(graph, bits, Bits::B8));
     let (narrow, wide) = (at(Bits::B2), at(Bits::B8));
     let budget = Budget { flash: narrow.flash + (wide.flash - narrow.flash) / 6, ram: wide.ram * 4 / 5 };

@@ -25,7 +25,7 @@ fn main() {
     let subject = Subject::of_arguments(CalibrateSettings { rounding, ..CalibrateSettings::default() });
     println!(
         "{}, {} reward and {} test images",
-        subject.model.spec,
+        subject.model.network,
         subject.reward.len(),
         subject.test.len()
     );
@@ -53,7 +53,7 @@ fn main() {
 
 /// Policies of the search that tries at random, with so many bits a weight and no limit of RAM.
 fn random(subject: &Subject, mean_bits: f64) -> Vec<Policy> {
-    let graph = &subject.model.graph;
+    let graph = subject.model.graph();
     let at = |bits| MemoryModel::DEVICE.usage(graph, &Policy::uniform(graph, bits, Bits::B8));
     let (narrow, wide) = (at(Bits::B2), at(Bits::B8));
     let flash = narrow.flash as f64 + (wide.flash - narrow.flash) as f64 * (mean_bits - 2.0) / 6.0;

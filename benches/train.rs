@@ -32,7 +32,7 @@ fn main() {
     );
     for name in ["mobilenet-v1-0.25-96", "mobilenet-v1-0.25-128"] {
         let model = quantized::model(name);
-        let mut stock = Stock::new(&model.graph);
+        let mut stock = Stock::new(model.graph());
         let (mut float, batch) = ours(&model, None);
         let (mut four, _) = ours(&model, Some(Bits::B4));
         let mut best = [Duration::MAX; 3];
@@ -60,13 +60,13 @@ fn ours(model: &Model, bits: Option<Bits>) -> (CpuStepper, Batch) {
     let initial = bits.map(|bits| {
         let mut observer = Observer::new(model, Settings::default()).expect("complete");
         observer.add(&quantized::images(model, 2)).expect("images fit");
-        let policy = Policy::uniform(&model.graph, bits, bits);
+        let policy = Policy::uniform(model.graph(), bits, bits);
         observer.finish().expect("images").grids(model, &policy)
     });
     let plan = Plan::new(model, initial.as_ref(), WeightScales::Learned);
     let state = State::new(&plan, model, initial.as_ref()).expect("complete");
     let recipe = Recipe { distillation: None, ..Recipe::finetune() };
-    let side = model.graph.image().shape.height;
+    let side = model.graph().image().shape.height;
     let batch = Batch {
         height: side,
         width: side,
@@ -104,8 +104,8 @@ impl Stock {
         let mut blocks = Vec::new();
         for layer in &graph.layers {
             let (window, depthwise) = match layer.op {
-                Op::Conv(window, Activation::Relu6) => (window, false),
-                Op::Depthwise(window, Activation::Relu6) => (window, true),
+                Op::Conv(window) if layer.activation == Activation::Relu6 => (window, false),
+                Op::Depthwise(window) if layer.activation == Activation::Relu6 => (window, true),
                 _ => continue,
             };
             let (input, output) = (graph.input_shape(layer).channels, graph.output_shape(layer).channels);

@@ -65,7 +65,7 @@ mod measure {
             observer.add(&images(&model, 2)).expect("images fit");
             observer.finish().expect("images").grids(&model, &mixed(&model))
         });
-        let side = model.graph.image().shape.height;
+        let side = model.graph().image().shape.height;
         let batch = Batch {
             height: side,
             width: side,

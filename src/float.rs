@@ -86,7 +86,7 @@ impl FloatNetwork {
     /// # Errors
     /// If weights are missing or of the wrong size.
     pub fn new(model: &Model) -> Result<Self, FloatError> {
-        let graph = &model.graph;
+        let graph = model.graph();
         let prepare = |(id, layer): (LayerId, &Layer)| -> Result<Prepared, FloatError> {
             let (weight, epilogue) = match layer.op {
                 Op::GlobalAvgPool => return Ok(Prepared::Pool),
@@ -95,9 +95,7 @@ impl FloatNetwork {
             };
             let input = graph.input_shape(layer);
             Ok(match layer.op {
-                Op::Depthwise(window, _) => {
-                    Prepared::Depthwise(Depthwise::new(weight, window, input), epilogue)
-                }
+                Op::Depthwise(window) => Prepared::Depthwise(Depthwise::new(weight, window, input), epilogue),
                 _ => Prepared::Dense(
                     Dense::new(weight, layer.window(), input, graph.output_shape(layer)),
                     epilogue,
@@ -204,7 +202,7 @@ fn average(input: &[f32], channels: usize) -> Vec<f32> {
 }
 
 fn checked_weights(model: &Model, id: LayerId) -> Result<(&[f32], Epilogue), FloatError> {
-    let layer = &model.graph.layers[id];
+    let layer = &model.graph().layers[id];
     let missing = || FloatError::Missing { layer: layer.name.clone() };
     let parameters = model.layer(id).ok_or_else(missing)?;
     let check = |what, expected, found| {
@@ -214,8 +212,8 @@ fn checked_weights(model: &Model, id: LayerId) -> Result<(&[f32], Epilogue), Flo
             Err(FloatError::Size { layer: layer.name.clone(), what, expected, found })
         }
     };
-    check("weights", model.graph.weight_elements(layer), parameters.weight.len())?;
-    let channels = model.graph.output_shape(layer).channels;
+    check("weights", model.graph().weight_elements(layer), parameters.weight.len())?;
+    let channels = model.graph().output_shape(layer).channels;
     match &parameters.affine {
         Affine::Bias(bias) => check("biases", channels, bias.len())?,
         Affine::BatchNorm(bn) => {
@@ -228,7 +226,7 @@ fn checked_weights(model: &Model, id: LayerId) -> Result<(&[f32], Epilogue), Flo
     let slope_offset = parameters.affine.slope_offset();
     let slope_offset =
         slope_offset.into_iter().map(|(slope, offset)| (slope as f32, offset as f32)).collect();
-    Ok((&parameters.weight, Epilogue { slope_offset, activation: layer.activation() }))
+    Ok((&parameters.weight, Epilogue { slope_offset, activation: layer.activation }))
 }
 
 #[cfg(test)]

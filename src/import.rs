@@ -23,6 +23,7 @@ mod file;
 mod layout;
 mod metadata;
 mod naming;
+mod own;
 mod quantizers;
 pub mod raw;
 mod recognize;
@@ -37,7 +38,7 @@ pub use naming::{Naming, names};
 pub use save::{SaveError, TooLarge, rounded_to_half, save};
 pub use settings::{Origin, Setting, SettingKind};
 
-use crate::net::{Model, Normalization, Padding, Spec, SpecError};
+use crate::net::{Model, Network, Normalization, Padding, Spec, SpecError};
 use crate::quant::Grids;
 use file::File;
 use metadata::Metadata;
@@ -141,13 +142,14 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportE
     if let Some(expected) = options.network {
         check(&expected, &spec)?;
     }
-    let graph = spec.build();
-    metadata.check_activation(&graph)?;
-    let weights = weights::read(&file, &spec, &graph, &found, epsilon)?;
-    let grids = quantizers::read(&file, &graph, &normalization)?;
+    let network = Network::from(spec);
+    let graph = network.graph();
+    metadata.check_activation(graph)?;
+    let weights = weights::read(&file, &spec, graph, &found, epsilon)?;
+    let grids = quantizers::read(&file, graph, &normalization)?;
     let labels = metadata.labels(usize::from(spec.classes));
     metadata.compare(&spec);
-    let model = Model { spec, graph, weights, normalization, labels };
+    let model = Model { network, weights, normalization, labels };
     let resize = metadata.resize();
     Ok(Imported { model, grids, naming, settings: settings.list, resize, notes: metadata.notes })
 }

@@ -71,7 +71,7 @@ pub use hash::HashPrefix;
 
 use crate::{
     memory::{Budget, Mcu, MemoryModel, Reserve},
-    net::Spec,
+    net::Network,
     quant::Policy,
     search::Origin,
 };
@@ -79,11 +79,11 @@ use envelope::Format;
 use std::str::FromStr;
 
 /// A policy and what it was made for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Link {
     /// The network.
-    pub spec: Spec,
-    /// The bits of its tensors; of `spec.build()`.
+    pub network: Network,
+    /// The bits of its tensors.
     pub policy: Policy,
     /// [Slug](Mcu::slug) of the microcontroller; `None` if the budgets are somebody's own, or not known to be a
     /// device's.
@@ -106,10 +106,10 @@ pub struct Link {
 
 impl Link {
     /// A policy that was given by hand, for a budget.
-    pub fn new(spec: Spec, policy: Policy, budget: Budget, memory: MemoryModel) -> Self {
+    pub fn new(network: impl Into<Network>, policy: Policy, budget: Budget, memory: MemoryModel) -> Self {
         let (device, reserve, weights, images) = (None, None, None, None);
         Self {
-            spec,
+            network: network.into(),
             policy,
             device,
             budget,

@@ -12,8 +12,11 @@
 //! # Ok::<(), bitsmith::net::SpecError>(())
 //! ```
 
+pub mod checked;
+pub mod code;
 mod graph;
 mod model;
+mod network;
 mod normalization;
 mod predict;
 mod shape;
@@ -22,6 +25,7 @@ pub mod zoo;
 
 pub use graph::{Activation, Graph, Layer, LayerId, Op, Tensor, TensorId, Window};
 pub use model::{Affine, BatchNorm, LayerWeights, Model};
+pub use network::Network;
 pub use normalization::{ColourRange, Normalization, NormalizationError};
 pub use predict::{argmax, top};
 pub use shape::{Pads, Shape};

@@ -169,7 +169,7 @@ fn memory_is_what_the_model_says() {
     let runtime = Runtime::default();
     for (name, classes, seed) in RANDOM {
         let subject = Subject::random(name, classes, seed, 1);
-        let (graph, policy) = (&subject.network.graph, &subject.network.policy);
+        let (graph, policy) = (subject.network.graph(), &subject.network.policy);
         let (plan, flash) = (Plan::new(graph, policy), Flash::of(graph, policy, Core::CortexM4));
         let package = unpack(&subject, "sizes");
         let header = std::fs::read_to_string(package.file("src/net.h")).expect("a header");
@@ -234,7 +234,7 @@ fn the_self_test_names_the_layer() {
         assert_eq!(says(&[]), "passed");
         assert_eq!(says(&["-DNET_WEIGHTS_IN_C=1"]), "passed", "the table in C");
         for name in ["conv1", "b2.dw", "b5.project", "fc"] {
-            let id = subject.network.graph.layer_named(name).expect(name);
+            let id = subject.network.graph().layer_named(name).expect(name);
             let changed = with_a_visible_flip(&subject.network, id, &trace);
             let file = model::write(&changed).expect("still a network");
             let start = file.len() - 4 - weights.len();
@@ -255,15 +255,15 @@ fn with_a_visible_flip(
     id: LayerId,
     trace: &reference::Trace,
 ) -> QuantizedNetwork {
-    let layer = &network.graph.layers[id];
-    let count = network.graph.weight_elements(layer);
+    let layer = &network.graph().layers[id];
+    let count = network.graph().weight_elements(layer);
     for weight in 0..count {
         let mut changed = network.clone();
         if let QuantizedLayer::Kernel(kernel) = &mut changed.layers[id] {
             kernel.weights[weight] ^= 1 << (kernel.bits.count() - 1);
             let accumulators =
-                reference::accumulate(&network.graph, id, kernel, &trace.tensors[layer.inputs[0]]);
-            let differs = if layer.output == network.graph.logits() {
+                reference::accumulate(network.graph(), id, kernel, &trace.tensors[layer.inputs[0]]);
+            let differs = if layer.output == network.graph().logits() {
                 reference::scale(&accumulators, &kernel.requantizers) != trace.logits
             } else {
                 let quantizer = network.tensors[layer.output];

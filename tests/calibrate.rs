@@ -26,7 +26,7 @@ fn agreement(model: &Model, policy: &Policy, settings: Settings) -> f64 {
     let network = quantized(model, policy, settings, &calibration);
     let engine = Engine::new(&network).expect("no overflow");
     let float = FloatNetwork::new(model).expect("complete");
-    let scale = network.tensors[network.graph.logits()].scale;
+    let scale = network.tensors[network.graph().logits()].scale;
     let mut workspace = Workspace::default();
     let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
     for image in images(model, 24).iter().skip(16) {
@@ -49,7 +49,7 @@ fn eight_bits_keep_the_logits() {
         [("mobilenet-v1-0.25-32", 0.99), ("mobilenet-v2-0.35-32", 0.9), ("mnasnet-0.35-32", 0.9)]
     {
         let model = model(name);
-        let policy = Policy::uniform(&model.graph, Bits::B8, Bits::B8);
+        let policy = Policy::uniform(model.graph(), Bits::B8, Bits::B8);
         for granularity in [Granularity::PerChannel, Granularity::PerLayer] {
             for activations in [RangeMethod::MinMax, RangeMethod::Percentile(99.9), RangeMethod::Mse] {
                 for reestimate in [true, false] {
@@ -65,7 +65,7 @@ fn eight_bits_keep_the_logits() {
 #[test]
 fn reestimation_pays_at_few_bits() {
     let model = model("mobilenet-v1-0.25-32");
-    let policy = Policy::uniform(&model.graph, Bits::B2, Bits::B8);
+    let policy = Policy::uniform(model.graph(), Bits::B2, Bits::B8);
     let settings = Settings { weights: WeightRange::MinMax, ..Settings::default() };
     let with = agreement(&model, &policy, settings);
     let without = agreement(&model, &policy, Settings { reestimate: false, ..settings });
@@ -77,7 +77,7 @@ fn reestimation_pays_at_few_bits() {
 fn codes_by_output_error_pay_at_few_bits() {
     for (name, activations) in [("mobilenet-v1-0.25-32", Bits::B8), ("mobilenet-v2-0.35-32", Bits::B8)] {
         let model = model(name);
-        let policy = Policy::uniform(&model.graph, Bits::B2, activations);
+        let policy = Policy::uniform(model.graph(), Bits::B2, activations);
         let of = |rounding| agreement(&model, &policy, Settings { rounding, ..Settings::default() });
         let (nearest, output) = (of(Rounding::Nearest), of(Rounding::Output));
         println!("{name}: nearest {nearest:.3}, by output error {output:.3}");
@@ -89,7 +89,7 @@ fn codes_by_output_error_pay_at_few_bits() {
 #[test]
 fn codes_of_eight_bits_are_the_nearest() {
     let model = model("mobilenet-v1-0.25-32");
-    let policy = Policy::uniform(&model.graph, Bits::B8, Bits::B4);
+    let policy = Policy::uniform(model.graph(), Bits::B8, Bits::B4);
     let of = |rounding| {
         quantized(&model, &policy, Settings { rounding, ..Settings::default() }, &images(&model, 4))
     };
@@ -114,7 +114,7 @@ fn degenerate_channels_have_integers() {
         let per_channel = parameters.weight.len() / parameters.affine.slope_offset().len();
         parameters.weight[..per_channel].fill(0.0);
     }
-    for policy in [mixed(&model), Policy::uniform(&model.graph, Bits::B8, Bits::B8)] {
+    for policy in [mixed(&model), Policy::uniform(model.graph(), Bits::B8, Bits::B8)] {
         let network = quantized(&model, &policy, Settings::default(), &images(&model, 4));
         let engine = Engine::new(&network).expect("no overflow");
         for image in images(&model, 8) {
@@ -123,7 +123,7 @@ fn degenerate_channels_have_integers() {
         }
     }
     // The constant class wins by far: 100 in real units.
-    let policy = Policy::uniform(&model.graph, Bits::B8, Bits::B8);
+    let policy = Policy::uniform(model.graph(), Bits::B8, Bits::B8);
     let network = quantized(&model, &policy, Settings::default(), &images(&model, 4));
     let engine = Engine::new(&network).expect("no overflow");
     assert_eq!(engine.predict(&mut Workspace::default(), &images(&model, 1)[0]), Ok(0));
@@ -198,7 +198,7 @@ fn logits_keep_their_value() {
             for (widths, policy) in policies(&model) {
                 let quantization = Quantization::new(&model, &calibration, &policy, &images);
                 let network = quantization.and_then(Quantization::finish).expect("integers exist");
-                let scale = network.tensors[network.graph.logits()].scale;
+                let scale = network.tensors[network.graph().logits()].scale;
                 for image in &images {
                     let expected = float.run(image).expect("fits");
                     let found = reference::run(&network, image).expect("runs");

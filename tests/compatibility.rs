@@ -9,7 +9,7 @@ use bitsmith::{
     import::{ImportOptions, import},
     infer::{Engine, Workspace, reference},
     memory::Mcu,
-    net::Spec,
+    net::{Network, Spec},
     quant::{Bits, Policy, QuantizedNetwork},
     search::Search,
 };
@@ -33,14 +33,14 @@ fn unpacked(gz: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn network() -> (Spec, Policy) {
+fn network() -> (Network, Policy) {
     let spec: Spec = "mobilenet-v1-0.1-32".parse().expect("a name");
     let spec = spec.with_classes(2).expect("two classes");
-    (spec, Policy::uniform(&spec.build(), Bits::B4, Bits::B4))
+    (spec.into(), Policy::uniform(&spec.build(), Bits::B4, Bits::B4))
 }
 
 fn check(found: &QuantizedNetwork) {
-    assert_eq!((found.spec, &found.policy), (network().0, &network().1));
+    assert_eq!((&found.network, &found.policy), (&network().0, &network().1));
     assert_eq!(found.labels.as_deref(), Some(&["dark".to_owned(), "light".to_owned()][..]));
     let engine = Engine::new(found).expect("integers that can be computed");
     let mut workspace = Workspace::default();
@@ -62,17 +62,17 @@ fn weights_with_quantizers_are_the_same_network() {
     let bytes = unpacked(include_bytes!("golden/released/0.1.0/weights.safetensors.gz"));
     let imported = import(&bytes, &ImportOptions::default()).expect("a network");
     let grids = imported.grids.expect("quantizers");
-    assert_eq!(grids.policy(&imported.model.graph), network().1);
+    assert_eq!(grids.policy(imported.model.graph()), network().1);
     check(&trained(&imported.model, &grids).expect("integers"));
 }
 
 #[test]
 fn policies_are_read_as_what_they_were() {
-    let (spec, expected) = network();
+    let (network, expected) = network();
     for text in
         [include_str!("golden/released/0.1.0/policy.json"), include_str!("golden/released/0.1.0/haq.json")]
     {
-        assert_eq!(policy::read(text, &spec, &spec.build()).as_ref(), Ok(&expected));
+        assert_eq!(policy::read(text, &network).as_ref(), Ok(&expected));
     }
 }
 
@@ -88,7 +88,7 @@ fn devices_keep_their_names() {
 #[test]
 fn checkpoints_of_searches_are_refused_in_a_sentence() {
     let bytes = include_bytes!("golden/released/0.1.0/search.bitsmith-search");
-    let refused = Search::resume(&network().0.build(), bytes).err().expect("of another version").to_string();
+    let refused = Search::resume(network().0.graph(), bytes).err().expect("of another version").to_string();
     assert!(refused.contains("another version") && refused.contains("start again without it"), "{refused}");
 }
 

@@ -24,7 +24,7 @@ fn golden() -> Value {
 fn model(name: &str) -> Model {
     let bytes = fs::read(path(&format!("www/demo/{name}.safetensors"))).expect(name);
     let imported = import(&bytes, &ImportOptions::default()).expect(name);
-    assert_eq!(imported.model.spec.to_string(), name);
+    assert_eq!(imported.model.network.to_string(), name);
     imported.model
 }
 
@@ -110,7 +110,7 @@ fn integers_of_eight_bits_are_as_good_as_floats() {
         let mut observer = Observer::new(&model, Settings::default()).expect("complete");
         observer.add(&calibration).expect("fit");
         let seen = observer.finish().expect("images");
-        let policy = Policy::uniform(&model.graph, Bits::B8, Bits::B8);
+        let policy = Policy::uniform(model.graph(), Bits::B8, Bits::B8);
         let network =
             Quantization::new(&model, &seen, &policy, &calibration).expect("fit").finish().expect("integers");
         let (engine, float) =

@@ -23,7 +23,6 @@ mod toolchain;
 mod unpacked;
 
 use bitsmith::memory::{Budget, Core, Flash, Mcu, MemoryModel, Reserve, Usage, catalogue::MCUS};
-use bitsmith::quant::QuantizedNetwork;
 use firmware::{Firmware, Regions, STARTUP};
 use parallel::in_parallel;
 use program::{Runtime, Task};
@@ -56,7 +55,7 @@ fn code_is_what_the_core_is_allowed() {
     let large = [("mobilenet-v1-0.75-160", 1000, 14), ("mobilenet-v2-1.0-160", 1000, 15)];
     in_parallel(NETWORKS.into_iter().chain(large), |(name, classes, seed)| {
         let subject = Subject::random(name, classes, seed, 1);
-        let QuantizedNetwork { graph, policy, .. } = &subject.network;
+        let (graph, policy) = (subject.network.graph(), &subject.network.policy);
         let package = firmware::export(&subject.network, &subject.images[0], &root.join(name));
         for (target, core) in COMPILERS {
             let objects = runtime.objects(target, &package, &root);
@@ -115,7 +114,7 @@ fn fits_is_links_on_every_microcontroller() {
     let linkable = Mutex::new(HashMap::new());
     in_parallel(NETWORKS, |(name, classes, seed)| {
         let subject = Subject::random(name, classes, seed, 1);
-        let QuantizedNetwork { graph, policy, .. } = &subject.network;
+        let (graph, policy) = (subject.network.graph(), &subject.network.policy);
         let package = firmware::export(&subject.network, &subject.images[0], &root.join(name));
         for core in Core::ALL {
             let Some(target) = firmware::target_of(core) else { continue };

@@ -5,7 +5,7 @@ mod cases;
 #[path = "common/packaged.rs"]
 mod packaged;
 
-use bitsmith::export::model::{self, Field, VERSION, header, layer, tensor};
+use bitsmith::export::model::{self, Field, VERSION, ZOO_VERSION, header, layer, tensor};
 use packaged::exportable_network;
 
 const TEXT: &str = include_str!("../docs/format.md");
@@ -48,7 +48,7 @@ fn tables_are_those_of_the_code() {
         assert_eq!(end, bytes, "{heading}: the record has no other bytes");
         assert!(section(heading).contains(&format!("{bytes} bytes")), "{heading}: its bytes are given");
     }
-    assert!(TEXT.contains(&format!("version {VERSION}")));
+    assert!(TEXT.contains(&format!("version {ZOO_VERSION}")) && TEXT.contains(&format!("version {VERSION}")));
 }
 
 #[test]

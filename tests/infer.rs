@@ -108,13 +108,13 @@ proptest! {
 /// A small network and the number of one of its layers.
 fn small(layer: &str) -> (QuantizedNetwork, usize) {
     let network = random_network("mobilenet-v2-0.35-32", 10, 1);
-    let layer = network.graph.layer_named(layer).expect("a layer of MobileNetV2");
+    let layer = network.graph().layer_named(layer).expect("a layer of MobileNetV2");
     (network, layer)
 }
 
 /// The same error from the engine and from the reference.
 fn refusal(network: &QuantizedNetwork) -> InferError {
-    let image = vec![0; network.graph.image().shape.elements()];
+    let image = vec![0; network.graph().image().shape.elements()];
     let error = Engine::new(network).map(drop).expect_err("refused");
     assert_eq!(reference::run(network, &image), Err(error.clone()));
     error
@@ -123,9 +123,9 @@ fn refusal(network: &QuantizedNetwork) -> InferError {
 #[test]
 fn networks_that_may_overflow_are_refused_with_the_name_of_the_layer() {
     let (mut network, layer) = small("b2.expand");
+    let input = network.graph().layers[layer].inputs[0];
     let QuantizedLayer::Kernel(kernel) = &mut network.layers[layer] else { panic!("a convolution") };
     let reach = Reach::of_channels(&kernel.weights, &kernel.zero_points)[5];
-    let input = network.graph.layers[layer].inputs[0];
     let most = reach.positive * i64::from(network.tensors[input].bits.max_code());
     kernel.requantizers[5].bias = i32::MAX - i32::try_from(most).expect("a small layer");
     Engine::new(&network).expect("at the edge");
@@ -173,7 +173,8 @@ fn contradictions_are_refused_in_words() {
         }),
         ("layer b2.dw has 2 pad codes: expected 48", |n, l| kernel(n, l).pad_codes = vec![0; 2]),
         ("layer b2.dw has a pad code beyond", |n, l| {
-            n.tensors[n.graph.layers[l].inputs[0]].bits = Bits::B4;
+            let input = n.graph().layers[l].inputs[0];
+            n.tensors[input].bits = Bits::B4;
             kernel(n, l).pad_codes = vec![16];
         }),
         ("layer b2.dw shifts by more digits", |n, l| kernel(n, l).requantizers[3].shift = 63),
@@ -182,7 +183,8 @@ fn contradictions_are_refused_in_words() {
         }),
         ("layer fc has 63 quantized layers up to it: expected 64", |n, _| n.layers.truncate(63)),
         ("layer b2.dw has a zero point beyond", |n, l| {
-            let output = &mut n.tensors[n.graph.layers[l].output];
+            let output = n.graph().layers[l].output;
+            let output = &mut n.tensors[output];
             (output.bits, output.zero_point) = (Bits::B2, 4);
         }),
     ];
@@ -208,7 +210,7 @@ fn prepared_kernels_are_shared_but_not_mixed_up() {
     let kernels: Vec<Option<Arc<PreparedKernel>>> = (0..network.layers.len())
         .map(|id| {
             let kernel = network.kernel(id)?;
-            Some(Arc::new(PreparedKernel::new(&network.graph, id, &kernel.weights, &kernel.zero_points)))
+            Some(Arc::new(PreparedKernel::new(network.graph(), id, &kernel.weights, &kernel.zero_points)))
         })
         .collect();
     let parts = |swapped: [usize; 2]| {
@@ -222,7 +224,7 @@ fn prepared_kernels_are_shared_but_not_mixed_up() {
             },
         };
         let layers = network.layers.iter().enumerate().map(part).collect();
-        Engine::from_parts(&network.graph, &network.tensors, layers)
+        Engine::from_parts(network.graph(), &network.tensors, layers)
     };
     fn shared_by_threads(_: &(impl Send + Sync)) {}
     let image = Random(0).codes(32 * 32 * 3, Bits::B8);

@@ -23,8 +23,8 @@ fn golden() -> Vec<BTreeMap<&'static str, &'static str>> {
 
 /// The block that the golden file would have for a link, without its text.
 fn contents(link: &Link) -> BTreeMap<&'static str, String> {
-    let Link { spec, policy, device, budget, reserve, memory, origin, seed, weights, images } = link;
-    let graph = spec.build();
+    let Link { network, policy, device, budget, reserve, memory, origin, seed, weights, images } = link;
+    let (graph, spec) = (network.graph(), network.zoo().expect("a network of the zoo"));
     let join = |bits: Vec<usize>| bits.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
     let optional = [
         ("device", device.clone()),
@@ -43,8 +43,8 @@ fn contents(link: &Link) -> BTreeMap<&'static str, String> {
         ("memory", if *memory == MemoryModel::DEVICE { "Device".into() } else { format!("{memory:?}") }),
         ("origin", format!("{origin:?}")),
         ("seed", seed.to_string()),
-        ("weights", join(policy.weight_bits(&graph))),
-        ("activations", join(policy.activation_bits(&graph))),
+        ("weights", join(policy.weight_bits(graph))),
+        ("activations", join(policy.activation_bits(graph))),
     ];
     always.into_iter().chain(optional).collect()
 }
@@ -160,7 +160,7 @@ fn links() -> impl Strategy<Value = Link> {
                 policy.set(slot, Bits::ALL[width]);
             }
             Link {
-                spec,
+                network: spec.into(),
                 policy,
                 device,
                 budget: Budget { flash: flash as usize, ram: ram as usize },

@@ -103,12 +103,15 @@ fn files_are_small_and_the_same() {
     let file = onnx::write(&network, Outputs::Logits).expect("exportable");
     assert_eq!(onnx::write(&network, Outputs::Logits).expect("exportable"), file);
     let bits: usize = network
-        .graph
+        .graph()
         .weighted_layers()
-        .map(|(id, layer)| network.graph.weight_elements(layer) * network.policy.weight(id).count())
+        .map(|(id, layer)| network.graph().weight_elements(layer) * network.policy.weight(id).count())
         .sum();
-    let channels: usize =
-        network.graph.weighted_layers().map(|(_, layer)| network.graph.output_shape(layer).channels).sum();
+    let channels: usize = network
+        .graph()
+        .weighted_layers()
+        .map(|(_, layer)| network.graph().output_shape(layer).channels)
+        .sum();
     // Four numbers of 64 bits and a zero point per channel; nodes and names.
     assert!(file.len() < bits / 8 + channels * 33 + 140_000, "{} bytes", file.len());
 }

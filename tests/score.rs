@@ -53,7 +53,7 @@ impl Subject {
         let quantization = Quantization::new(&self.model, &self.calibration, policy, &self.calibrating);
         let network = quantization.and_then(Quantization::finish).expect("integers exist");
         let engine = Engine::new(&network).expect("no overflow");
-        let scale = network.tensors[network.graph.logits()].scale;
+        let scale = network.tensors[network.graph().logits()].scale;
         let mut workspace = Workspace::default();
         let float = FloatNetwork::new(&self.model).expect("complete");
         let one = |Rewarded { pixels, target, .. }: &Rewarded| {
@@ -69,9 +69,9 @@ impl Subject {
 
     /// Policies with common beginnings, as a search has them.
     fn policies(&self) -> Vec<Policy> {
-        let slots = Slot::all(&self.model.graph);
+        let slots = Slot::all(self.model.graph());
         let mut random = Random(3);
-        let mut policy = Policy::uniform(&self.model.graph, Bits::B8, Bits::B8);
+        let mut policy = Policy::uniform(self.model.graph(), Bits::B8, Bits::B8);
         let mut policies = vec![policy.clone()];
         for change in 0..14 {
             // Late tensors most often, then the same policy once more.

@@ -17,7 +17,7 @@ use quantized::{images, mixed, model, smooth};
 const NETWORKS: [&str; 3] = ["mobilenet-v1-0.25-32", "mobilenet-v2-0.35-32", "mnasnet-0.35-32"];
 
 fn batch(model: &Model, count: u64) -> Batch {
-    let side = model.graph.image().shape.height;
+    let side = model.graph().image().shape.height;
     Batch {
         height: side,
         width: side,
@@ -75,7 +75,7 @@ fn fake_quantization_is_the_integers() {
             (Some((Bits::B4, Bits::B4)), WeightScales::MinMax),
         ] {
             let model = settled(model(name), None, scales).0;
-            let policy = widths.map_or_else(|| mixed(&model), |(w, a)| Policy::uniform(&model.graph, w, a));
+            let policy = widths.map_or_else(|| mixed(&model), |(w, a)| Policy::uniform(model.graph(), w, a));
             let mut observer = Observer::new(&model, Settings::default()).expect("complete");
             observer.add(&images(&model, 8)).expect("images fit");
             let initial = observer.finish().expect("images").grids(&model, &policy);

@@ -8,7 +8,7 @@ mod oracle;
 mod quantized;
 
 use bitsmith::calibrate::{Observer, Settings};
-use bitsmith::net::{Activation, Graph, Model, Pads, Shape, Window};
+use bitsmith::net::{Activation, Graph, Model, Network, Pads, Shape, Window};
 use bitsmith::quant::{Bits, Grids, Policy};
 use bitsmith::train::{Augment, Batch, CpuStepper, Norm, Plan, Recipe, State, Stepper, UnitOp, WeightScales};
 use oracle::Oracle;
@@ -18,16 +18,16 @@ use quantized::{filled, images, smooth};
 const IMAGES: u64 = 10;
 
 fn compare(mut model: Model, widths: Option<(Bits, Bits)>, norm: Norm) {
-    let name = model.graph.layers.len();
+    let name = model.graph().layers.len();
     let initial: Option<Grids> = widths.map(|(weights, activations)| {
         let mut observer = Observer::new(&model, Settings::default()).expect("complete");
         observer.add(&images(&model, 4)).expect("images fit");
-        let policy = Policy::uniform(&model.graph, weights, activations);
+        let policy = Policy::uniform(model.graph(), weights, activations);
         observer.finish().expect("images").grids(&model, &policy)
     });
     let plan = Plan::new(&model, initial.as_ref(), WeightScales::Learned);
     let recipe = Recipe { label_smoothing: 0.0, distillation: None, ..Recipe::finetune() };
-    let side = model.graph.image().shape.height;
+    let side = model.graph().image().shape.height;
     let batch = Batch {
         height: side,
         width: side,
@@ -90,12 +90,12 @@ fn shallow() -> Model {
     let x = graph.conv("conv1", 0, 8, window(3, 2, Pads::same(32, 3, 2)), Activation::Relu6);
     let y = graph.depthwise("dw1", x, window(3, 1, Pads::symmetric(1)), Activation::Relu);
     let y = graph.conv("project", y, 8, window(1, 1, Pads::default()), Activation::Linear);
-    let x = graph.add("add", x, y);
+    let x = graph.add("add", x, y, Activation::Linear);
     let x = graph.depthwise("dw2", x, window(5, 2, Pads::symmetric(2)), Activation::Relu6);
     let x = graph.conv("pw2", x, 24, window(1, 1, Pads::default()), Activation::Relu6);
     let x = graph.global_avg_pool("pool", x);
     graph.linear("fc", x, 10);
-    filled("mobilenet-v1-0.25-32", graph)
+    filled(Network::own("made-up", graph))
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn calibrated_as(
     let pixels: Vec<_> = pixels.chunks(32 * 32 * 3).map(<[u8]>::to_vec).collect();
     observer.add(&pixels).expect("images fit");
     let calibration = observer.finish().expect("images");
-    let policy = Policy::uniform(&model.graph, weights, activations);
+    let policy = Policy::uniform(model.graph(), weights, activations);
     let mut quantization = Quantization::new(model, &calibration, &policy, &pixels).expect("images fit");
     loop {
         if let Some(network) = quantization.step().expect("integers exist") {

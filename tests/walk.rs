@@ -89,7 +89,7 @@ impl Subject {
 
     /// Statistics of the sums of every layer with weights, and the right answers, by the reference.
     fn expected(&self, network: &QuantizedNetwork) -> (Vec<Option<SumMoments>>, usize) {
-        let graph = &network.graph;
+        let graph = network.graph();
         let traces: Vec<_> =
             self.calibrating.iter().map(|image| reference::trace(network, image).expect("it runs")).collect();
         let of = |id: usize| {

@@ -53,7 +53,7 @@ impl Subject {
         let mut sources = Sources::new(images.iter().map(archive).collect());
         let listing = Listing::new("bench".into(), &mut sources, CALIBRATION).expect("images");
         let map = listing.class_map(&model).expect("classes");
-        let preprocess = Preprocess::new(usize::from(model.spec.side));
+        let preprocess = Preprocess::new(model.network.side());
         let mut load = |items: &[Item]| -> Vec<(Vec<u8>, usize)> {
             let one = |item: &Item| {
                 let bytes = sources.read(item.file).expect("an image");

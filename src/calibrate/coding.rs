@@ -37,8 +37,8 @@ impl Codings {
     pub fn new(model: &Model) -> Self {
         let widths = || [const { OnceLock::new() }; 3];
         Self {
-            weights: model.graph.layers.iter().map(|_| widths()).collect(),
-            tensors: model.graph.tensors.iter().map(|_| [const { OnceLock::new() }; 3]).collect(),
+            weights: model.graph().layers.iter().map(|_| widths()).collect(),
+            tensors: model.graph().tensors.iter().map(|_| [const { OnceLock::new() }; 3]).collect(),
         }
     }
 
@@ -122,10 +122,10 @@ impl CodedWeights {
         if let Some(prepared) = prepared {
             return Self::of_codes(model, calibration, id, bits, prepared.clone());
         }
-        let layer = &model.graph.layers[id];
+        let layer = &model.graph().layers[id];
         let settings = calibration.settings;
         let weight = weights_on_codes(model, id);
-        let channels = model.graph.output_shape(layer).channels;
+        let channels = model.graph().output_shape(layer).channels;
         let trained = calibration.trained.as_ref().and_then(|grids| grids.weights[id].as_ref());
         let weights = match trained {
             Some(quantizers) if quantizers.iter().all(|q| q.bits == bits) => {
@@ -143,12 +143,12 @@ impl CodedWeights {
         bits: Bits,
         mut weights: WeightCodes,
     ) -> Self {
-        let layer = &model.graph.layers[id];
+        let layer = &model.graph().layers[id];
         let settings = calibration.settings;
         let zeros =
             if layer.inputs[0] == 0 { model.normalization.mean.map(f64::from).to_vec() } else { vec![1.0] };
-        let channels = model.graph.output_shape(layer).channels;
-        let widest = if layer.output == model.graph.logits() { share_scale(&mut weights) } else { 0.0 };
+        let channels = model.graph().output_shape(layer).channels;
+        let widest = if layer.output == model.graph().logits() { share_scale(&mut weights) } else { 0.0 };
         let per_channel = weights.codes.len() / channels;
         let zero_term = |(codes, q): (&[u8], &Quantizer)| {
             let steps = codes.iter().map(|&w| f64::from(w) - f64::from(q.zero_point));
@@ -156,7 +156,7 @@ impl CodedWeights {
         };
         let zero_terms =
             weights.codes.chunks_exact(per_channel).zip(&weights.quantizers).map(zero_term).collect();
-        let kernel = PreparedKernel::new(&model.graph, id, &weights.codes, &zero_points(&weights));
+        let kernel = PreparedKernel::new(model.graph(), id, &weights.codes, &zero_points(&weights));
         let kernel = Arc::new(kernel);
         let bits = if settings.weights == WeightRange::Codebook { Bits::B8 } else { bits };
         Self { weights, bits, kernel, zero_terms, widest }
@@ -201,7 +201,7 @@ impl CodedWeights {
 /// A layer's weights as they meet codes: the deviations of the colours go into the first layer's.
 pub(super) fn weights_on_codes(model: &Model, id: LayerId) -> Cow<'_, [f32]> {
     let weight = model.layer(id).map_or(&[][..], |parameters| &parameters.weight);
-    if model.graph.layers[id].inputs[0] != 0 {
+    if model.graph().layers[id].inputs[0] != 0 {
         return weight.into();
     }
     weight.iter().enumerate().map(|(i, w)| w * on_codes_per_weight(model, id, i)).collect()
@@ -210,7 +210,7 @@ pub(super) fn weights_on_codes(model: &Model, id: LayerId) -> Cow<'_, [f32]> {
 /// What the weight of a number is multiplied by there.
 fn on_codes_per_weight(model: &Model, id: LayerId, number: usize) -> f32 {
     let deviation = model.normalization.deviation;
-    if model.graph.layers[id].inputs[0] == 0 { deviation[0] / deviation[number % 3] } else { 1.0 }
+    if model.graph().layers[id].inputs[0] == 0 { deviation[0] / deviation[number % 3] } else { 1.0 }
 }
 
 /// What a layer's input codes stand for.
@@ -225,7 +225,7 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn new(model: &Model, id: LayerId, quantizer: Quantizer) -> Self {
-        let is_image = model.graph.layers[id].inputs[0] == 0;
+        let is_image = model.graph().layers[id].inputs[0] == 0;
         let pad_codes = if is_image {
             model.normalization.mean.map(|zero| nearest_code(f64::from(zero))).to_vec()
         } else {

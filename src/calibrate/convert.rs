@@ -71,7 +71,7 @@ impl LayerIntegers {
             Integers::Pool(requantizer) => EngineLayer::Pool(*requantizer),
             Integers::Add(requantizer) => EngineLayer::Add(*requantizer),
         };
-        Ok(EngineStep::new(&model.graph, tensors, id, layer)?)
+        Ok(EngineStep::new(model.graph(), tensors, id, layer)?)
     }
 
     /// The same with codes of its own.
@@ -114,14 +114,14 @@ impl Conversion<'_> {
     /// Quantizers of all tensors at the widths of a policy, by [`TensorId`](crate::net::TensorId).
     pub fn tensors(&self, policy: &Policy) -> Vec<Quantizer> {
         let quantizer = |id| self.codings.tensor(self.model, self.calibration, id, policy.activation(id));
-        (0..self.model.graph.tensors.len()).map(quantizer).collect()
+        (0..self.model.graph().tensors.len()).map(quantizer).collect()
     }
 
     /// What a layer wants to know of the calibration images before it becomes integers; `None` if nothing.
     pub fn wants(&self, policy: &Policy, tensors: &[Quantizer], id: LayerId) -> Option<SumsWanted> {
         self.calibration.settings.reestimate.then_some(())?;
         let coded = self.codings.weights(self.model, self.calibration, id, policy.weight(id))?;
-        let input = Input::new(self.model, id, tensors[self.model.graph.layers[id].inputs[0]]);
+        let input = Input::new(self.model, id, tensors[self.model.graph().layers[id].inputs[0]]);
         Some(SumsWanted { kernel: coded.kernel.clone(), pad_codes: input.pad_codes })
     }
 
@@ -134,7 +134,7 @@ impl Conversion<'_> {
         sums: &SumMoments,
     ) -> Option<Vec<(f64, f64)>> {
         let coded = self.codings.weights(self.model, self.calibration, id, policy.weight(id))?;
-        Some(coded.real(&Input::new(self.model, id, tensors[self.model.graph.layers[id].inputs[0]]), sums))
+        Some(coded.real(&Input::new(self.model, id, tensors[self.model.graph().layers[id].inputs[0]]), sums))
     }
 
     /// A layer in integers. `sums` answers what it [`wants`](Self::wants): statistics of the sums over all
@@ -149,14 +149,14 @@ impl Conversion<'_> {
         id: LayerId,
         sums: Option<&SumMoments>,
     ) -> Result<LayerIntegers, CalibrateError> {
-        let layer = &self.model.graph.layers[id];
+        let layer = &self.model.graph().layers[id];
         let failed = |error| CalibrateError::Layer { layer: layer.name.clone(), error };
         let input = tensors[layer.inputs[0]];
         let output = tensors[layer.output];
         let integers = match layer.op {
             Op::Conv(..) | Op::Depthwise(..) | Op::Linear => self.kernel(policy, tensors, id, layer, sums)?,
             Op::GlobalAvgPool => {
-                let pixels = self.model.graph.input_shape(layer).pixels() as f64;
+                let pixels = self.model.graph().input_shape(layer).pixels() as f64;
                 let factor = input.scale / (output.scale * pixels);
                 let zero = factor * pixels * f64::from(input.zero_point);
                 Integers::Pool(Requantizer::new(factor, -zero).map_err(failed)?)
@@ -185,7 +185,7 @@ impl Conversion<'_> {
         let (Some(coded), Some(parameters)) = (coded, self.model.layer(id)) else {
             return Err(CalibrateError::NoWeights { layer: layer.name.clone() });
         };
-        let is_logits = layer.output == self.model.graph.logits();
+        let is_logits = layer.output == self.model.graph().logits();
         if is_logits {
             tensors[layer.output].scale = input.scale * coded.widest;
         }

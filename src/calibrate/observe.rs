@@ -65,7 +65,7 @@ impl<'a> Observer<'a> {
         let mut seen = Calibration::nothing(self.model, self.seen.settings);
         seen.images = 1;
         self.network.run_observed(image, |observed| {
-            seen.values[self.model.graph.layers[observed.layer].output].add(observed.output);
+            seen.values[self.model.graph().layers[observed.layer].output].add(observed.output);
             if let Some(moments) = &mut seen.sums[observed.layer] {
                 moments.add(observed.sums);
             }
@@ -76,7 +76,7 @@ impl<'a> Observer<'a> {
 
 impl Calibration {
     pub(super) fn nothing(model: &Model, settings: Settings) -> Self {
-        let graph = &model.graph;
+        let graph = model.graph();
         let moments = |layer| Moments::new(graph.output_shape(layer).channels);
         Self {
             settings,

@@ -36,7 +36,7 @@ impl<'a> Pass<'a> {
         policy: Cow<'a, Policy>,
         images: &[I],
     ) -> Self {
-        let walks = images.chunks(TOGETHER).map(|images| Walk::new(&model.graph, images)).collect();
+        let walks = images.chunks(TOGETHER).map(|images| Walk::new(model.graph(), images)).collect();
         let codings = Codings::new(model);
         let tensors = Conversion { model, calibration, codings: &codings }.tensors(&policy);
         Self { model, calibration, codings, policy, tensors, walks }
@@ -45,7 +45,7 @@ impl<'a> Pass<'a> {
     /// Does a layer.
     pub fn layer(&mut self, id: LayerId) -> Result<Done, CalibrateError> {
         let Self { model, calibration, codings, policy, tensors, walks } = self;
-        let graph = &model.graph;
+        let graph = model.graph();
         let layer = &graph.layers[id];
         let conversion = Conversion { model, calibration, codings };
         let sums = conversion.wants(policy, tensors, id).map(|wanted| {
@@ -65,17 +65,17 @@ impl<'a> Pass<'a> {
 
     /// What the codes that come into a layer are.
     fn input(&self, id: LayerId) -> Input {
-        Input::new(self.model, id, self.tensors[self.model.graph.layers[id].inputs[0]])
+        Input::new(self.model, id, self.tensors[self.model.graph().layers[id].inputs[0]])
     }
 
     /// The codes that come into a layer, of each image of a walk.
     fn codes(&self, id: LayerId, walk: usize) -> Vec<&[u8]> {
-        self.walks[walk].codes(self.model.graph.layers[id].inputs[0]).collect()
+        self.walks[walk].codes(self.model.graph().layers[id].inputs[0]).collect()
     }
 
     /// Moments of a layer's inputs, beside those of `float`, which stands before the same layer, if they may differ.
     pub fn moments(&self, id: LayerId, float: Option<&Self>) -> InputMoments {
-        let (graph, layer) = (&self.model.graph, &self.model.graph.layers[id]);
+        let (graph, layer) = (self.model.graph(), &self.model.graph().layers[id]);
         // The image is the same for both.
         let float = float.filter(|_| layer.inputs[0] != 0);
         let (own, theirs) = (self.input(id), float.map(|float| float.input(id)));

@@ -27,7 +27,7 @@ pub struct Preparation<'a> {
 impl<'a> Preparation<'a> {
     /// Nothing done yet; `None` if the nearest codes are wanted. `images` are some of those that were observed.
     pub fn new<I: AsRef<[u8]>>(model: &'a Model, calibration: &'a Calibration, images: &[I]) -> Option<Self> {
-        let eight = Policy::uniform(&model.graph, Bits::B8, Bits::B8);
+        let eight = Policy::uniform(model.graph(), Bits::B8, Bits::B8);
         let pass = || Pass::new(model, calibration, Cow::Owned(eight), images);
         (can_choose(&calibration.settings) && !images.is_empty())
             .then(|| Self { pass: pass(), codes: Vec::new() })
@@ -35,7 +35,7 @@ impl<'a> Preparation<'a> {
 
     /// Layers done and layers in all.
     pub fn progress(&self) -> (usize, usize) {
-        (self.codes.len(), self.pass.model.graph.layers.len())
+        (self.codes.len(), self.pass.model.graph().layers.len())
     }
 
     /// Does the next layer. After the last, the codes by [`LayerId`](crate::net::LayerId).
@@ -44,7 +44,7 @@ impl<'a> Preparation<'a> {
     /// If a layer has no integer form.
     pub fn step(&mut self) -> Result<Option<Vec<PreparedCodes>>, CalibrateError> {
         let (model, id) = (self.pass.model, self.codes.len());
-        if let Some(layer) = model.graph.layers.get(id) {
+        if let Some(layer) = model.graph().layers.get(id) {
             let mut codes = PreparedCodes::default();
             if layer.has_weights() {
                 let wanted = NARROW.map(|bits| chooses(self.pass.calibration, bits, id));
@@ -57,7 +57,7 @@ impl<'a> Preparation<'a> {
             self.pass.layer(id)?;
             self.codes.push(codes);
         }
-        let done = self.codes.len() >= model.graph.layers.len();
+        let done = self.codes.len() >= model.graph().layers.len();
         Ok(done.then(|| std::mem::take(&mut self.codes)))
     }
 }

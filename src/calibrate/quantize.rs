@@ -35,16 +35,16 @@ impl<'a> Quantization<'a> {
         if reestimate && images.is_empty() {
             return Err(CalibrateError::NoImages);
         }
-        let expected = model.graph.image().shape.elements();
+        let expected = model.graph().image().shape.elements();
         if let Some(image) = images.iter().map(AsRef::as_ref).find(|image| image.len() != expected) {
             return Err(FloatError::Image { expected, found: image.len() }.into());
         }
         let images = if reestimate { images } else { &[] };
         let pass = Pass::new(model, calibration, Cow::Borrowed(policy), images);
         let chooses =
-            model.graph.weighted_layers().any(|(id, _)| chooses(calibration, policy.weight(id), id));
+            model.graph().weighted_layers().any(|(id, _)| chooses(calibration, policy.weight(id), id));
         let float = chooses.then(|| {
-            let eight = Policy::uniform(&model.graph, Bits::B8, Bits::B8);
+            let eight = Policy::uniform(model.graph(), Bits::B8, Bits::B8);
             Pass::new(model, calibration, Cow::Owned(eight), images)
         });
         Ok(Self { pass, float, layers: Vec::new(), settled: Vec::new() })
@@ -52,7 +52,7 @@ impl<'a> Quantization<'a> {
 
     /// Layers done and layers in all.
     pub fn progress(&self) -> (usize, usize) {
-        (self.layers.len(), self.pass.model.graph.layers.len())
+        (self.layers.len(), self.pass.model.graph().layers.len())
     }
 
     /// Codes of a tensor of each image that statistics are re-estimated on, those that the finished network gives;
@@ -67,7 +67,7 @@ impl<'a> Quantization<'a> {
     /// If the layer has no integer form.
     pub fn step(&mut self) -> Result<Option<QuantizedNetwork>, CalibrateError> {
         let Self { pass, float, layers, settled } = self;
-        let (model, graph) = (pass.model, &pass.model.graph);
+        let (model, graph) = (pass.model, pass.model.graph());
         let id = layers.len();
         if id < graph.layers.len() {
             if let Some(float) =
@@ -86,8 +86,7 @@ impl<'a> Quantization<'a> {
             return Ok(None);
         }
         Ok(Some(QuantizedNetwork {
-            spec: model.spec,
-            graph: graph.clone(),
+            network: model.network.clone(),
             policy: pass.policy.clone().into_owned(),
             tensors: pass.tensors.clone(),
             layers: layers.clone(),

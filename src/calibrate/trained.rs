@@ -13,8 +13,8 @@ impl Calibration {
 
     /// The same of weights that are coded already.
     pub(super) fn grids_of(&self, model: &Model, policy: &Policy, codings: &Codings) -> Grids {
-        let tensors = 0..model.graph.tensors.len();
-        let layers = 0..model.graph.layers.len();
+        let tensors = 0..model.graph().tensors.len();
+        let layers = 0..model.graph().layers.len();
         let weights =
             |id| codings.weights(model, self, id, policy.weight(id)).map(|coded| coded.quantizers());
         let mut grids = Grids {
@@ -22,7 +22,7 @@ impl Calibration {
             weights: layers.map(weights).collect(),
         };
         // Logits are not quantized: what stands in their place is the same everywhere.
-        grids.tensors[model.graph.logits()] = grids.tensors[0];
+        grids.tensors[model.graph().logits()] = grids.tensors[0];
         grids
     }
 
@@ -41,5 +41,5 @@ impl Calibration {
 /// If a layer has no integer form.
 pub fn trained(model: &Model, grids: &Grids) -> Result<QuantizedNetwork, CalibrateError> {
     let calibration = Calibration::trained(model, grids.clone());
-    Quantization::new(model, &calibration, &grids.policy(&model.graph), &[[0_u8; 0]; 0])?.finish()
+    Quantization::new(model, &calibration, &grids.policy(model.graph()), &[[0_u8; 0]; 0])?.finish()
 }

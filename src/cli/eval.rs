@@ -57,15 +57,12 @@ fn policies(arguments: &Eval, model: &Model) -> anyhow::Result<Vec<(String, Poli
     let Some(link) = &arguments.link else {
         return arguments.bits.iter().map(|bits| Ok((bits.to_string(), policy_of(bits, model)?))).collect();
     };
-    let (expected, found) = (link.spec, model.spec);
+    let (expected, found) = (&link.network, &model.network);
     ensure!(
-        expected == found,
-        "the link is for {expected} with {} classes and {:?} padding, the weights are {found} with {} classes \
-         and {:?} padding",
-        expected.classes,
-        expected.padding,
-        found.classes,
-        found.padding
+        expected.is_same(found),
+        "the link is for {}, the weights are {}; open the weights that the link was made for",
+        expected.in_words(),
+        found.in_words()
     );
     Ok(vec![("link".into(), link.policy.clone())])
 }
@@ -73,20 +70,22 @@ fn policies(arguments: &Eval, model: &Model) -> anyhow::Result<Vec<(String, Poli
 /// The policy that one part of `--bits` means.
 pub fn policy_of(bits: &BitsArgument, model: &Model) -> anyhow::Result<Policy> {
     match bits {
-        BitsArgument::Widths(widths) => Ok(Policy::uniform(&model.graph, widths.weights, widths.activations)),
+        BitsArgument::Widths(widths) => {
+            Ok(Policy::uniform(model.graph(), widths.weights, widths.activations))
+        }
         BitsArgument::File(path) => {
             let name = || path.display().to_string();
             let text = fs::read_to_string(path).with_context(name)?;
-            export::policy::read(&text, &model.spec, &model.graph).with_context(name)
+            export::policy::read(&text, &model.network).with_context(name)
         }
     }
 }
 
 fn report(Measured { session, float, policies }: &Measured) -> anyhow::Result<Report> {
     let weights = session::done(session.weights())?;
-    let (spec, graph) = (weights.model.spec, &weights.model.graph);
+    let (name, graph) = (weights.model.network.name(), weights.model.graph());
     let calibration = policies.first().map_or(0, |(_, measurement)| measurement.calibration);
-    let mut text = format!("{spec}, {calibration} calibration images\n");
+    let mut text = format!("{name}, {calibration} calibration images\n");
     let integers = policies.iter().map(|(name, measurement)| (name.as_str(), measurement.figure));
     let figures: Vec<_> = float.iter().map(|&float| ("float", float)).chain(integers).collect();
     for (name, Figure { tally, .. }) in &figures {
@@ -101,8 +100,8 @@ fn report(Measured { session, float, policies }: &Measured) -> anyhow::Result<Re
         }
     }
     let mut json = json!({
-        "network": spec.to_string(),
-        "classes": spec.classes,
+        "network": name,
+        "classes": graph.classes(),
         "weights_sha256": weights.summary.sha256,
         "settings": weights.provenance(),
         "inputs": session.inputs(true).ok(),
@@ -147,14 +146,14 @@ pub fn export(arguments: &Export) -> anyhow::Result<Report> {
     let measured = measure(&arguments.eval, true)?;
     let (_, Measurement { policy, .. }) = measured.policies.first().context("--bits names no policy")?;
     let loaded = session::done(measured.session.weights())?;
-    let (spec, graph) = (loaded.model.spec, &loaded.model.graph);
+    let graph = loaded.model.graph();
     let (origin, seed) = match &arguments.eval.link {
         Some(link) => (link.origin, link.seed),
         None if matches!(arguments.eval.bits[..], [BitsArgument::File(_)]) => (Origin::File, 0),
         None => (Allocator::Uniform.into(), 0),
     };
     let (weights, images) = session::hashes(&measured.session);
-    let plain = Link::new(spec, policy.clone(), budget, memory);
+    let plain = Link::new(loaded.model.network.clone(), policy.clone(), budget, memory);
     let link = Link { device, reserve, origin, seed, weights, images, ..plain };
     let mut report = report(&measured)?;
     let usage = memory.usage(graph, policy);

@@ -63,13 +63,19 @@ fn start(arguments: &Finetune, session: &mut Session) -> anyhow::Result<Trained>
     let model = &weights.model;
     let policy = match &arguments.link {
         Some(link) => {
-            ensure!(link.spec == model.spec, "the link is for {}, the weights are {}", link.spec, model.spec);
+            let (expected, found) = (&link.network, &model.network);
+            ensure!(
+                expected.is_same(found),
+                "the link is for {}, the weights are {}; open the weights that the link was made for",
+                expected.in_words(),
+                found.in_words()
+            );
             link.policy.clone()
         }
         None => {
             let mut policy = policy_of(&arguments.bits, model)?;
             if let Some(bits) = arguments.other_weights {
-                others(&model.graph, bits, &mut policy);
+                others(model.graph(), bits, &mut policy);
             }
             policy
         }
@@ -81,7 +87,7 @@ fn start(arguments: &Finetune, session: &mut Session) -> anyhow::Result<Trained>
 /// Sets the widths of the weights of all layers that are not pointwise.
 fn others(graph: &Graph, bits: Bits, policy: &mut Policy) {
     for (id, layer) in graph.weighted_layers() {
-        let pointwise = matches!(layer.op, Op::Conv(window, _) if window.kernel == 1);
+        let pointwise = matches!(layer.op, Op::Conv(window) if window.kernel == 1);
         if !pointwise {
             policy.set(Slot::Weight(id), bits);
         }

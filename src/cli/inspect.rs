@@ -29,7 +29,7 @@ fn describe(spec: &Spec) -> Report {
     let mut layers = Vec::new();
     for layer in &graph.layers {
         let kind = match layer.op {
-            Op::Conv(w, _) if w.kernel == 1 => "pointwise",
+            Op::Conv(w) if w.kernel == 1 => "pointwise",
             Op::Conv(..) => "conv",
             Op::Depthwise(..) => "depthwise",
             Op::Linear => "linear",

@@ -5,5 +5,5 @@ use super::{Report, policy};
 
 /// Says what a link holds.
 pub fn run(arguments: &LinkText) -> anyhow::Result<Report> {
-    Ok(policy::report(&arguments.link.spec.build(), &arguments.link))
+    Ok(policy::report(&arguments.link))
 }

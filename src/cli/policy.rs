@@ -6,7 +6,7 @@ use super::failure::{ensure_argument, wrong};
 use crate::export;
 use crate::link::Link;
 use crate::memory::{Budget, Bytes, Mcu, MemoryModel, Reserve};
-use crate::net::Graph;
+use crate::net::{Graph, Network};
 use crate::quant::Slot;
 use crate::search::{Allocator, Problem};
 use serde_json::{Value, json};
@@ -14,10 +14,10 @@ use std::fmt::Write;
 
 /// Chooses a policy and says what it takes.
 pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
-    let spec = arguments.network.spec()?;
-    let graph = spec.build();
+    let network = Network::from(arguments.network.spec()?);
+    let graph = network.graph();
     let (budget, memory) = budget(&arguments.budget)?;
-    let problem = Problem::new(&graph, budget, memory, &[])?;
+    let problem = Problem::new(graph, budget, memory, &[])?;
     let policy = match arguments.allocator {
         Allocator::Uniform => problem.uniform(),
         Allocator::NotchDown => problem.notch_down(),
@@ -25,8 +25,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     };
     let origin = arguments.allocator.into();
     let (device, reserve) = (arguments.budget.on.slug(), arguments.budget.on.reserve_of_device());
-    let link = Link { device, reserve, origin, ..Link::new(spec, policy, budget, memory) };
-    let mut report = report(&graph, &link);
+    let link = Link { device, reserve, origin, ..Link::new(network.clone(), policy, budget, memory) };
+    let mut report = report(&link);
     if let Some(device) = arguments.budget.on.device {
         add_device(&mut report, device, arguments.budget.on.reserve());
     }
@@ -97,8 +97,9 @@ pub fn device_budget(
 }
 
 /// What a policy says and takes.
-pub fn report(graph: &Graph, link: &Link) -> Report {
-    let Link { policy, budget, memory, .. } = link;
+pub fn report(link: &Link) -> Report {
+    let Link { network, policy, budget, memory, .. } = link;
+    let graph = network.graph();
     let usage = memory.usage(graph, policy);
     let mut text = format!("{link}\n\n");
     for (id, layer) in graph.layers.iter().enumerate() {
@@ -123,16 +124,17 @@ pub fn report(graph: &Graph, link: &Link) -> Report {
         share(usage.ram, budget.ram)
     );
     let _ = writeln!(text, "link   {}", link.encode());
-    Report { text, json: json(graph, link) }
+    Report { text, json: json(link) }
 }
 
 /// The same for programs.
-fn json(graph: &Graph, link: &Link) -> Value {
-    let Link { spec, policy, budget, memory, .. } = link;
+fn json(link: &Link) -> Value {
+    let Link { network, policy, budget, memory, .. } = link;
+    let graph = network.graph();
     let usage = memory.usage(graph, policy);
     json!({
-        "network": spec.to_string(),
-        "classes": spec.classes,
+        "network": network.name(),
+        "classes": network.classes(),
         "memory": match memory { MemoryModel::Paper => "paper", MemoryModel::Device(_) => "device" },
         "device": device_json(link),
         "weights_sha256": link.weights.map(|hash| hash.to_string()),

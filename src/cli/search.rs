@@ -42,10 +42,10 @@ struct Outcome {
 pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut session = session::open(&arguments.inputs, None)?;
     let weights = session::done(session.weights())?;
-    let settings = settings(arguments, &weights.model.graph)?;
+    let settings = settings(arguments, weights.model.graph())?;
     // Impossible budgets are named before anything takes time.
     for settings in &settings {
-        settings.problem(&weights.model.graph).map_err(|error| match error {
+        settings.problem(weights.model.graph()).map_err(|error| match error {
             SearchError::Pin(_) | SearchError::Episodes { .. } => wrong(error),
             error => error.into(),
         })?;

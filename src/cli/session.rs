@@ -36,18 +36,19 @@ const DECODING: u64 = 512 << 20;
 pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
     let Inputs { weights, images, calibration, trained, .. } = inputs;
     let name = || format!("{}", weights.display());
-    let network = inputs.network.or(link.map(|link| link.spec));
+    let network = inputs.network.or(link.and_then(|link| link.network.zoo()));
     let size = fs::metadata(weights).with_context(name)?.len();
     check_size(size).with_context(name)?;
     let bytes = fs::read(weights).with_context(name)?;
     // The side is the caller's, the number of classes the file's.
     let options = trained.options(network)?;
     let imported = import(&bytes, &options).with_context(name)?;
-    let spec = imported.model.spec;
-    if let Some(expected) = network
-        && (expected.family, expected.width) != (spec.family, spec.width)
-    {
-        return Err(anyhow!("{} holds {spec}, not {expected}", weights.display()));
+    let found = &imported.model.network;
+    let agrees = |expected: &crate::net::Spec| {
+        found.zoo().is_some_and(|spec| (spec.family, spec.width) == (expected.family, expected.width))
+    };
+    if let Some(expected) = network.filter(|expected| !agrees(expected)) {
+        return Err(anyhow!("{} holds {found}, not {expected}", weights.display()));
     }
     let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     interrupt::listen();
@@ -90,8 +91,8 @@ fn options_for(verdict: &PreprocessingVerdict) -> String {
     if verdict.assumed.0 {
         options += &format!(" --preprocessing '{}'", choice.normalization);
     }
-    if verdict.assumed.1 {
-        options += &format!(" --padding {}", PaddingName::from(choice.padding));
+    if let Some(padding) = choice.padding.filter(|_| verdict.assumed.1) {
+        options += &format!(" --padding {}", PaddingName::from(padding));
     }
     format!("; try{options}")
 }

@@ -212,7 +212,7 @@ pub fn train(
     arguments: &RecipeArguments,
     half: bool,
 ) -> anyhow::Result<Report> {
-    let side = usize::from(start.model.spec.side);
+    let side = start.model.network.side();
     let (stored, augmentation) = Augmentation::usual(side);
     let recipe = arguments.recipe(Recipe { augmentation, ..usual });
     recipe.check().map_err(wrong)?;
@@ -244,7 +244,7 @@ pub fn train(
 fn finish(arguments: &RecipeArguments, session: &mut Session, end: TrainingEnd) -> anyhow::Result<Report> {
     let TrainingEnd { trained, epochs, course, mut stopped } = end;
     let loaded = session::done(session.weights())?;
-    let (spec, graph) = (trained.model.spec, &loaded.model.graph);
+    let (network, graph) = (trained.model.network.clone(), loaded.model.graph());
     // First of all: whatever happens next, the weights are there.
     if let Some(path) = &arguments.out {
         output::write(path, &save(&trained.model, trained.grids.as_ref())?)?;
@@ -260,7 +260,7 @@ fn finish(arguments: &RecipeArguments, session: &mut Session, end: TrainingEnd) 
         stopped = session.executor.stops();
     }
     let [reward, test, float] = found;
-    let mut text = format!("{spec}, {epochs}\n");
+    let mut text = format!("{network}, {epochs}\n");
     if stopped {
         let _ = writeln!(text, "{}", how_to_go_on(arguments));
     }
@@ -282,7 +282,7 @@ fn finish(arguments: &RecipeArguments, session: &mut Session, end: TrainingEnd) 
     let top1 = |figure: Option<Figure>| figure.map(|figure| figure.tally.percent());
     let used = |figure: Option<Figure>| figure.map(|figure| figure.to_string());
     let json = json!({
-        "network": spec.to_string(),
+        "network": network.name(),
         "weights_sha256": loaded.summary.sha256,
         "inputs": session.inputs(true).ok(),
         "weight_bits": bits(Policy::weight_bits),
@@ -331,7 +331,7 @@ fn figures(session: &mut Session, trained: Trained, epochs: Epochs) -> anyhow::R
     let measure = |session: &mut Session, subset| -> anyhow::Result<Figure> {
         match &trained.grids {
             Some(grids) => {
-                let policy = grids.policy(&trained.model.graph);
+                let policy = grids.policy(trained.model.graph());
                 Ok(session::run(session.measure(&policy, subset, None))?.figure)
             }
             None => session::run(session.measure_float(subset, None)),

@@ -42,7 +42,7 @@ pub fn places(graph: &Graph, policy: &Policy) -> (Vec<Option<Place>>, usize) {
 
 /// The section of a network.
 pub fn write(network: &QuantizedNetwork) -> Vec<u8> {
-    let QuantizedNetwork { graph, policy, .. } = network;
+    let (graph, policy) = (network.graph(), &network.policy);
     let (places, end) = places(graph, policy);
     let mut section = vec![0; end];
     let mut put = |at: usize, bytes: &[u8]| section[at..at + bytes.len()].copy_from_slice(bytes);

@@ -3,7 +3,7 @@
 use super::ExportError;
 use crate::{
     infer::check_network,
-    net::{Graph, Layer, Op, Spec},
+    net::{Graph, Layer, Op},
     quant::{Bits, Kernel, Policy, QuantizedLayer, QuantizedNetwork, Quantizer, Slot},
 };
 
@@ -12,14 +12,8 @@ pub const COLOURS: usize = 3;
 
 /// Checks all that the format and the C runtime rely on.
 pub fn check(network: &QuantizedNetwork) -> Result<(), ExportError> {
-    let QuantizedNetwork { spec, graph, tensors, layers, labels, .. } = network;
-    check_spec(spec)?;
-    if *graph != spec.build() {
-        return Err(ExportError::Network {
-            spec: *spec,
-            problem: "its layers are not those of this network",
-        });
-    }
+    let (graph, QuantizedNetwork { tensors, layers, labels, .. }) = (network.graph(), network);
+    let failed = |problem| Err(ExportError::Network { network: network.network.to_string(), problem });
     check_network(network)?;
     let widths = layers.iter().map(|layer| match layer {
         QuantizedLayer::Kernel(kernel) => kernel.bits,
@@ -27,32 +21,22 @@ pub fn check(network: &QuantizedNetwork) -> Result<(), ExportError> {
     });
     if policy_of(graph, tensors, widths) != Some(network.policy.clone()) {
         let problem = "its policy says other widths than its tensors and weights";
-        return Err(ExportError::Network { spec: *spec, problem });
+        return failed(problem);
     }
     if tensors.iter().any(|quantizer| !(quantizer.scale.is_normal() && quantizer.scale > 0.0)) {
-        return Err(ExportError::Network {
-            spec: *spec,
-            problem: "a tensor's scale is not a positive number",
-        });
+        return failed("a tensor's scale is not a positive number");
     }
     let in_order = |labels: &Vec<String>| {
         labels.len() == graph.classes() && labels.iter().all(|label| label.len() <= usize::from(u16::MAX))
     };
     if !labels.as_ref().is_none_or(in_order) {
         let problem = "it has not one label of at most 65,535 bytes for each class";
-        return Err(ExportError::Network { spec: *spec, problem });
+        return failed(problem);
     }
     for (layer, integers) in graph.layers.iter().zip(layers) {
         check_layer(layer, integers)
             .map_err(|problem| ExportError::Layer { layer: layer.name.clone(), problem })?;
     }
-    Ok(())
-}
-
-/// A [`Spec`] whose fields were put together by hand may be out of range.
-fn check_spec(spec: &Spec) -> Result<(), ExportError> {
-    Spec::new(spec.family, spec.width, spec.side)
-        .and_then(|checked| checked.with_classes(u64::from(spec.classes)))?;
     Ok(())
 }
 
@@ -99,7 +83,7 @@ fn check_shift(shift: u8, most: u8) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{Family, Padding, Width};
+    use crate::net::{Family, Padding, Spec, Width};
 
     /// The runtime's descriptors hold sizes in 16 bits and windows in 8, its dot products sum up 32,768 codes, and its
     /// depthwise kernels are 3 and 5: true for every network that has a [`Spec`], so nothing of it needs a check.

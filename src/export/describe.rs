@@ -29,11 +29,11 @@ pub struct Description {
     /// Of this package: Bitsmith's, and what tells its weights from others.
     package_version: String,
     network: String,
-    title: &'static str,
-    side: u16,
+    title: String,
+    side: usize,
     /// Pixels of the shorter side before the middle is cut out.
     shorter_side: usize,
-    classes: u16,
+    classes: usize,
     input_bytes: usize,
     macs: u64,
     mean_weight_bits: String,
@@ -172,7 +172,7 @@ impl Description {
         vectors: &[GoldenVector],
         section: &[u8],
     ) -> Self {
-        let QuantizedNetwork { spec, graph, policy, labels, .. } = network;
+        let (graph, QuantizedNetwork { policy, labels, .. }) = (network.graph(), network);
         let plan = Plan::new(graph, policy);
         let flash = Flash::of(graph, policy, info.core);
         let (places, section_bytes) = blob::places(graph, policy);
@@ -189,11 +189,11 @@ impl Description {
             upper: info.name.to_ascii_uppercase(),
             version: env!("CARGO_PKG_VERSION"),
             package_version: package_version(section),
-            network: spec.to_string(),
-            title: spec.family.title(),
-            side: spec.side,
-            shorter_side: usize::from(spec.side) * 256 / 224,
-            classes: spec.classes,
+            network: network.network.to_string(),
+            title: network.network.title().to_owned(),
+            side: network.network.side(),
+            shorter_side: network.network.side() * 256 / 224,
+            classes: graph.classes(),
             input_bytes: graph.image().shape.elements(),
             macs: graph.macs(),
             mean_weight_bits: format!("{:.2}", policy.mean_weight_bits(graph)),
@@ -257,7 +257,7 @@ impl GoldenText {
 
 impl LayerText {
     fn new(network: &QuantizedNetwork, plan: &Plan, id: LayerId, place: Option<&Place>) -> Self {
-        let QuantizedNetwork { graph, policy, .. } = network;
+        let (graph, policy) = (network.graph(), &network.policy);
         let layer = &graph.layers[id];
         let routine = Routine::of(layer);
         let is_last = layer.output == graph.logits();
@@ -308,7 +308,7 @@ impl LayerText {
 
 impl ConvText {
     fn new(network: &QuantizedNetwork, id: LayerId, kernel: &Kernel, place: &Place, block: usize) -> Self {
-        let QuantizedNetwork { graph, tensors, .. } = network;
+        let (graph, tensors) = (network.graph(), &network.tensors);
         let layer = &graph.layers[id];
         let window = layer.window();
         let pads = window.map(|window| window.pads).unwrap_or_default();
@@ -334,12 +334,12 @@ impl ConvText {
 
 impl PoolText {
     fn new(network: &QuantizedNetwork, id: LayerId, requantizer: &Requantizer) -> Self {
-        let layer = &network.graph.layers[id];
+        let layer = &network.graph().layers[id];
         let Requantizer { bias, multiplier, shift } = *requantizer;
         Self {
             bias,
             multiplier,
-            input: sizes(network.graph.input_shape(layer)),
+            input: sizes(network.graph().input_shape(layer)),
             in_bits: bits(network, layer.inputs[0]),
             out_bits: bits(network, layer.output),
             shift,
@@ -350,12 +350,12 @@ impl PoolText {
 
 impl AddText {
     fn new(network: &QuantizedNetwork, id: LayerId, requantizer: &AddRequantizer) -> Self {
-        let layer = &network.graph.layers[id];
+        let layer = &network.graph().layers[id];
         let AddRequantizer { multipliers, offset, shift } = *requantizer;
         Self {
             multipliers,
             offset,
-            output: sizes(network.graph.output_shape(layer)),
+            output: sizes(network.graph().output_shape(layer)),
             bits: [layer.inputs[0], layer.inputs[1]].map(|input| bits(network, input)),
             out_bits: bits(network, layer.output),
             shift,
@@ -390,5 +390,5 @@ fn bits(network: &QuantizedNetwork, tensor: TensorId) -> usize {
 fn golden_bytes(network: &QuantizedNetwork, vectors: &[GoldenVector]) -> usize {
     let image = |v: &GoldenVector| v.pixels.len() + 4 * (v.checksums.len() + v.logits.len() + 2);
     let layer = |layer: &Layer| 12 + layout::align(layer.name.len() + 1);
-    vectors.iter().map(image).sum::<usize>() + network.graph.layers.iter().map(layer).sum::<usize>()
+    vectors.iter().map(image).sum::<usize>() + network.graph().layers.iter().map(layer).sum::<usize>()
 }

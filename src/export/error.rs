@@ -1,9 +1,6 @@
 //! Why a network cannot be exported.
 
-use crate::{
-    infer::InferError,
-    net::{Spec, SpecError},
-};
+use crate::{infer::InferError, net::SpecError};
 
 /// Why there is no file or package.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,10 +12,10 @@ pub enum ExportError {
     #[error(transparent)]
     Spec(#[from] SpecError),
     /// The network's parts do not belong together.
-    #[error("{spec} cannot be exported: {problem}; quantize the network again")]
+    #[error("{network} cannot be exported: {problem}; quantize the network again")]
     Network {
         /// Which network.
-        spec: Spec,
+        network: String,
         /// What is wrong.
         problem: &'static str,
     },

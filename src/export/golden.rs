@@ -44,7 +44,7 @@ impl GoldenVector {
         workspace: &mut Workspace,
         image: &GoldenImage,
     ) -> Result<Self, ExportError> {
-        let QuantizedNetwork { graph, policy, .. } = network;
+        let (graph, policy) = (network.graph(), &network.policy);
         let GoldenImage { pixels, label } = *image;
         if label >= graph.classes() {
             return Err(ExportError::Label { label, classes: graph.classes() });

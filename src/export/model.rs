@@ -14,11 +14,12 @@
 
 mod error;
 mod fields;
+mod own;
 mod read;
 mod record;
 mod write;
 
 pub use error::ModelError;
-pub use fields::{Field, VERSION, header, layer, tensor};
+pub use fields::{Field, VERSION, ZOO_VERSION, header, layer, tensor};
 pub use read::read;
 pub use write::write;

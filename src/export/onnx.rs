@@ -68,7 +68,8 @@ pub enum Outputs {
 /// form, which no network of the zoo reaches.
 pub fn write(network: &QuantizedNetwork, outputs: Outputs) -> Result<Vec<u8>, ExportError> {
     check_network(network)?;
-    let QuantizedNetwork { spec, graph, labels, .. } = network;
+    let (graph, labels) = (network.graph(), &network.labels);
+    let name = network.network.name();
     let mut builder = Builder::default();
     let names = layers::names(network);
     builder.input("image", DataType::Uint8, &layers::image_shape(network));
@@ -87,8 +88,8 @@ pub fn write(network: &QuantizedNetwork, outputs: Outputs) -> Result<Vec<u8>, Ex
         }
     }
     let mut metadata = vec![
-        ("network", spec.to_string()),
-        ("classes", spec.classes.to_string()),
+        ("network", name.to_owned()),
+        ("classes", graph.classes().to_string()),
         ("image", "RGB, 8 bits each, rows of pixels; scaling and mean are in the weights".into()),
     ];
     if let Some(labels) = labels {
@@ -99,8 +100,8 @@ pub fn write(network: &QuantizedNetwork, outputs: Outputs) -> Result<Vec<u8>, Ex
         ir_version: IR_VERSION,
         producer_name: "bitsmith".into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
-        doc_string: format!("{spec} in integers of 2, 4 and 8 bits: bit for bit what the firmware computes"),
-        graph: Some(builder.finish(spec.to_string())),
+        doc_string: format!("{name} in integers of 2, 4 and 8 bits: bit for bit what the firmware computes"),
+        graph: Some(builder.finish(name.to_owned())),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: OPSET }],
         metadata_props: metadata.into_iter().map(entry).collect(),
     };

@@ -125,13 +125,13 @@ fn files(
     let model = model::write(network)?;
     let onnx = onnx::write(network, Outputs::Logits)?;
     let report = Report::new(network, info, &model, &onnx);
-    let QuantizedNetwork { spec, graph, policy, .. } = network;
+    let (graph, policy) = (network.graph(), &network.policy);
     let mut files = vec![
         File::new("LICENSE-MIT", include_str!("../../LICENSE-MIT")),
         File::new("LICENSE-APACHE", include_str!("../../LICENSE-APACHE")),
         File::new("model.bin", model),
         File::new("model.onnx", onnx),
-        File::new("policy.json", policy::write(spec, graph, policy)),
+        File::new("policy.json", policy::write(&network.network, policy)),
         File::new("haq.json", policy::write_haq(graph, policy)),
         File::new("report.json", report.json()),
         File::new("report.html", report.html()?),

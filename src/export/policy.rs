@@ -17,7 +17,7 @@
 //! only adds read (the linear output of a bottleneck) has no entry, and [`read`] gives it the width of the add's output.
 
 use crate::{
-    net::{Graph, Layer, LayerId, Op, Spec, TensorId},
+    net::{Graph, Layer, LayerId, Network, Op, TensorId},
     quant::{Bits, Policy, Slot},
 };
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ struct Written {
     format: &'static str,
     version: u32,
     network: String,
-    classes: u16,
+    classes: usize,
     mean_weight_bits: f64,
     layers: Vec<LayerBits>,
 }
@@ -117,7 +117,7 @@ pub fn layers(graph: &Graph, policy: &Policy) -> Vec<LayerBits> {
 /// What a layer computes, in one or two words.
 pub fn kind(layer: &Layer) -> &'static str {
     match layer.op {
-        Op::Conv(window, _) if window.kernel == 1 => "pointwise convolution",
+        Op::Conv(window) if window.kernel == 1 => "pointwise convolution",
         Op::Conv(..) => "convolution",
         Op::Depthwise(..) => "depthwise convolution",
         Op::Linear => "linear",
@@ -127,12 +127,13 @@ pub fn kind(layer: &Layer) -> &'static str {
 }
 
 /// The text of `policy.json`.
-pub fn write(spec: &Spec, graph: &Graph, policy: &Policy) -> String {
+pub fn write(network: &Network, policy: &Policy) -> String {
+    let graph = network.graph();
     let written = Written {
         format: "bitsmith-policy",
         version: 1,
-        network: spec.to_string(),
-        classes: spec.classes,
+        network: network.to_string(),
+        classes: graph.classes(),
         mean_weight_bits: policy.mean_weight_bits(graph),
         layers: layers(graph, policy),
     };
@@ -159,7 +160,8 @@ pub fn write_haq(graph: &Graph, policy: &Policy) -> String {
 ///
 /// # Errors
 /// If the text is neither, or of another network.
-pub fn read(text: &str, spec: &Spec, graph: &Graph) -> Result<Policy, PolicyError> {
+pub fn read(text: &str, network: &Network) -> Result<Policy, PolicyError> {
+    let graph = network.graph();
     let format = |error: serde_json::Error| PolicyError::Format(error.to_string());
     let mut policy = Policy::uniform(graph, Bits::B8, Bits::B8);
     if text.trim_start().starts_with('[') {
@@ -167,7 +169,7 @@ pub fn read(text: &str, spec: &Spec, graph: &Graph) -> Result<Policy, PolicyErro
         read_haq(&pairs, graph, &mut policy)?;
     } else {
         let read: Read = serde_json::from_str(text).map_err(format)?;
-        let expected = spec.to_string();
+        let expected = network.to_string();
         if let Some(found) = read.network.filter(|name| *name != expected) {
             return Err(PolicyError::Network { expected, found });
         }
@@ -250,9 +252,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn network(name: &str) -> (Spec, Graph) {
-        let spec = name.parse::<Spec>().expect(name);
-        (spec, spec.build())
+    fn network(name: &str) -> Network {
+        name.parse::<crate::net::Spec>().expect(name).into()
     }
 
     const NETWORKS: [&str; 3] = ["mobilenet-v1-0.25-128", "mobilenet-v2-0.35-128", "mnasnet-0.5-128"];
@@ -260,41 +261,43 @@ mod tests {
     proptest! {
         #[test]
         fn policies_survive(seed: [u8; 32], name in prop::sample::select(&NETWORKS[..])) {
-            let (spec, graph) = network(name);
-            let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
-            for (slot, byte) in Slot::all(&graph).into_iter().zip(seed.into_iter().cycle()) {
+            let network = network(name);
+            let graph = network.graph();
+            let mut policy = Policy::uniform(graph, Bits::B8, Bits::B8);
+            for (slot, byte) in Slot::all(graph).into_iter().zip(seed.into_iter().cycle()) {
                 policy.set(slot, Bits::ALL[usize::from(byte) % 3]);
             }
-            prop_assert_eq!(read(&write(&spec, &graph, &policy), &spec, &graph), Ok(policy.clone()));
+            prop_assert_eq!(read(&write(&network, &policy), &network), Ok(policy.clone()));
 
             // HAQ's list keeps all but what only adds read.
-            let again = read(&write_haq(&graph, &policy), &spec, &graph).expect("a list of this network");
-            prop_assert_eq!(again.weight_bits(&graph), policy.weight_bits(&graph));
+            let again = read(&write_haq(graph, &policy), &network).expect("a list of this network");
+            prop_assert_eq!(again.weight_bits(graph), policy.weight_bits(graph));
             for (id, tensor) in graph.tensors.iter().enumerate().skip(1) {
                 let mut readers = graph.layers.iter().filter(|layer| layer.inputs.contains(&id));
                 if readers.any(|layer| layer.op != Op::Add) {
                     prop_assert_eq!(again.activation(id), policy.activation(id), "{}", tensor.name);
                 }
             }
-            prop_assert_eq!(haq(&graph, &again), haq(&graph, &policy));
+            prop_assert_eq!(haq(graph, &again), haq(graph, &policy));
         }
 
         #[test]
         fn other_texts_are_refused(text: String) {
-            let (spec, graph) = network(NETWORKS[0]);
-            prop_assert!(read(&text, &spec, &graph).is_err());
+            let network = network(NETWORKS[0]);
+            prop_assert!(read(&text, &network).is_err());
         }
     }
 
     #[test]
     fn haq_has_the_width_of_what_a_layer_reads() {
-        let (_, graph) = network(NETWORKS[0]);
-        let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+        let network = network(NETWORKS[0]);
+        let graph = network.graph();
+        let mut policy = Policy::uniform(graph, Bits::B8, Bits::B8);
         let id = |name: &str| graph.layer_named(name).expect(name);
         policy.set(Slot::Weight(id("dw1")), Bits::B2);
         policy.set(Slot::Activation(graph.layers[id("dw1")].output), Bits::B4);
         policy.set(Slot::Activation(graph.layers[id("pw13")].output), Bits::B2);
-        let pairs = haq(&graph, &policy);
+        let pairs = haq(graph, &policy);
         assert_eq!(pairs.len(), 28);
         assert_eq!(pairs[..4], [[8, -1], [2, 8], [8, 4], [8, 8]], "conv1, dw1, pw1, dw2");
         assert_eq!(pairs[27], [8, 2], "the linear layer, behind the pool");
@@ -302,18 +305,19 @@ mod tests {
 
     #[test]
     fn errors_name_what_is_wrong() {
-        let (spec, graph) = network(NETWORKS[0]);
-        let problem = |text: &str| read(text, &spec, &graph).expect_err(text).to_string();
+        let network = network(NETWORKS[0]);
+        let graph = network.graph();
+        let problem = |text: &str| read(text, &network).expect_err(text).to_string();
         assert!(problem("{}").starts_with("no policy: missing field `layers`"), "{}", problem("{}"));
         assert_eq!(problem("[[8, -1]]"), "1 pairs of widths: expected 28; the policy is of another network");
-        let text = write(&spec, &graph, &Policy::uniform(&graph, Bits::B8, Bits::B4));
+        let text = write(&network, &Policy::uniform(graph, Bits::B8, Bits::B4));
         let other = text.replace("mobilenet-v1-0.25-128", "mnasnet-1.0-224");
         assert!(problem(&other).starts_with("a policy of mnasnet-1.0-224: expected one of mobilenet-v1"));
         let other = text.replacen("\"dw1\"", "\"pw1\"", 1);
         assert!(problem(&other).starts_with("layer pw1 at place 2: expected dw1"));
         let other = text.replacen("\"weight_bits\": 8", "\"weight_bits\": 6", 1);
         assert_eq!(problem(&other), "layer conv1: weights of 6 bits: expected 2, 4 or 8");
-        let list = write_haq(&graph, &Policy::uniform(&graph, Bits::B8, Bits::B8));
+        let list = write_haq(graph, &Policy::uniform(graph, Bits::B8, Bits::B8));
         let other = list.replacen("[8, 8]", "[8, 5]", 1);
         assert_eq!(problem(&other), "layer dw1: an input of 5 bits: expected 2, 4 or 8");
     }

@@ -36,10 +36,10 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct NetworkFacts {
     name: String,
-    family: &'static str,
+    family: String,
     image: [usize; 3],
-    classes: u16,
-    padding: &'static str,
+    classes: usize,
+    padding: Option<&'static str>,
     macs: u64,
     weights: usize,
     mean_weight_bits: f64,
@@ -157,20 +157,20 @@ impl Report {
 
     /// Of a checked network; `model` and `onnx` are the bytes of its files.
     pub(super) fn new(network: &QuantizedNetwork, info: &PackageInfo, model: &[u8], onnx: &[u8]) -> Self {
-        let QuantizedNetwork { spec, graph, policy, .. } = network;
+        let (graph, policy) = (network.graph(), &network.policy);
         let mcu = info.device.as_deref().and_then(speed::mcu_named).filter(|mcu| speed::covers(mcu));
         Self {
             format: "bitsmith-report",
             version: 1,
             network: NetworkFacts {
-                name: spec.to_string(),
-                family: spec.family.title(),
+                name: network.network.to_string(),
+                family: network.network.title().to_owned(),
                 image: sizes(graph.image().shape),
-                classes: spec.classes,
-                padding: match spec.padding {
+                classes: graph.classes(),
+                padding: network.network.zoo().map(|spec| match spec.padding {
                     Padding::TensorFlow => "TensorFlow",
                     Padding::PyTorch => "PyTorch",
-                },
+                }),
                 macs: graph.macs(),
                 weights: graph.layers.iter().map(|layer| graph.weight_elements(layer)).sum(),
                 mean_weight_bits: rounded(policy.mean_weight_bits(graph)),

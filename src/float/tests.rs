@@ -1,12 +1,13 @@
 //! The executor against sums written out one by one.
 
 use super::*;
-use crate::net::{LayerWeights, Padding, Shape, Spec};
+use crate::net::{LayerWeights, Network, Padding, Shape, Spec};
 
 /// A network of the zoo with weights from a small generator.
 fn model(name: &str, padding: Padding) -> Model {
     let spec = name.parse::<Spec>().expect(name).with_classes(7).expect("in range").with_padding(padding);
-    let graph = spec.build();
+    let network = Network::from(spec);
+    let graph = network.graph();
     let mut state = 1u32;
     let mut next = move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -22,16 +23,16 @@ fn model(name: &str, padding: Padding) -> Model {
             Some(LayerWeights { weight, affine: Affine::Bias((0..c_out).map(|_| next()).collect()) })
         })
         .collect();
-    Model { spec, graph, weights, normalization: Normalization::SIGNED, labels: None }
+    Model { network, weights, normalization: Normalization::SIGNED, labels: None }
 }
 
 /// One output of a convolution by the definition, in f64.
 fn convolve(model: &Model, id: LayerId, input: &[f32], y: usize, x: usize, c_out: usize) -> f64 {
-    let layer = &model.graph.layers[id];
-    let Shape { height, width, channels } = model.graph.input_shape(layer);
+    let layer = &model.graph().layers[id];
+    let Shape { height, width, channels } = model.graph().input_shape(layer);
     let window = layer.window().expect("a convolution");
     let weight = &model.layer(id).expect("weights").weight;
-    let [_, k, _, c_in] = model.graph.weight_shape(layer).expect("weights");
+    let [_, k, _, c_in] = model.graph().weight_shape(layer).expect("weights");
     let mut sum = 0.0;
     for ky in 0..k {
         for kx in 0..k {
@@ -62,13 +63,13 @@ fn every_sum_is_the_definition() {
         let model = model(name, padding);
         let network = FloatNetwork::new(&model).expect(name);
         let image: Vec<u8> =
-            (0..model.graph.image().shape.elements()).map(|i| ((i * 2_654_435_761) >> 13) as u8).collect();
+            (0..model.graph().image().shape.elements()).map(|i| ((i * 2_654_435_761) >> 13) as u8).collect();
         let mut tensors = vec![network.normalize(&image)];
         let mut checked = 0;
         network
             .run_observed(&image, |seen| {
-                let layer = &model.graph.layers[seen.layer];
-                let shape = model.graph.output_shape(layer);
+                let layer = &model.graph().layers[seen.layer];
+                let shape = model.graph().output_shape(layer);
                 if layer.window().is_some() {
                     let input = &tensors[layer.inputs[0]];
                     for i in (0..shape.elements()).step_by(7) {

@@ -43,7 +43,7 @@ impl GivenSettings {
         let Some(choice) = verdict.better() else { return self };
         Self {
             normalization: if verdict.assumed.0 { Some(choice.normalization) } else { self.normalization },
-            padding: if verdict.assumed.1 { Some(choice.padding) } else { self.padding },
+            padding: if verdict.assumed.1 { choice.padding } else { self.padding },
             ..self
         }
     }

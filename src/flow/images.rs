@@ -177,7 +177,7 @@ impl Listing {
     /// # Errors
     /// If the classes do not fit the network's outputs.
     pub fn class_map(&self, model: &Model) -> Result<ClassMap, DataError> {
-        ClassMap::new(&self.dataset.classes, model.graph.classes(), model.labels.as_deref())
+        ClassMap::new(&self.dataset.classes, model.graph().classes(), model.labels.as_deref())
     }
 
     /// What the screen shows of it in short.

@@ -53,7 +53,7 @@ pub struct Coverage {
 impl Coverage {
     fn new(listing: &Listing, model: &Model) -> Self {
         let seen: HashSet<usize> = listing.calibration.iter().map(|item| item.class).collect();
-        let told_apart = without_background(model.graph.classes());
+        let told_apart = without_background(model.graph().classes());
         Self { calibrating: listing.calibration.len(), seen: seen.len(), told_apart }
     }
 }
@@ -131,7 +131,7 @@ impl Inputs {
             mismatch,
             passed_over: passed_over_rows(dataset, unread),
             settings,
-            memory: model.map(|model| ImageMemory::new(listing, usize::from(model.spec.side), memory)),
+            memory: model.map(|model| ImageMemory::new(listing, model.network.side(), memory)),
         }
     }
 

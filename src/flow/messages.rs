@@ -5,7 +5,7 @@ use super::{
     PreprocessingVerdict, Subset, Tally,
 };
 use crate::import::{KeptClass, Setting};
-use crate::net::Spec;
+use crate::net::{Network, Spec};
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
 use crate::train::{DeviceChoice, DeviceReport, Point, Recipe, Turn};
@@ -258,7 +258,7 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkSummary {
     /// Which network.
-    pub spec: Spec,
+    pub network: Network,
     /// Where it came from: a file name, or "demo".
     pub source: String,
     /// Names of the classes, if the file has them.

@@ -6,7 +6,7 @@ use crate::export::{
     self, Accuracy, ExportError, GoldenImage, PackageInfo, PackageName, Report, identifier, model, policy,
 };
 use crate::link::Link;
-use crate::net::Spec;
+use crate::net::Network;
 use crate::quant::QuantizedNetwork;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -78,14 +78,14 @@ pub struct Package<'a> {
 }
 
 /// What a network's package is called unless it is given a name.
-pub fn default_name(spec: &Spec) -> String {
-    identifier(&spec.to_string())
+pub fn default_name(network: &Network) -> String {
+    identifier(network.name())
 }
 
 impl Package<'_> {
     /// Name of the folder in the archive, and of the archive itself without its ending.
     pub fn name(&self) -> String {
-        self.name.map_or_else(|| default_name(&self.link.spec), PackageName::to_string)
+        self.name.map_or_else(|| default_name(&self.link.network), PackageName::to_string)
     }
 
     /// One of the files that the package is made of, or the package itself.
@@ -93,15 +93,15 @@ impl Package<'_> {
     /// # Errors
     /// If the network cannot be exported; see [`export::package()`].
     pub fn artefact(&self, network: &QuantizedNetwork, artefact: Artefact) -> Result<Vec<u8>, ExportError> {
-        let QuantizedNetwork { spec, graph, policy, .. } = network;
+        let policy = &network.policy;
         Ok(match artefact {
             Artefact::Package => self.zip(network)?,
             Artefact::Model => model::write(network)?,
             Artefact::Onnx => onnx::write(network, Outputs::Logits)?,
             Artefact::Report => Report::of(network, &self.info())?.html()?.into(),
             Artefact::ReportJson => Report::of(network, &self.info())?.json().into(),
-            Artefact::Policy => policy::write(spec, graph, policy).into(),
-            Artefact::Haq => policy::write_haq(graph, policy).into(),
+            Artefact::Policy => policy::write(&network.network, policy).into(),
+            Artefact::Haq => policy::write_haq(network.graph(), policy).into(),
         })
     }
 

@@ -22,8 +22,8 @@ const IMAGES: (u64, u64) = (32, 200);
 pub struct Choice {
     /// Normalization of the image.
     pub normalization: Normalization,
-    /// Where the zeros go at stride 2.
-    pub padding: Padding,
+    /// Where the zeros go at stride 2; `None` where the network itself says it.
+    pub padding: Option<Padding>,
 }
 
 /// A network under the assumed choice and all others.
@@ -55,7 +55,10 @@ impl PreprocessingCheck {
     /// If the model has not all weights.
     pub fn new(model: &Model, settings: &[Setting]) -> Result<Option<Self>, FloatError> {
         let assumed = |kind| settings.iter().any(|setting| setting.kind == kind && setting.is_assumed());
-        let own = Choice { normalization: model.normalization, padding: model.spec.padding };
+        let own = Choice {
+            normalization: model.normalization,
+            padding: model.network.zoo().map(|spec| spec.padding),
+        };
         let mut normalizations = vec![own.normalization];
         if assumed(SettingKind::Normalization) {
             normalizations
@@ -63,7 +66,7 @@ impl PreprocessingCheck {
         }
         let mut paddings = vec![own.padding];
         if assumed(SettingKind::Padding) {
-            paddings.push(own.padding.other());
+            paddings.extend(own.padding.map(|padding| Some(padding.other())));
         }
         let choices: Vec<Choice> = paddings
             .into_iter()
@@ -76,7 +79,7 @@ impl PreprocessingCheck {
         }
         let networks = choices.iter().map(|choice| FloatNetwork::new(&choice.of(model)));
         let networks = networks.collect::<Result<_, _>>()?;
-        let work = model.graph.macs().max(1) * choices.len() as u64;
+        let work = model.graph().macs().max(1) * choices.len() as u64;
         let images = (WORK / work).clamp(IMAGES.0, IMAGES.1) as usize;
         Ok(Some(Self { choices, networks, images }))
     }
@@ -123,8 +126,11 @@ impl Choice {
     /// A model with this choice.
     #[must_use]
     pub fn of(&self, model: &Model) -> Model {
-        let spec = model.spec.with_padding(self.padding);
-        Model { spec, graph: spec.build(), normalization: self.normalization, ..model.clone() }
+        let network = match (model.network.zoo(), self.padding) {
+            (Some(spec), Some(padding)) => spec.with_padding(padding).into(),
+            _ => model.network.clone(),
+        };
+        Model { network, normalization: self.normalization, ..model.clone() }
     }
 }
 
@@ -143,7 +149,7 @@ impl PreprocessingVerdict {
                 parts.push(choice.normalization.to_string());
             }
             if self.assumed.1 {
-                parts.push(format!("{} padding", choice.padding.title()));
+                parts.push(format!("{} padding", choice.padding.map_or("", |padding| padding.title())));
             }
             parts.join(" and ")
         };

@@ -176,11 +176,11 @@ impl<E: Executor> Session<E> {
             self.stated_resize = former;
             return Err(refused);
         }
-        let policy = grids.as_ref().map(|grids| grids.policy(&model.graph));
-        let (spec, labels) = (model.spec, model.labels.clone());
+        let policy = grids.as_ref().map(|grids| grids.policy(model.graph()));
+        let (network, labels) = (model.network.clone(), model.labels.clone());
         let key = Key::of(&(&model, &grids));
         let texts = notes.iter().map(ToString::to_string).collect();
-        let summary = NetworkSummary { spec, source, labels, sha256, policy, settings, notes: texts, key };
+        let summary = NetworkSummary { network, source, labels, sha256, policy, settings, notes: texts, key };
         self.executor.report(&Event::Network(summary.clone()));
         self.weights = Some(Weights { model: Arc::new(model), grids, summary, notes }.into());
         self.report_inputs();
@@ -302,7 +302,7 @@ impl<E: Executor> Session<E> {
             || End::Failed("this policy was not measured with these weights; measure it first".into());
         let (integers, figure) = self.measured.get(self.loaded()?).ok_or_else(unmeasured)?;
         let network = &integers.network;
-        if (network.spec, &network.policy) != (link.spec, &link.policy) {
+        if !network.network.is_same(&link.network) || network.policy != link.policy {
             return Err(unmeasured());
         }
         let prepared = self.prepared.get(self.prepared_key()?).ok_or_else(unmeasured)?;

@@ -42,7 +42,8 @@ impl Imported {
     /// # Errors
     /// If a class is none of the network's, or fewer than two or all of them would stay.
     pub fn keep_classes(mut self, classes: &[KeptClass]) -> Result<Self, ClassesError> {
-        let Model { spec, graph, weights, labels, .. } = &mut self.model;
+        let Model { network, weights, labels, .. } = &mut self.model;
+        let graph = network.graph();
         let outputs = graph.classes();
         let mut seen = HashSet::new();
         if let Some(wrong) =
@@ -54,7 +55,7 @@ impl Imported {
             return Err(ClassesError::All(outputs));
         }
         let kept: Vec<usize> = classes.iter().map(|class| class.output).collect();
-        let smaller = spec.with_classes(kept.len() as u64)?;
+        let smaller = network.with_classes(kept.len())?;
         let logits = graph.logits();
         let heads = graph.layers.iter().enumerate().filter(|(_, layer)| layer.output == logits);
         for (id, _) in heads {
@@ -74,7 +75,7 @@ impl Imported {
             }
         }
         *labels = Some(classes.iter().map(|class| class.label.clone()).collect());
-        (*spec, *graph) = (smaller, smaller.build());
+        *network = smaller;
         let value = format!("{} of the file's {outputs}", kept.len());
         self.settings.push(Setting { kind: SettingKind::Head, value, origin: Origin::Given });
         Ok(self)

@@ -1,7 +1,7 @@
 //! What a file says about itself in words. All of it may be missing, and none of it is trusted over the tensors.
 
 use super::{ImportError, SettingKind};
-use crate::net::{Activation, ColourRange, Graph, Layer, Normalization, Padding, Spec, Width};
+use crate::net::{Activation, ColourRange, Graph, Normalization, Padding, Spec, Width};
 use std::{collections::BTreeMap, fmt};
 
 /// An entry of the metadata that was not used, although the import went through.
@@ -131,7 +131,7 @@ impl<'a> Metadata<'a> {
     /// Refuses an activation that the network does not have.
     pub fn check_activation(&self, graph: &Graph) -> Result<(), ImportError> {
         let Some(text) = self.get("activation") else { return Ok(()) };
-        let ours = match graph.layers.first().map(Layer::activation) {
+        let ours = match graph.layers.first().map(|layer| layer.activation) {
             Some(Activation::Relu6) => "relu6",
             _ => "relu",
         };

@@ -2,7 +2,7 @@
 
 use super::layout;
 use super::naming::{Part, candidates, shapes};
-use super::{Naming, quantizers};
+use super::{Naming, own, quantizers};
 use crate::net::{Affine, Graph, Layer, LayerWeights, Model, Normalization};
 use crate::quant::Grids;
 use half::f16;
@@ -37,7 +37,8 @@ pub struct TooLarge {
 /// If a number is too large for float16.
 pub fn rounded_to_half(model: &Model) -> Result<Model, TooLarge> {
     let mut model = model.clone();
-    for (layer, parameters) in model.graph.layers.iter().zip(&mut model.weights) {
+    let network = model.network.clone();
+    for (layer, parameters) in network.graph().layers.iter().zip(&mut model.weights) {
         for value in parameters.iter_mut().flat_map(numbers) {
             let rounded = f16::from_f32(*value);
             if !rounded.is_finite() {
@@ -58,7 +59,7 @@ fn numbers(parameters: &mut LayerWeights) -> impl Iterator<Item = &mut f32> {
     parameters.weight.iter_mut().chain(affine.into_iter().flatten())
 }
 
-/// Writes a model with the names of `timm`, which has all families, and its trained quantizers if there are any. Numbers
+/// Writes a model with the names of `timm`, which has all families, or those of its own layers, and its trained quantizers if there are any. Numbers
 /// take four bytes each, or two if they are all the same as float16.
 ///
 /// The same model gives the same bytes. Of the batch normalizations' epsilons only a common one can be expressed in the metadata.
@@ -68,11 +69,14 @@ fn numbers(parameters: &mut LayerWeights) -> impl Iterator<Item = &mut f32> {
 pub fn save(model: &Model, grids: Option<&Grids>) -> Result<Vec<u8>, SaveError> {
     let half = rounded_to_half(model).is_ok_and(|rounded| rounded.weights == model.weights);
     let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
-    for (id, layer) in model.graph.weighted_layers() {
+    for (id, layer) in model.graph().weighted_layers() {
         let parameters = model.layer(id).ok_or_else(|| SaveError::Missing(layer.name.clone()))?;
-        for (part, values) in tensors(parameters, &model.graph, layer) {
-            let name = candidates(Naming::Timm, model.spec.family, layer, part, "classifier").swap_remove(0);
-            let shape = model.graph.weight_shape(layer).unwrap_or_default();
+        for (part, values) in tensors(parameters, model.graph(), layer) {
+            let shape = model.graph().weight_shape(layer).unwrap_or_default();
+            let name = match model.network.zoo() {
+                Some(spec) => candidates(Naming::Timm, spec.family, layer, part, "classifier").swap_remove(0),
+                None => own::name(layer, part),
+            };
             let shape = shapes(Naming::Timm, shape, layer, part).swap_remove(0);
             let (dtype, bytes) = if half {
                 (Dtype::F16, values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect())
@@ -82,7 +86,7 @@ pub fn save(model: &Model, grids: Option<&Grids>) -> Result<Vec<u8>, SaveError> 
             parts.push((name, dtype, shape, bytes));
         }
     }
-    for (name, dtype, bytes) in grids.map_or_else(Vec::new, |grids| quantizers::write(&model.graph, grids)) {
+    for (name, dtype, bytes) in grids.map_or_else(Vec::new, |grids| quantizers::write(model.graph(), grids)) {
         let elements = bytes.len() / if dtype == Dtype::F64 { 8 } else { 1 };
         parts.push((name, dtype, vec![elements], bytes));
     }
@@ -137,10 +141,11 @@ fn metadata(model: &Model) -> BTreeMap<&'static str, String> {
     };
     let labels = model.labels.as_ref().and_then(|labels| serde_json::to_string(labels).ok());
     let entries = [
-        ("model", Some(model.spec.to_string())),
-        ("width", Some(model.spec.width.factor().to_string())),
-        ("resolution", Some(model.spec.side.to_string())),
-        ("padding", Some(model.spec.padding.title().into())),
+        ("model", Some(model.network.to_string())),
+        ("graph", model.network.zoo().is_none().then(|| own::graph(model))),
+        ("width", model.network.zoo().map(|spec| spec.width.factor().to_string())),
+        ("resolution", Some(model.network.side().to_string())),
+        ("padding", model.network.zoo().map(|spec| spec.padding.title().into())),
         ("preprocessing", Some(preprocessing)),
         ("bn_eps", epsilon.map(|epsilon| epsilon.to_string())),
         ("labels", labels),

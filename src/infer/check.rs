@@ -63,7 +63,7 @@ pub(super) fn check_image(expected: Shape, image: &[u8]) -> Result<(), InferErro
 /// # Errors
 /// If parts of the network contradict each other, or an accumulator may overflow.
 pub fn check_network(network: &QuantizedNetwork) -> Result<(), InferError> {
-    let QuantizedNetwork { graph, tensors, layers, .. } = network;
+    let (graph, tensors, layers) = (network.graph(), &network.tensors, &network.layers);
     let checks = Checks { graph, tensors };
     checks.lengths(layers.len())?;
     for (id, (layer, integers)) in graph.layers.iter().zip(layers).enumerate() {

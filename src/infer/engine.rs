@@ -51,7 +51,7 @@ impl Engine {
         let prepare = |(id, layer): (LayerId, &QuantizedLayer)| match layer {
             QuantizedLayer::Kernel(kernel) => EngineLayer::Kernel {
                 kernel: Arc::new(PreparedKernel::new(
-                    &network.graph,
+                    network.graph(),
                     id,
                     &kernel.weights,
                     &kernel.zero_points,
@@ -63,7 +63,7 @@ impl Engine {
             QuantizedLayer::Add(requantizer) => EngineLayer::Add(*requantizer),
         };
         let layers = network.layers.iter().enumerate().map(prepare).collect();
-        Self::from_parts(&network.graph, &network.tensors, layers)
+        Self::from_parts(network.graph(), &network.tensors, layers)
     }
 
     /// Puts together layers whose weights are prepared, by [`LayerId`]; `tensors` says by [`TensorId`] what codes

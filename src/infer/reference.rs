@@ -28,7 +28,7 @@ pub fn run(network: &QuantizedNetwork, image: &[u8]) -> Result<Vec<i32>, InferEr
 /// # Errors
 /// As [`run`].
 pub fn trace(network: &QuantizedNetwork, image: &[u8]) -> Result<Trace, InferError> {
-    let QuantizedNetwork { graph, tensors: quantizers, layers, .. } = network;
+    let (graph, quantizers, layers) = (network.graph(), &network.tensors, &network.layers);
     check_image(graph.image().shape, image)?;
     check_network(network)?;
     let mut tensors = vec![Vec::new(); graph.tensors.len()];

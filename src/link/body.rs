@@ -2,11 +2,12 @@
 
 mod fields;
 pub(super) mod number;
+mod own;
 
 use super::{Link, LinkError, envelope::Format};
 use crate::{
     memory::{Budget, Core, MemoryModel},
-    net::{Family, Padding, Spec, Width},
+    net::{Family, Network, Padding, Spec, Width},
     quant::{Bits, Policy, Slot, pack, unpack},
     search::{Allocator, Origin},
 };
@@ -28,6 +29,8 @@ const MODELS: Codes<MemoryModel, 8> = Codes(
         (8, MemoryModel::Device(Core::CortexM33)),
     ],
 );
+/// In the place of a family: the network itself follows.
+const OWN: u64 = 4;
 /// The last number for a memory model and for an origin in format 1.
 const LAST_OF_ONE: (u64, u64) = (2, 9);
 const ORIGINS: Codes<Origin, 10> = Codes(
@@ -48,15 +51,23 @@ const ORIGINS: Codes<Origin, 10> = Codes(
 
 /// The body of format 2.
 pub(super) fn write(link: &Link) -> Vec<u8> {
-    let Link { spec, policy, budget, memory, origin, seed, .. } = link;
-    let slots = Slot::all(&spec.build());
+    let Link { network, policy, budget, memory, origin, seed, .. } = link;
+    let slots = Slot::all(network.graph());
     let mut bytes = Vec::new();
+    match network.zoo() {
+        Some(spec) => {
+            number::write(&mut bytes, FAMILIES.code(spec.family));
+            for value in [spec.width.0, spec.side, spec.classes] {
+                number::write(&mut bytes, value.into());
+            }
+            number::write(&mut bytes, PADDINGS.code(spec.padding));
+        }
+        None => {
+            number::write(&mut bytes, OWN);
+            own::write(&mut bytes, network);
+        }
+    }
     for value in [
-        FAMILIES.code(spec.family),
-        spec.width.0.into(),
-        spec.side.into(),
-        spec.classes.into(),
-        PADDINGS.code(spec.padding),
         budget.flash as u64,
         budget.ram as u64,
         MODELS.code(*memory),
@@ -74,10 +85,15 @@ pub(super) fn write(link: &Link) -> Vec<u8> {
 
 pub(super) fn read(format: Format, bytes: &[u8]) -> Result<Link, LinkError> {
     let mut reader = Reader(bytes);
-    let family = FAMILIES.value(reader.number()?)?;
-    let (width, side, classes) = (reader.small()?, reader.small()?, reader.number()?);
-    let padding = PADDINGS.value(reader.number()?)?;
-    let spec = Spec::new(family, Width(width), side)?.with_classes(classes)?.with_padding(padding);
+    let network = match reader.number()? {
+        OWN if format != Format::One => own::read(&mut reader)?,
+        family => {
+            let family = FAMILIES.value(family)?;
+            let (width, side, classes) = (reader.small()?, reader.small()?, reader.number()?);
+            let padding = PADDINGS.value(reader.number()?)?;
+            Spec::new(family, Width(width), side)?.with_classes(classes)?.with_padding(padding).into()
+        }
+    };
     let budget = Budget { flash: reader.size()?, ram: reader.size()? };
     let (memory, origin) = (reader.number()?, reader.number()?);
     for (what, code, last) in [(MODELS.0, memory, LAST_OF_ONE.0), (ORIGINS.0, origin, LAST_OF_ONE.1)] {
@@ -87,30 +103,30 @@ pub(super) fn read(format: Format, bytes: &[u8]) -> Result<Link, LinkError> {
     }
     let (memory, origin) = (MODELS.value(memory)?, ORIGINS.value(origin)?);
     let seed = reader.number()?;
-    let policy = policy(&spec, &mut reader)?;
+    let policy = policy(&network, &mut reader)?;
     let Fields { device, reserve, weights, images } = match format {
         Format::One if !reader.0.is_empty() => return Err(WIDTHS),
         Format::One => Fields::default(),
         Format::Two => fields::read(reader)?,
     };
-    Ok(Link { spec, policy, device, budget, reserve, memory, origin, seed, weights, images })
+    Ok(Link { network, policy, device, budget, reserve, memory, origin, seed, weights, images })
 }
 
 const NUMBER: LinkError = LinkError::Malformed("it ends in a number, or a number is longer than need be");
 const WIDTHS: LinkError = LinkError::Malformed("its widths are too few or too many");
 
-fn policy(spec: &Spec, reader: &mut Reader<'_>) -> Result<Policy, LinkError> {
-    let graph = spec.build();
-    let slots = Slot::all(&graph);
+fn policy(network: &Network, reader: &mut Reader<'_>) -> Result<Policy, LinkError> {
+    let graph = network.graph();
+    let slots = Slot::all(graph);
     let found = reader.number()?;
     if found != slots.len() as u64 {
-        return Err(LinkError::Tensors { spec: *spec, expected: slots.len(), found });
+        return Err(LinkError::Tensors { network: network.to_string(), expected: slots.len(), found });
     }
     let packed = reader.take(Bits::B2.bytes(slots.len())).ok_or(WIDTHS)?;
     let mut codes = vec![0; packed.len() * Bits::B2.per_byte()];
     unpack(packed, Bits::B2, &mut codes);
     let (codes, spare) = codes.split_at(slots.len());
-    let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+    let mut policy = Policy::uniform(graph, Bits::B8, Bits::B8);
     for (slot, &code) in slots.into_iter().zip(codes) {
         let &bits = Bits::ALL.get(usize::from(code)).ok_or(LinkError::Malformed("a width has no meaning"))?;
         policy.set(slot, bits);
@@ -200,7 +216,7 @@ mod tests {
         let mut overlong = vec![0x81, 0];
         overlong.extend(&body(good, 14)[1..]);
         for (bytes, part) in [
-            (with(0, 4), "network family number 4"),
+            (with(0, 5), "network family number 5"),
             (with(1, 5), "width multiplier '0.05'"),
             (with(1, 70_000), "a number is too large"),
             (with(2, 100), "image side '100'"),
@@ -222,6 +238,8 @@ mod tests {
         refused(Format::One, &body(good, 15), "its widths are too few or too many");
         refused(Format::One, &with(8, 10), "origin of the policy number 10");
         refused(Format::One, &with(7, 3), "memory model number 3");
+        refused(Format::One, &with(0, 4), "network family number 4");
+        refused(Format::Two, &with(0, 4), "its network");
     }
 
     fn refused(format: Format, bytes: &[u8], part: &str) {

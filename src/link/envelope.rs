@@ -27,7 +27,7 @@ impl Format {
 const CHECKSUM: usize = 4;
 
 /// Bodies are far shorter; a larger length at the beginning is damage.
-const LONGEST_BODY: u64 = 1000;
+const LONGEST_BODY: u64 = 8000;
 
 /// Leftover bits of the last character are looked at by comparing the text with what it should be.
 const BASE64: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));

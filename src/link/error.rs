@@ -1,6 +1,6 @@
 //! What can be wrong with a link.
 
-use crate::net::{Spec, SpecError};
+use crate::net::SpecError;
 
 /// Why a text is no link.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,12 +70,12 @@ pub enum LinkError {
     Field(u64),
     /// An intact link to a network that was built otherwise.
     #[error(
-        "the link holds widths for {found} tensors, but {spec} has {expected}; it was made by another version of \
+        "the link holds widths for {found} tensors, but {network} has {expected}; it was made by another version of \
          Bitsmith"
     )]
     Tensors {
         /// The network.
-        spec: Spec,
+        network: String,
         /// Tensors whose width is a choice.
         expected: usize,
         /// Widths in the link.

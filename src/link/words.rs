@@ -9,18 +9,17 @@ use std::fmt;
 
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { spec, policy, budget, memory, origin, seed, .. } = self;
-        let padding = match spec.padding {
-            Padding::TensorFlow => "TensorFlow",
-            Padding::PyTorch => "PyTorch",
-        };
+        let Self { network, policy, budget, memory, origin, seed, .. } = self;
+        let padding = network.zoo().map_or("", |spec| match spec.padding {
+            Padding::TensorFlow => ", TensorFlow padding",
+            Padding::PyTorch => ", PyTorch padding",
+        });
         let memory = match memory {
             MemoryModel::Paper => "papers'".to_owned(),
             MemoryModel::Device(Core::CortexM4) => "device's".to_owned(),
             MemoryModel::Device(core) => format!("device's ({core})"),
         };
-        let graph = spec.build();
-        writeln!(f, "network: {spec}, {} classes, {padding} padding", spec.classes)?;
+        writeln!(f, "network: {network}, {} classes{padding}", network.classes())?;
         if let Some(device) = &self.device {
             match self.mcu() {
                 Some(mcu) => writeln!(f, "device: {}", mcu.name)?,
@@ -41,8 +40,8 @@ impl fmt::Display for Link {
                 writeln!(f, "{what}: SHA-256 {hash}...")?;
             }
         }
-        writeln!(f, "bits of weights: {}", Bits(&policy.weight_bits(&graph)))?;
-        write!(f, "bits of activations: {}", Bits(&policy.activation_bits(&graph)))
+        writeln!(f, "bits of weights: {}", Bits(&policy.weight_bits(network.graph())))?;
+        write!(f, "bits of activations: {}", Bits(&policy.activation_bits(network.graph())))
     }
 }
 

@@ -31,7 +31,7 @@ impl Routine {
     /// The routine that runs a layer.
     pub fn of(layer: &Layer) -> Self {
         match layer.op {
-            Op::Conv(Window { kernel: 1, stride: 1, .. }, _) => Self::Pointwise,
+            Op::Conv(Window { kernel: 1, stride: 1, .. }) => Self::Pointwise,
             Op::Conv(..) => Self::Conv,
             Op::Depthwise(..) => Self::Depthwise,
             Op::Linear => Self::Linear,

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn adds_lead_until_the_last_four_channels() {
         let mut graph = Graph::new(Shape::new(3, 3, 10));
-        graph.add("add", 0, 0);
+        graph.add("add", 0, 0, Activation::Linear);
         graph.linear("fc", 1, 2);
         let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
         let distance = |policy: &Policy| distance(&graph, policy, &graph.layers[0], 0);

@@ -45,11 +45,12 @@ pub enum Activation {
 /// What a layer computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
-    /// Convolution over all input channels, batch normalization, activation. Weights `[c_out, k, k, c_in]`.
-    Conv(Window, Activation),
-    /// Convolution of each channel by itself, batch normalization, activation. Weights `[c, k, k, 1]`.
-    Depthwise(Window, Activation),
-    /// Matrix product with bias, without activation; gives the logits. Weights `[c_out, c_in]`.
+    /// Convolution over all input channels, batch normalization. Weights `[c_out, k, k, c_in]`.
+    Conv(Window),
+    /// Convolution of each channel by itself, batch normalization. Weights `[c, k, k, 1]`.
+    Depthwise(Window),
+    /// Matrix product over all elements of the input, with bias; gives the logits. Weights `[c_out, h, w, c_in]`, held as
+    /// one long pixel `[c_out, 1, 1, h * w * c_in]`.
     Linear,
     /// Mean over all pixels of each channel.
     GlobalAvgPool,
@@ -64,6 +65,8 @@ pub struct Layer {
     pub name: String,
     /// What it computes.
     pub op: Op,
+    /// The non-linearity at its end.
+    pub activation: Activation,
     /// Tensors read: two for [`Op::Add`], else one.
     pub inputs: Vec<TensorId>,
     /// Tensor written.
@@ -79,16 +82,8 @@ impl Layer {
     /// The window, for convolutions.
     pub fn window(&self) -> Option<Window> {
         match self.op {
-            Op::Conv(window, _) | Op::Depthwise(window, _) => Some(window),
+            Op::Conv(window) | Op::Depthwise(window) => Some(window),
             _ => None,
-        }
-    }
-
-    /// The activation at the layer's end.
-    pub fn activation(&self) -> Activation {
-        match self.op {
-            Op::Conv(_, activation) | Op::Depthwise(_, activation) => activation,
-            _ => Activation::Linear,
         }
     }
 }
@@ -126,9 +121,10 @@ impl Graph {
         self.tensors[self.logits()].shape.channels
     }
 
-    /// Shape of a layer's first input.
+    /// Shape of a layer's first input as the layer sees it: a linear layer sees one long pixel.
     pub fn input_shape(&self, layer: &Layer) -> Shape {
-        self.tensors[layer.inputs[0]].shape
+        let shape = self.tensors[layer.inputs[0]].shape;
+        if layer.op == Op::Linear { Shape::new(1, 1, shape.elements()) } else { shape }
     }
 
     /// Shape of a layer's output.
@@ -141,8 +137,8 @@ impl Graph {
         let c_in = self.input_shape(layer).channels;
         let c_out = self.output_shape(layer).channels;
         match layer.op {
-            Op::Conv(w, _) => Some([c_out, w.kernel, w.kernel, c_in]),
-            Op::Depthwise(w, _) => Some([c_out, w.kernel, w.kernel, 1]),
+            Op::Conv(w) => Some([c_out, w.kernel, w.kernel, c_in]),
+            Op::Depthwise(w) => Some([c_out, w.kernel, w.kernel, 1]),
             Op::Linear => Some([c_out, 1, 1, c_in]),
             Op::GlobalAvgPool | Op::Add => None,
         }
@@ -202,8 +198,7 @@ impl Graph {
         activation: Activation,
     ) -> TensorId {
         let shape = slide(self.tensors[input].shape, window, channels);
-        let signed = activation == Activation::Linear;
-        self.push(name, Op::Conv(window, activation), vec![input], shape, signed)
+        self.push(name, Op::Conv(window), activation, vec![input], shape)
     }
 
     /// Appends a depthwise convolution.
@@ -216,42 +211,48 @@ impl Graph {
     ) -> TensorId {
         let shape = self.tensors[input].shape;
         let shape = slide(shape, window, shape.channels);
-        let signed = activation == Activation::Linear;
-        self.push(name, Op::Depthwise(window, activation), vec![input], shape, signed)
+        self.push(name, Op::Depthwise(window), activation, vec![input], shape)
     }
 
     /// Appends a fully connected layer.
     pub fn linear(&mut self, name: impl Into<String>, input: TensorId, channels: usize) -> TensorId {
-        self.push(name, Op::Linear, vec![input], Shape::new(1, 1, channels), true)
+        self.push(name, Op::Linear, Activation::Linear, vec![input], Shape::new(1, 1, channels))
     }
 
     /// Appends a global average pool.
     pub fn global_avg_pool(&mut self, name: impl Into<String>, input: TensorId) -> TensorId {
-        let Tensor { shape, signed, .. } = self.tensors[input];
-        let shape = Shape::new(1, 1, shape.channels);
-        self.push(name, Op::GlobalAvgPool, vec![input], shape, signed)
+        let shape = Shape::new(1, 1, self.tensors[input].shape.channels);
+        self.push(name, Op::GlobalAvgPool, Activation::Linear, vec![input], shape)
     }
 
     /// Appends a residual add; both inputs have the same shape.
-    pub fn add(&mut self, name: impl Into<String>, a: TensorId, b: TensorId) -> TensorId {
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        a: TensorId,
+        b: TensorId,
+        activation: Activation,
+    ) -> TensorId {
         let shape = self.tensors[a].shape;
         debug_assert_eq!(shape, self.tensors[b].shape, "a residual add needs equal shapes");
-        let signed = self.tensors[a].signed || self.tensors[b].signed;
-        self.push(name, Op::Add, vec![a, b], shape, signed)
+        self.push(name, Op::Add, activation, vec![a, b], shape)
     }
 
     fn push(
         &mut self,
         name: impl Into<String>,
         op: Op,
+        activation: Activation,
         inputs: Vec<TensorId>,
         shape: Shape,
-        signed: bool,
     ) -> TensorId {
         let name = name.into();
         let output = self.tensors.len();
+        let sums = matches!(op, Op::Conv(_) | Op::Depthwise(_) | Op::Linear);
+        let may_fall = sums || inputs.iter().any(|&input| self.tensors[input].signed);
+        let signed = activation == Activation::Linear && may_fall;
         self.tensors.push(Tensor { name: name.clone(), shape, signed });
-        self.layers.push(Layer { name, op, inputs, output });
+        self.layers.push(Layer { name, op, activation, inputs, output });
         output
     }
 }

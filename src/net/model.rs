@@ -1,6 +1,6 @@
 //! A float network: graph, weights, and how its input is normalized.
 
-use super::{Graph, LayerId, Normalization, Spec};
+use super::{Graph, LayerId, Network, Normalization};
 use serde::{Deserialize, Serialize};
 
 /// Batch normalization of one layer: y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per output channel.
@@ -56,9 +56,7 @@ pub struct LayerWeights {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// Which network.
-    pub spec: Spec,
-    /// Its graph, `spec.build()`.
-    pub graph: Graph,
+    pub network: Network,
     /// Parameters by [`LayerId`]; `None` for layers without weights.
     pub weights: Vec<Option<LayerWeights>>,
     /// How images are normalized.
@@ -68,6 +66,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// Layers and tensors of the network.
+    pub fn graph(&self) -> &Graph {
+        self.network.graph()
+    }
+
     /// Parameters of a layer; `None` if it has none.
     pub fn layer(&self, layer: LayerId) -> Option<&LayerWeights> {
         self.weights.get(layer).and_then(Option::as_ref)

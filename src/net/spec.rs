@@ -114,6 +114,9 @@ impl Padding {
     }
 }
 
+/// Numbers of classes that are supported.
+pub(super) const CLASSES: std::ops::RangeInclusive<usize> = 2..=10_000;
+
 /// A network of the zoo. Its text form is `family-width-side`, e.g. `mobilenet-v2-0.35-128`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Spec {
@@ -191,7 +194,7 @@ impl Spec {
     /// [`SpecError::Classes`] unless there are 2 to 10,000.
     pub fn with_classes(self, classes: u64) -> Result<Self, SpecError> {
         match u16::try_from(classes) {
-            Ok(classes @ 2..=10_000) => Ok(Self { classes, ..self }),
+            Ok(number) if CLASSES.contains(&usize::from(number)) => Ok(Self { classes: number, ..self }),
             _ => Err(SpecError::Classes(classes)),
         }
     }

@@ -34,7 +34,7 @@ impl InvertedResidual {
         x = graph.depthwise(format!("{block}.dw"), x, window, self.activation);
         x = graph.conv(format!("{block}.project"), x, self.channels, pointwise, Activation::Linear);
         if self.residual {
-            x = graph.add(format!("{block}.add"), input, x);
+            x = graph.add(format!("{block}.add"), input, x, Activation::Linear);
         }
         x
     }

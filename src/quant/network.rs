@@ -1,7 +1,7 @@
 //! A network in integers.
 
 use super::{AddRequantizer, Bits, Policy, Quantizer, Requantizer};
-use crate::net::{Graph, LayerId, Normalization, Spec};
+use crate::net::{Graph, LayerId, Network, Normalization};
 use serde::{Deserialize, Serialize};
 
 /// Integers of a layer with weights.
@@ -35,9 +35,7 @@ pub enum QuantizedLayer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuantizedNetwork {
     /// Which network.
-    pub spec: Spec,
-    /// Its graph, `spec.build()`.
-    pub graph: Graph,
+    pub network: Network,
     /// Width of every tensor.
     pub policy: Policy,
     /// What the codes of each tensor stand for, by [`TensorId`](crate::net::TensorId). The image's is that of its
@@ -52,6 +50,11 @@ pub struct QuantizedNetwork {
 }
 
 impl QuantizedNetwork {
+    /// Layers and tensors of the network.
+    pub fn graph(&self) -> &Graph {
+        self.network.graph()
+    }
+
     /// The integers of a layer with weights; `None` for pools and adds.
     pub fn kernel(&self, layer: LayerId) -> Option<&Kernel> {
         match self.layers.get(layer) {

@@ -58,7 +58,7 @@ impl Evaluator {
     ) -> Self {
         Self {
             codings: Codings::new(&model),
-            prefixes: Prefixes::new(&model.graph, memory, counted),
+            prefixes: Prefixes::new(model.graph(), memory, counted),
             calibrating: calibrating.chunks(TOGETHER).map(Calibrating::new).collect(),
             rewarding: reward.chunks(TOGETHER).map(Rewarding::new).collect(),
             current: None,
@@ -76,7 +76,7 @@ impl Evaluator {
         for (_, id, _) in current.take().map(|dropped| dropped.keep).into_iter().flatten() {
             calibrating.iter_mut().for_each(|some| some.forget(id));
         }
-        let graph = &model.graph;
+        let graph = model.graph();
         let Route { from, keep, .. } = prefixes.route(graph, policy);
         let kept = from.and_then(|id| prefixes.kept(id));
         let steps = kept.map_or_else(Vec::new, |kept| kept.steps.clone());
@@ -120,7 +120,7 @@ impl Evaluator {
         let Self { model, calibration, codings, calibrating, current, .. } = self;
         let Some(current) = current else { return Ok(Step::Scored(Score::default())) };
         let Current { policy, tensors, steps, keep, .. } = current;
-        let (model, graph) = (&**model, &model.graph);
+        let (model, graph) = (&**model, model.graph());
         let conversion = Conversion { model, calibration, codings };
         while let Some(layer) = graph.layers.get(steps.len()) {
             let id = steps.len();
@@ -155,7 +155,7 @@ impl Evaluator {
     /// Classifies the reward images with the finished network.
     fn reward(&mut self) -> Result<Step, CalibrateError> {
         let Self { model, prefixes, calibrating, rewarding, current, .. } = self;
-        let graph = &model.graph;
+        let graph = model.graph();
         let Some(Current { policy, tensors, steps, from, keep }) = current.take() else {
             return Ok(Step::Scored(Score::default()));
         };

@@ -175,7 +175,7 @@ fn load(graph: &Graph, policy: &Policy, live: &[TensorId], packed: &[u8]) -> Vec
 /// If an accumulator may overflow, or an image has another size.
 pub fn score_network(network: &QuantizedNetwork, images: &[Rewarded]) -> Result<Score, InferError> {
     let engine = Engine::new(network)?;
-    let scale = network.tensors[network.graph.logits()].scale;
+    let scale = network.tensors[network.graph().logits()].scale;
     let mut parts: Vec<&[Rewarded]> = images.chunks(TOGETHER).collect();
     let scores = parallel::map(&mut parts, |part| {
         let mut workspace = Workspace::default();

@@ -258,7 +258,11 @@ mod tests {
 
     #[test]
     fn memory_does_not_grow_from_step_to_step() {
-        let model = fresh("mobilenet-v1-0.25-32".parse().expect("a name"), Normalization::SIGNED, 1);
+        let model = fresh(
+            "mobilenet-v1-0.25-32".parse::<crate::net::Spec>().expect("a name"),
+            Normalization::SIGNED,
+            1,
+        );
         let plan = Plan::new(&model, None, WeightScales::Learned);
         let state = State::new(&plan, &model, None).expect("complete");
         let recipe = Recipe { distillation: None, ..Recipe::finetune() };

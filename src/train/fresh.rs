@@ -1,7 +1,7 @@
 //! Random weights to start from.
 
 use super::random::Random;
-use crate::net::{Affine, BatchNorm, LayerWeights, Model, Normalization, Spec};
+use crate::net::{Affine, BatchNorm, LayerWeights, Model, Network, Normalization};
 use std::f32::consts::TAU;
 
 /// Epsilon and least deviation as TensorFlow's MobileNets have them.
@@ -12,8 +12,9 @@ const CLASSIFIER: f32 = 0.01;
 
 /// A network with random weights: normal with variance 2 / fan-in (He et al., arXiv 1502.01852), batch normalization as
 /// the identity. The same seed gives the same weights.
-pub fn fresh(spec: Spec, normalization: Normalization, seed: u64) -> Model {
-    let graph = spec.build();
+pub fn fresh(network: impl Into<Network>, normalization: Normalization, seed: u64) -> Model {
+    let network = network.into();
+    let graph = network.graph();
     let layers = graph.layers.iter().enumerate();
     let weights = layers
         .map(|(id, layer)| {
@@ -36,7 +37,7 @@ pub fn fresh(spec: Spec, normalization: Normalization, seed: u64) -> Model {
             Some(LayerWeights { weight, affine })
         })
         .collect();
-    Model { spec, graph, weights, normalization, labels: None }
+    Model { network, weights, normalization, labels: None }
 }
 
 impl Random {
@@ -53,10 +54,11 @@ mod tests {
 
     #[test]
     fn weights_have_the_deviation_that_keeps_signals() {
-        let spec = "mobilenet-v1-0.5-32".parse::<Spec>().expect("a name");
+        let spec = "mobilenet-v1-0.5-32".parse::<crate::net::Spec>().expect("a name");
         let model = fresh(spec, Normalization::SIGNED, 3);
         assert_eq!(model, fresh(spec, Normalization::SIGNED, 3));
-        let (id, _) = model.graph.weighted_layers().find(|(_, layer)| layer.name == "pw13").expect("a layer");
+        let (id, _) =
+            model.graph().weighted_layers().find(|(_, layer)| layer.name == "pw13").expect("a layer");
         let weight = &model.layer(id).expect("weights").weight;
         let count = weight.len() as f64;
         let mean = weight.iter().map(|w| f64::from(*w)).sum::<f64>() / count;

@@ -181,7 +181,7 @@ impl Plan {
     ///
     /// The model's weights must fit its graph ([`FloatNetwork::new`](crate::float::FloatNetwork::new) says if not).
     pub fn new(model: &Model, grids: Option<&Grids>, scales: WeightScales) -> Self {
-        let graph = &model.graph;
+        let graph = model.graph();
         let mut places = Places::default();
         let units = graph.layers.iter().enumerate();
         let units = units.map(|(id, layer)| places.unit(model, id, layer, grids, scales)).collect();
@@ -249,7 +249,7 @@ impl Places {
         grids: Option<&Grids>,
         scales: WeightScales,
     ) -> Unit {
-        let graph = &model.graph;
+        let graph = model.graph();
         let op = match layer.op {
             Op::GlobalAvgPool => UnitOp::Pool,
             Op::Add => UnitOp::Add,
@@ -270,7 +270,7 @@ impl Places {
             inputs: layer.inputs.clone(),
             output: layer.output,
             shape: graph.output_shape(layer),
-            activation: layer.activation(),
+            activation: layer.activation,
             grid,
         }
     }
@@ -283,7 +283,7 @@ impl Places {
         quantizers: Option<&[Quantizer]>,
         scales: WeightScales,
     ) -> KernelPlan {
-        let graph = &model.graph;
+        let graph = model.graph();
         let channels = graph.output_shape(layer).channels;
         let mut window = layer.window().unwrap_or(Window { kernel: 1, stride: 1, pads: Pads::default() });
         let mut input = graph.input_shape(layer);

@@ -248,8 +248,8 @@ fn use_link(state: &UseReducerHandle<State>, act: &Callback<Action>) -> AttrValu
             move || drop(listener)
         }
     });
-    let place = (state.design.network.spec, state.design.target);
-    let former = use_mut_ref(|| place);
+    let place = (state.design.network.clone(), state.design.target);
+    let former = use_mut_ref(|| place.clone());
     let (design, before) = (state.design.clone(), use_mut_ref(|| state.design.clone()));
     // A link that was opened has its entry already.
     let was_opened = state.opened;
@@ -264,7 +264,7 @@ fn use_link(state: &UseReducerHandle<State>, act: &Callback<Action>) -> AttrValu
         if is_same && browser::hash().is_empty() {
             return;
         }
-        let has_moved = former.replace(place) != place;
+        let has_moved = former.replace(place.clone()) != place;
         if !is_first && browser::hash() != link.as_str() {
             browser::set_hash(link, has_moved && !was_opened);
         }
@@ -277,9 +277,9 @@ fn use_link(state: &UseReducerHandle<State>, act: &Callback<Action>) -> AttrValu
 fn use_demo(ask: &Callback<(Command, Vec<File>)>) {
     let ask = ask.clone();
     use_effect_with((), move |()| {
-        let spec = browser::hash().parse().map_or(DEMOS[0], |link: Link| link.spec);
+        let spec = browser::hash().parse().map_or(Some(DEMOS[0]), |link: Link| link.network.zoo());
         // Opened by a link to another network, the page waits for that network's weights.
-        if DEMOS.contains(&spec) {
+        if let Some(spec) = spec.filter(|spec| DEMOS.contains(spec)) {
             ask.emit((Command::OpenDemo(spec), Vec::new()));
         }
     });
@@ -370,7 +370,7 @@ fn use_whole_page_drop(state: &UseReducerHandle<State>, controls: &Controls) -> 
     let dragged = use_state_eq(|| false);
     let latest = use_mut_ref(Callback::noop);
     *latest.borrow_mut() = {
-        let network = state.forced.then_some(state.design.network.spec);
+        let network = state.design.network.zoo().filter(|_| state.forced);
         let (controls, how) = (controls.clone(), ReadAs { network, settings: state.given });
         Callback::from(move |picked| controls.open(picked, how))
     };

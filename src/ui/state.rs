@@ -19,7 +19,7 @@ pub use action::Action;
 pub use area::Area;
 pub use design::{Design, Preset, Taken, Target, Version};
 pub use finetune::{Finetune, Plan, Stage, Training};
-pub use network::{Kind, Network};
+pub use network::Kind;
 pub use opened::Hashes;
 pub use rows::{Output, Row, Widths};
 pub use search::{Phase, Run, Search, Wish, pinned};
@@ -33,7 +33,7 @@ use crate::{
     },
     link::{Link, LinkError},
     memory::Mcu,
-    net::{Family, Padding, Spec, Width},
+    net::{Family, Network, Padding, Spec, Width},
     search::{Allocator, Episode, Origin},
 };
 use opened::Opened;
@@ -117,7 +117,7 @@ impl Default for State {
     /// The first demo network on the default device, with the rule's policy.
     fn default() -> Self {
         let target = Target::default();
-        let network = Network::new(DEMOS[0]);
+        let network = Network::from(DEMOS[0]);
         let (version, notice) = Version::allocate(&network, &target, Preset::Rule, &[]);
         Self {
             design: Rc::new(Design::new(network, target, version)),
@@ -151,9 +151,9 @@ impl State {
     pub fn after(&self, action: Action) -> Self {
         let mut next = self.clone();
         match action {
-            Action::SelectNetwork(spec) => {
+            Action::SelectNetwork(network) => {
                 next.follows = None;
-                next.select_network(spec);
+                next.select_network(network);
             }
             Action::SelectTarget(target) => next.select_target(target),
             Action::Allocate(preset) => next.allocate(preset),
@@ -204,13 +204,15 @@ impl State {
 
     /// Whether the weights of the network on the screen are loaded.
     pub fn has_weights(&self) -> bool {
-        self.work.network.as_ref().is_some_and(|loaded| loaded.spec == self.design.network.spec)
+        self.work.network.as_ref().is_some_and(|loaded| loaded.network.is_same(&self.design.network))
     }
 
     /// The last measurement of the policy on the screen with the weights and images that are loaded.
     pub fn trial(&self) -> Option<&Trial> {
         self.trials.iter().rev().find(|t| {
-            self.is_of_loaded(t) && t.spec == self.design.network.spec && t.policy == *self.design.policy()
+            self.is_of_loaded(t)
+                && t.network.is_same(&self.design.network)
+                && t.policy == *self.design.policy()
         })
     }
 
@@ -251,11 +253,16 @@ impl State {
         assumed && decoded && self.work.preprocessing.is_none()
     }
 
-    fn select_network(&mut self, spec: Spec) {
-        if spec == self.design.network.spec {
+    fn select_network(&mut self, network: Network) {
+        if network == self.design.network {
             return;
         }
-        let network = Network::new(spec);
+        if network.is_same(&self.design.network) {
+            // A file has come to a link: the same network, with the names of its layers.
+            let Design { target, version, .. } = &*self.design;
+            self.design = Rc::new(Design::new(network, *target, version.clone()));
+            return;
+        }
         let target = self.design.target;
         self.search.pins = Rc::default();
         let (version, notice) = Version::allocate(&network, &target, Preset::Rule, &[]);
@@ -289,7 +296,7 @@ impl State {
         let target = run.target;
         let seed = settings.seed;
         if network != self.design.network {
-            self.select_network(network.spec);
+            self.select_network(network.clone());
         }
         if target != self.design.target {
             let version = self.design.version.clone();
@@ -357,11 +364,12 @@ impl State {
                 self.follows = None;
                 // Not if a link to the demo's network was opened, which names its own device.
                 let device = DEMOS.iter().position(|demo| demo == spec).map(|demo| DEMO_DEVICES[demo]);
-                let device = device.and_then(Mcu::by_slug).filter(|_| *spec != self.design.network.spec);
+                let device =
+                    device.and_then(Mcu::by_slug).filter(|_| Some(*spec) != self.design.network.zoo());
                 if let Some(device) = device {
                     self.select_target(self.design.target.on(device));
                 }
-                self.select_network(*spec);
+                self.select_network((*spec).into());
             }
             Command::UseSettings(_) | Command::KeepClasses(_) => self.follows = Some(run),
             Command::OpenWeights { .. } => {
@@ -401,7 +409,7 @@ impl State {
         match event {
             Event::Network(summary) => {
                 if self.follows.take_if(|follows| *follows == run).is_some() {
-                    self.select_network(summary.spec);
+                    self.select_network(summary.network.clone());
                     if let Some(policy) = &summary.policy {
                         let policy = Rc::new(policy.clone());
                         self.change(Version { policy, origin: Origin::File, seed: 0 });
@@ -416,8 +424,9 @@ impl State {
                 }
             }
             Event::SearchStarted(start) => {
-                let spec = self.work.network.as_ref().map_or(self.design.network.spec, |loaded| loaded.spec);
-                self.search.started(Network::new(spec), &self.design.target, start);
+                let loaded = self.work.network.as_ref().map(|loaded| &loaded.network);
+                let network = loaded.unwrap_or(&self.design.network).clone();
+                self.search.started(network, &self.design.target, start);
             }
             Event::Episode(episode) => self.search.scored(episode),
             Event::Paused(Task::Finetune) => self.finetune.set_stage(Stage::Paused),
@@ -453,10 +462,11 @@ impl State {
 
     /// What was asked comes to the screen if training was found again: its policy may be another.
     fn training_started(&mut self, run: RunId, start: &FinetuneStart) {
-        let network = Network::new(self.work.network.as_ref().map_or(self.design.network.spec, |n| n.spec));
+        let loaded = self.work.network.as_ref().map(|loaded| &loaded.network);
+        let network = loaded.unwrap_or(&self.design.network).clone();
         let policy = Rc::new(start.request.policy.clone());
         if std::mem::take(&mut self.adopts_training) {
-            self.select_network(network.spec);
+            self.select_network(network.clone());
             if policy != *self.design.policy() {
                 self.change(Version { policy: policy.clone(), origin: Origin::ByHand, seed: 0 });
             }
@@ -477,7 +487,7 @@ impl State {
         if let (true, Some(measurement)) = (is_new, measurement) {
             let policy = Rc::new(measurement.policy.clone());
             let version = Version { policy, origin: Origin::ByHand, seed: 0 };
-            let design = Design::new(Network::new(found.network.spec), self.design.target, version);
+            let design = Design::new(found.network.network.clone(), self.design.target, version);
             let limit = found.start.request.limit;
             let asked = Asked::new(&design, self.hashes(), found.images.clone(), limit);
             let trial = Trial { restored: true, ..asked.answered(measurement) };

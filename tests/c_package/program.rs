@@ -132,7 +132,7 @@ pub fn image_file(subject: &Subject) -> Vec<u8> {
 
 /// Lengths of FLASH and RAM for linker and MPU.
 fn budget(subject: &Subject, target: Target, task: Task) -> Vec<String> {
-    let (graph, policy) = (&subject.network.graph, &subject.network.policy);
+    let (graph, policy) = (subject.network.graph(), &subject.network.policy);
     let ram = Plan::new(graph, policy).arena + STACK + HARNESS_RAM;
     // The golden images of the self-test are not counted.
     let modelled = task == Task::Images && matches!(target, Target::CortexM4 | Target::CortexM7);

@@ -83,7 +83,7 @@ impl Trained {
         let file = File::open(&source.images).expect("an archive");
         let mut files = Sources::one("images", Archive::open("images", file).expect("a sound archive"));
         let listing = Listing::new("images".into(), &mut files, CALIBRATION).expect("images in classes");
-        let resize = Preprocess::new(usize::from(model.spec.side));
+        let resize = Preprocess::new(model.network.side());
         let mut load = |items: &[bitsmith::flow::Item]| -> Vec<Vec<u8>> {
             let load = |item: &bitsmith::flow::Item| {
                 resize.load(&PureRust, &files.read(item.file).expect("a sound file")).expect("a sound image")
@@ -108,7 +108,7 @@ impl Trained {
 
     /// Six policies, by [`POLICIES`].
     pub fn policies(&self) -> [(&'static str, Policy); 6] {
-        let graph = &self.model.graph;
+        let graph = self.model.graph();
         let policy = |name| match name {
             "w8a8" => Policy::uniform(graph, Bits::B8, Bits::B8),
             "w4a4" => Policy::uniform(graph, Bits::B4, Bits::B4),

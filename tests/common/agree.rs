@@ -33,10 +33,10 @@ pub fn layer(case: &LayerCase, scratch: &mut Scratch) {
 
 /// A network: logits of some images.
 pub fn network(network: &QuantizedNetwork, images: u64, workspace: &mut Workspace) {
-    let name = network.spec.to_string();
+    let name = network.network.to_string();
     let engine = Engine::new(network).expect(&name);
     for image in 0..images {
-        let image = Random(image).codes(network.graph.image().shape.elements(), Bits::B8);
+        let image = Random(image).codes(network.graph().image().shape.elements(), Bits::B8);
         let expected = reference::run(network, &image).expect(&name);
         let logits = engine.run(workspace, &image).expect(&name);
         assert_eq!(logits, expected, "{name} under {:?}", network.policy);

@@ -70,7 +70,7 @@ impl Course {
         observer
             .add(&pixels.chunks(SIDE * SIDE * 3).map(<[u8]>::to_vec).collect::<Vec<_>>())
             .expect("images fit");
-        let policy = Policy::uniform(&model.graph, Bits::B2, Bits::B8);
+        let policy = Policy::uniform(model.graph(), Bits::B2, Bits::B8);
         let grids = observer.finish().expect("images").grids(&model, &policy);
         let plan = Plan::new(&model, Some(&grids), self.recipe().scales);
         let state = State::new(&plan, &model, Some(&grids)).expect("complete");

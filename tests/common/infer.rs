@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "tests and benchmarks each take what they need")]
 
-use bitsmith::net::{Activation, Graph, Layer, LayerId, Normalization, Op, Pads, Shape, Spec, Window};
+use bitsmith::net::{
+    Activation, Graph, Layer, LayerId, Network, Normalization, Op, Pads, Shape, Spec, Window,
+};
 use bitsmith::quant::{
     AddRequantizer, Bits, Kernel, Policy, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer, Slot,
 };
@@ -177,7 +179,7 @@ pub fn random_network(name: &str, classes: u64, seed: u64) -> QuantizedNetwork {
     for slot in Slot::all(&graph) {
         policy.set(slot, random.bits());
     }
-    network_with(spec, graph, policy, &mut random)
+    network_with(spec.into(), policy, &mut random)
 }
 
 /// A network of the zoo with random integers of one width for weights and one for activations.
@@ -185,10 +187,11 @@ pub fn uniform_network(name: &str, classes: u64, weights: Bits, activations: Bit
     let spec = name.parse::<Spec>().and_then(|spec| spec.with_classes(classes)).expect(name);
     let graph = spec.build();
     let policy = Policy::uniform(&graph, weights, activations);
-    network_with(spec, graph, policy, &mut Random(1))
+    network_with(spec.into(), policy, &mut Random(1))
 }
 
-pub fn network_with(spec: Spec, graph: Graph, policy: Policy, random: &mut Random) -> QuantizedNetwork {
+pub fn network_with(network: Network, policy: Policy, random: &mut Random) -> QuantizedNetwork {
+    let graph = network.graph();
     let tensors: Vec<Quantizer> = (0..graph.tensors.len())
         .map(|tensor| {
             let bits = policy.activation(tensor);
@@ -214,7 +217,7 @@ pub fn network_with(spec: Spec, graph: Graph, policy: Policy, random: &mut Rando
             }
             Op::Linear => {
                 // Logits are wide: a few thousand steps.
-                let mut kernel = random_kernel(random, &graph, id, input.bits, policy.weight(id), output);
+                let mut kernel = random_kernel(random, graph, id, input.bits, policy.weight(id), output);
                 for requantizer in &mut kernel.requantizers {
                     requantizer.shift -= 8;
                 }
@@ -222,14 +225,13 @@ pub fn network_with(spec: Spec, graph: Graph, policy: Policy, random: &mut Rando
             }
             _ => {
                 let bits = policy.weight(id);
-                QuantizedLayer::Kernel(random_kernel(random, &graph, id, input.bits, bits, output))
+                QuantizedLayer::Kernel(random_kernel(random, graph, id, input.bits, bits, output))
             }
         }
     };
     let layers = graph.layers.iter().enumerate().map(integers).collect();
     QuantizedNetwork {
-        spec,
-        graph,
+        network: network.clone(),
         policy,
         tensors,
         layers,

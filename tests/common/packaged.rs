@@ -21,19 +21,25 @@ const MODELS: [(&str, u64, &str); 3] = [
 /// one for each colour in the first layer.
 pub fn exportable_network(name: &str, classes: u64, seed: u64) -> QuantizedNetwork {
     let mut network = random_network(name, classes, seed);
-    for (layer, integers) in network.graph.layers.iter().zip(&mut network.layers) {
+    pad_as_real_networks(&mut network);
+    network
+}
+
+/// Pads by one code, and by one for each colour in the first layer.
+pub fn pad_as_real_networks(network: &mut QuantizedNetwork) {
+    let graph = network.graph().clone();
+    for (layer, integers) in graph.layers.iter().zip(&mut network.layers) {
         if let QuantizedLayer::Kernel(kernel) = integers
             && layer.inputs[0] != 0
         {
             kernel.pad_codes.truncate(1);
         }
     }
-    network
 }
 
 /// Images of noise for a network.
 pub fn noise(network: &QuantizedNetwork, count: usize) -> Vec<Vec<u8>> {
-    let elements = network.graph.image().shape.elements();
+    let elements = network.graph().image().shape.elements();
     (0..count).map(|image| Random(image as u64).codes(elements, Bits::B8)).collect()
 }
 
@@ -46,7 +52,7 @@ fn accuracy(correct: usize) -> Accuracy {
 /// A package with everything in it.
 pub fn packaged(network: &mut QuantizedNetwork) -> Vec<u8> {
     let label = |class: usize| format!("class \"{class}\", wei\u{df}?");
-    network.labels = Some((0..network.graph.classes()).map(label).collect());
+    network.labels = Some((0..network.graph().classes()).map(label).collect());
     let info = PackageInfo {
         name: "net".into(),
         link: Some("https://example.org/#1-abc".into()),

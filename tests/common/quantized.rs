@@ -4,7 +4,7 @@
 
 use crate::cases::Random;
 use bitsmith::calibrate::{Observer, Quantization, Settings};
-use bitsmith::net::{Affine, BatchNorm, Graph, LayerWeights, Model, Normalization, Spec};
+use bitsmith::net::{Affine, BatchNorm, LayerWeights, Model, Network, Normalization, Spec};
 use bitsmith::quant::{Bits, Policy, QuantizedNetwork, Slot};
 use sha2::{Digest, Sha256};
 
@@ -19,12 +19,12 @@ pub const DIGESTS: [(&str, &str); 3] = [
 /// A network of the zoo with made-up weights.
 pub fn model(name: &str) -> Model {
     let spec = name.parse::<Spec>().expect(name);
-    filled(name, spec.with_classes(10).expect("in range").build())
+    filled(spec.with_classes(10).expect("in range").into())
 }
 
-/// A graph with made-up weights, under the name of a network of the zoo.
-pub fn filled(name: &str, graph: Graph) -> Model {
-    let spec = name.parse::<Spec>().expect(name).with_classes(10).expect("in range");
+/// A graph with made-up weights.
+pub fn filled(network: Network) -> Model {
+    let graph = network.graph();
     let mut random = Random(7);
     let mut uniform = move |low: f32, high: f32| {
         let code = f32::from(random.codes(1, Bits::B8)[0]) + f32::from(random.codes(1, Bits::B8)[0]) / 256.0;
@@ -52,7 +52,7 @@ pub fn filled(name: &str, graph: Graph) -> Model {
             Some(LayerWeights { weight, affine })
         })
         .collect();
-    Model { spec, graph, weights, normalization: Normalization::IMAGENET, labels: None }
+    Model { network, weights, normalization: Normalization::IMAGENET, labels: None }
 }
 
 /// A network of the zoo whose activations seldom reach their bounds, where losses have kinks, and that does not amplify
@@ -71,14 +71,14 @@ pub fn smooth(name: &str) -> Model {
 
 /// Images of noise.
 pub fn images(model: &Model, count: u64) -> Vec<Vec<u8>> {
-    let elements = model.graph.image().shape.elements();
+    let elements = model.graph().image().shape.elements();
     (0..count).map(|i| Random(100 + i).codes(elements, Bits::B8)).collect()
 }
 
 /// A policy in which all widths occur.
 pub fn mixed(model: &Model) -> Policy {
-    let mut policy = Policy::uniform(&model.graph, Bits::B8, Bits::B8);
-    for (slot, bits) in Slot::all(&model.graph).into_iter().zip(Bits::ALL.into_iter().rev().cycle()) {
+    let mut policy = Policy::uniform(model.graph(), Bits::B8, Bits::B8);
+    for (slot, bits) in Slot::all(model.graph()).into_iter().zip(Bits::ALL.into_iter().rev().cycle()) {
         policy.set(slot, bits);
     }
     policy

@@ -118,7 +118,7 @@ pub fn score(evaluators: &mut [Evaluator], policy: &Policy) -> Score {
 /// The log of a whole search. With `pause`, the search is stored and loaded after so many policies, in the middle of
 /// one, and goes on with new evaluators.
 pub fn search(subject: &Subject, parts: usize, pause: Option<usize>) -> String {
-    let graph = &subject.model.graph;
+    let graph = subject.model.graph();
     let mut evaluators = subject.evaluators(parts);
     let mut search = Search::new(graph, subject.settings(), subject.float()).expect("feasible");
     let mut scored = 0;

@@ -87,7 +87,7 @@ impl Damage {
 pub fn policies(model: &Model) -> Vec<(String, Policy)> {
     let widths = [(8, 8), (4, 8), (2, 8), (8, 2), (4, 4), (2, 2)];
     let bits = |bits: u32| Bits::try_from(bits).expect("a width");
-    let uniform = |(w, a)| (format!("{w}/{a}"), Policy::uniform(&model.graph, bits(w), bits(a)));
+    let uniform = |(w, a)| (format!("{w}/{a}"), Policy::uniform(model.graph(), bits(w), bits(a)));
     widths.into_iter().map(uniform).chain([("mixed".into(), mixed(model))]).collect()
 }
 
@@ -126,7 +126,7 @@ pub fn codes_are_those_of_the_finished_network(name: &str, damage: Damage, count
     // Chosen codes take their time: once for each network.
     let rounding = if damage == Damage::All { Rounding::Output } else { Rounding::Nearest };
     let calibration = observed(&model, Settings { rounding, ..Settings::default() }, &images);
-    let graph = &model.graph;
+    let graph = model.graph();
     for (widths, policy) in policies(&model) {
         let case = format!("{name} {damage:?} {widths}");
         let mut quantization = Quantization::new(&model, &calibration, &policy, &images).expect("images fit");

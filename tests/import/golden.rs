@@ -112,7 +112,7 @@ fn logits_are_those_of_the_tools() {
             ImportOptions { side, normalization: Some(Normalization::SIGNED), ..Default::default() };
         let name = format!("{} of {}", network.model, network.naming);
         let imported = import(&network.archive().bytes(), &options).expect(&name);
-        let spec = imported.model.spec;
+        let spec = imported.model.network.zoo().expect("a network of the zoo");
         assert_eq!((spec.to_string(), imported.naming), (network.model.clone(), network.naming()), "{name}");
         assert_eq!(imported.naming.usual_epsilon(), network.bn_eps, "{name}");
 

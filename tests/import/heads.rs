@@ -36,7 +36,7 @@ fn one_output_is_two_classes_in_real_numbers_and_in_integers() {
     let (_, bytes) = ten_and_one();
     let imported = import(&bytes, &ImportOptions::default()).expect("a head of one output");
     let one = imported.model;
-    assert_eq!(one.spec.classes, 2);
+    assert_eq!(one.network.classes(), 2);
     assert!(
         imported.settings.iter().any(|setting| setting.kind == SettingKind::Head && setting.is_assumed())
     );
@@ -54,7 +54,7 @@ fn one_output_is_two_classes_in_real_numbers_and_in_integers() {
     assert_eq!(seen, [12, 12]);
 
     for bits in Bits::ALL {
-        let policy = Policy::uniform(&one.graph, bits, Bits::B8);
+        let policy = Policy::uniform(one.graph(), bits, Bits::B8);
         let network = quantized(&one, &policy, Settings::default(), &pictures[..16]);
         let mut seen = [0, 0];
         for image in &pictures {
@@ -99,7 +99,7 @@ fn a_specialised_network_has_some_of_the_outputs() {
             .keep_classes(&kept.collect::<Vec<_>>())
     };
     let some = keep(&[7, 2, 4]).expect("three of ten");
-    assert_eq!((some.model.spec.classes, &some.model.graph), (3, &some.model.spec.build()));
+    assert_eq!(some.model.graph().classes(), 3);
     assert_eq!(some.model.labels.as_deref().unwrap_or_default(), ["class 7", "class 2", "class 4"]);
     let setting = some.settings.iter().find(|setting| setting.kind == SettingKind::Head).expect("it is said");
     assert_eq!((setting.value.as_str(), setting.is_assumed()), ("3 of the file's 10", false));

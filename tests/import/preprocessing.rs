@@ -28,7 +28,7 @@ fn a_wrong_assumption_is_found_with_what_is_right() {
     // timm's MobileNetV2 is taken to have ImageNet's mean and deviation; these weights have not.
     let network = "mobilenet-v2-0.35-32";
     let verdict = checked(network, &["preprocessing"], &ImportOptions::default()).expect("an assumption");
-    let right = Choice { normalization: Normalization::SIGNED, padding: Padding::PyTorch };
+    let right = Choice { normalization: Normalization::SIGNED, padding: Some(Padding::PyTorch) };
     println!("{}", verdict.sentence());
     assert_eq!(verdict.choices[0].0.normalization, Normalization::IMAGENET);
     assert_eq!(verdict.better(), Some(right), "{:?}", verdict.choices);

@@ -30,7 +30,7 @@ fn every_network_is_recognized_from_names_and_shapes() {
                 let spec = Spec::new(family, Width(width), DEFAULT_SIDE).expect("in range");
                 let found = imported(&Archive::of(&spec.to_string(), naming), &ImportOptions::default());
                 let expected = spec.with_padding(naming.usual_padding());
-                assert_eq!((found.model.spec, found.naming), (expected, naming));
+                assert_eq!((found.model.network.zoo(), found.naming), (Some(expected), naming));
                 assert_eq!(found.model.normalization, naming.usual_normalization(family));
                 assert_eq!(epsilon(&found.model), naming.usual_epsilon());
                 assert_eq!(found.model.labels, None);
@@ -58,7 +58,8 @@ fn metadata_replaces_conventions_and_the_caller_replaces_metadata() {
     .map(|(key, value)| (key.into(), value.into()))
     .into();
     let found = imported(&archive, &ImportOptions::default());
-    let Model { spec, normalization, .. } = found.model;
+    let (network, normalization) = (&found.model.network, found.model.normalization);
+    let spec = network.zoo().expect("a network of the zoo");
     assert_eq!((spec.to_string().as_str(), spec.padding), ("mobilenet-v2-0.35-96", Padding::TensorFlow));
     assert_eq!((epsilon(&found.model), normalization), (0.002, Normalization::UNIT));
     assert_eq!(found.notes, []);
@@ -73,12 +74,13 @@ fn metadata_replaces_conventions_and_the_caller_replaces_metadata() {
         normalization: Some(Normalization::IMAGENET),
     };
     let found = imported(&archive, &options);
-    let Model { spec, normalization, .. } = found.model;
+    let (network, normalization) = (&found.model.network, found.model.normalization);
+    let spec = network.zoo().expect("a network of the zoo");
     assert_eq!((spec.to_string().as_str(), spec.padding), ("mobilenet-v2-0.35-160", Padding::PyTorch));
     assert_eq!((epsilon(&found.model), normalization), (0.003, Normalization::IMAGENET));
     assert!(found.settings.iter().all(|setting| setting.origin == Origin::Given), "{:?}", found.settings);
     let found = imported(&archive, &ImportOptions { side: Some(192), ..options });
-    assert_eq!(found.model.spec.side, 192);
+    assert_eq!(found.model.network.side(), 192);
 }
 
 #[test]
@@ -88,8 +90,8 @@ fn metadata_is_not_trusted_over_shapes() {
         archive.metadata.insert(key.into(), value.into());
     }
     let found = imported(&archive, &ImportOptions::default());
-    assert_eq!(found.model.spec.to_string(), "mobilenet-v1-0.25-224");
-    assert_eq!((found.model.spec.classes, found.model.labels), (1000, None));
+    assert_eq!(found.model.network.to_string(), "mobilenet-v1-0.25-224");
+    assert_eq!((found.model.network.classes(), found.model.labels), (1000, None));
     for key in ["model", "width", "classes"] {
         assert!(found.notes.iter().any(|note| note.key == key), "{key}: {:?}", found.notes);
     }

@@ -139,9 +139,9 @@ pub fn of_network(spec: &Spec) -> Vec<Layer> {
     let layer = |layer: &net::Layer| {
         let [input, output] = shapes(layer);
         match layer.op {
-            Op::Conv(window, _) if window.kernel == 1 => Layer::plain(Kernel::Pointwise, input, output),
-            Op::Conv(window, _) => Layer::windowed(Kernel::Conv, input, output[2], window),
-            Op::Depthwise(window, _) => Layer::windowed(Kernel::Depthwise, input, output[2], window),
+            Op::Conv(window) if window.kernel == 1 => Layer::plain(Kernel::Pointwise, input, output),
+            Op::Conv(window) => Layer::windowed(Kernel::Conv, input, output[2], window),
+            Op::Depthwise(window) => Layer::windowed(Kernel::Depthwise, input, output[2], window),
             Op::Linear => Layer::plain(Kernel::Linear, input, output),
             Op::GlobalAvgPool => Layer::plain(Kernel::Pool, input, output),
             Op::Add => Layer::plain(Kernel::Add, input, output),

@@ -3,7 +3,7 @@
 use crate::cases::{Random, all_widths, network_with, wild_requantizer};
 use crate::packaged::noise;
 use crate::runtimes::Case;
-use bitsmith::net::{Activation, Graph, Pads, Shape, Spec, Window};
+use bitsmith::net::{Activation, Graph, Network, Pads, Shape, Spec, Window};
 use bitsmith::quant::{Bits, Policy, QuantizedLayer, Requantizer, Slot};
 
 const POINT: Window = Window { kernel: 1, stride: 1, pads: Pads::symmetric(0) };
@@ -43,7 +43,7 @@ const KINDS: &[(&str, Build)] = &[
         let channels = graph.tensors[input].shape.channels;
         let window = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
         let branch = graph.conv("layer", input, channels, window, Activation::Linear);
-        graph.add("sum", input, branch)
+        graph.add("sum", input, branch, Activation::Linear)
     }),
 ];
 
@@ -66,8 +66,7 @@ fn layer_case(kind: &str, build: Build, [input_bits, weight_bits, bits]: [Bits; 
 
     let mut policy = Policy::uniform(&graph, weight_bits, bits);
     policy.set(Slot::Activation(input), input_bits);
-    let spec = "mobilenet-v1-1.0-32".parse::<Spec>().expect("a name");
-    let mut network = network_with(spec, graph, policy, &mut random);
+    let mut network = network_with(Network::own("made-up", graph), policy, &mut random);
     // Factors of either sign with any shift, as far as nothing leaves 32 bits.
     let last = network.layers.len() - 1;
     for integers in &mut network.layers[..last] {
@@ -94,8 +93,8 @@ pub fn large_sums() -> Vec<Case> {
         let pool = graph.global_avg_pool("pool", output);
         graph.linear("fc", pool, 3);
         let policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
-        let spec = "mobilenet-v1-1.0-32".parse::<Spec>().expect("a name");
-        let mut network = network_with(spec, graph, policy, &mut Random(u64::from(zero_point)));
+        let mut network =
+            network_with(Network::own("made-up", graph), policy, &mut Random(u64::from(zero_point)));
         if let QuantizedLayer::Kernel(kernel) = &mut network.layers[0] {
             // All codes of the first map are between 200 and 255.
             for requantizer in &mut kernel.requantizers {
@@ -136,8 +135,8 @@ pub fn at_all_widths(name: &str) -> Vec<Case> {
                 policy.set(slot, if odd[tensor] { odd_bits } else { even_bits });
             }
         }
-        let mut network = network_with(spec, graph.clone(), policy, &mut Random(seed as u64));
-        for (layer, integers) in network.graph.layers.iter().zip(&mut network.layers) {
+        let mut network = network_with(spec.into(), policy, &mut Random(seed as u64));
+        for (layer, integers) in graph.layers.iter().zip(&mut network.layers) {
             if let QuantizedLayer::Kernel(kernel) = integers
                 && layer.inputs[0] != 0
             {

@@ -24,7 +24,7 @@ impl Case {
     /// Writes the files of the case; returns its entry of cases.json.
     fn write(&self, folder: &Path) -> Value {
         let Self { name, network, images } = self;
-        let graph = &network.graph;
+        let graph = network.graph();
         let put = |ending: &str, bytes: &[u8]| {
             std::fs::write(folder.join(format!("{name}.{ending}")), bytes).expect("space for a case");
         };
@@ -60,7 +60,7 @@ impl Case {
 
     /// Numbers of all outputs, and of the logits.
     fn numbers(&self) -> [usize; 2] {
-        let graph = &self.network.graph;
+        let graph = self.network.graph();
         let of = |layer: &bitsmith::net::Layer| self.images.len() * graph.output_shape(layer).elements();
         [graph.layers.iter().map(of).sum(), self.images.len() * graph.classes()]
     }

@@ -19,8 +19,8 @@ pub async fn networks_agree_with_native_code() {
         let engine = Engine::new(&network).expect("a sound network");
         let mut workspace = Workspace::default();
         let cases = fetch(&format!("{address}/{name}.images")).await;
-        let side = usize::from(network.spec.side);
-        let classes = usize::from(network.spec.classes);
+        let side = network.network.side();
+        let classes = network.network.classes();
         let (count, cases) = cases.split_at(4);
         let mut images = 0;
         for case in cases.chunks_exact(3 * side * side + 4 * classes) {

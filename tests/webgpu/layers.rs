@@ -3,12 +3,10 @@
 use crate::FULL;
 use crate::pair::{BATCH, Distances, Pair, batch, distance, groups, quantizers, recipe, settled, size};
 use crate::quantized::{filled, mixed};
-use bitsmith::net::{Activation, Graph, Model, Pads, Shape, Window};
+use bitsmith::net::{Activation, Graph, Model, Network, Pads, Shape, Window};
 use bitsmith::quant::{Bits, Policy};
 use bitsmith::train::{Batch, Control, Norm, Optimizer, Recipe, State, Stepper, WeightScales};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
-
-const NAME: &str = "mobilenet-v1-0.25-32";
 
 fn window(kernel: usize, stride: usize, pads: Pads) -> Window {
     Window { kernel, stride, pads }
@@ -50,8 +48,8 @@ fn first(height: usize, width: usize, channels: usize, window: Window) -> Graph 
 fn shapes() -> Vec<(&'static str, Graph)> {
     let add = graph(6, 5, 12, |graph, x| {
         let y = graph.depthwise("branch", x, window(3, 1, Pads::symmetric(1)), Activation::Linear);
-        let x = graph.add("add", x, y);
-        graph.add("twice", x, y)
+        let x = graph.add("add", x, y, Activation::Linear);
+        graph.add("twice", x, y, Activation::Linear)
     });
     vec![
         ("first 3x3, stride 2, SAME on an even side", first(12, 12, 8, window(3, 2, Pads::same(12, 3, 2)))),
@@ -80,7 +78,7 @@ fn shapes() -> Vec<(&'static str, Graph)> {
 }
 
 async fn made(graph: Graph, images: u64) -> (Model, Batch) {
-    let model = settled(filled(NAME, graph)).await;
+    let model = settled(filled(Network::own("made-up", graph))).await;
     let batch = batch(&model, images);
     (model, batch)
 }
@@ -114,7 +112,7 @@ fn shallow() -> Graph {
     let x = graph.conv("first", 0, 8, window(3, 2, Pads::same(24, 3, 2)), Activation::Relu6);
     let y = graph.depthwise("depthwise", x, window(3, 1, Pads::symmetric(1)), Activation::Relu);
     let y = graph.conv("project", y, 8, window(1, 1, Pads::default()), Activation::Linear);
-    let x = graph.add("add", x, y);
+    let x = graph.add("add", x, y, Activation::Linear);
     let x = graph.depthwise("wide", x, window(5, 2, Pads::symmetric(2)), Activation::Relu6);
     let x = graph.conv("expand", x, 24, window(1, 1, Pads::default()), Activation::Relu6);
     let x = graph.global_avg_pool("pool", x);
@@ -125,7 +123,7 @@ fn shallow() -> Graph {
 #[wasm_bindgen_test]
 async fn quantized_layers_are_those_of_the_processor() {
     let (model, batch) = made(shallow(), 8).await;
-    let uniform = |weights, activations| Policy::uniform(&model.graph, weights, activations);
+    let uniform = |weights, activations| Policy::uniform(model.graph(), weights, activations);
     for (widths, policy) in [
         ("8/8", uniform(Bits::B8, Bits::B8)),
         ("4/8", uniform(Bits::B4, Bits::B8)),

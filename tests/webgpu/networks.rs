@@ -15,7 +15,7 @@ async fn networks_are_those_of_the_processor() {
     let batch = images(16, true).batch(0..16, SIDE);
     for (n, (name, _)) in NETWORKS.into_iter().enumerate() {
         let model = network(name);
-        let eight = quantizers(&model, &batch, &Policy::uniform(&model.graph, Bits::B8, Bits::B8));
+        let eight = quantizers(&model, &batch, &Policy::uniform(model.graph(), Bits::B8, Bits::B8));
         let few = quantizers(&model, &batch, &mixed(&model));
         // In the short form each network has two of the four.
         for (i, (widths, grids, norm)) in [
@@ -98,7 +98,7 @@ async fn a_step_is_at_most_500_dispatches() {
     count_dispatches();
     let model = network("mobilenet-v1-0.25-32");
     let batch = images(2, true).batch(0..2, SIDE);
-    let grids = quantizers(&model, &batch, &Policy::uniform(&model.graph, Bits::B4, Bits::B8));
+    let grids = quantizers(&model, &batch, &Policy::uniform(model.graph(), Bits::B4, Bits::B8));
     for (grids, most) in [(None, 260), (Some(&grids), 300)] {
         let mut pair = Pair::new(&model, grids, recipe(), None, &batch).await;
         let before = dispatches();

@@ -29,7 +29,7 @@ pub async fn gpu() -> Gpu {
 
 /// Images that differ from each other as photos do, in their large patches: the last layers see variance.
 fn photos(model: &Model, count: u64) -> Vec<Vec<u8>> {
-    let shape = model.graph.image().shape;
+    let shape = model.graph().image().shape;
     let photo = |seed| {
         let mut random = Random(900 + seed);
         let patches: Vec<u8> = (0..4 * 4 * 3).map(|_| (random.next() % 200) as u8).collect();
@@ -43,7 +43,7 @@ fn photos(model: &Model, count: u64) -> Vec<Vec<u8>> {
 }
 
 pub fn batch(model: &Model, count: u64) -> Batch {
-    let shape = model.graph.image().shape;
+    let shape = model.graph().image().shape;
     Batch {
         height: shape.height,
         width: shape.width,

@@ -8,7 +8,8 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
 fn model(name: &str) -> Model {
     let spec: Spec = name.parse().expect(name);
-    let graph = spec.build();
+    let network = Network::from(spec);
+    let graph = network.graph();
     let weights = graph.layers.iter().map(|layer| {
         let [channels, ..] = graph.weight_shape(layer)?;
         let affine = if layer.window().is_some() {
@@ -21,12 +22,12 @@ fn model(name: &str) -> Model {
         Some(LayerWeights { weight: vec![0.1; graph.weight_elements(layer)], affine })
     });
     let weights = weights.collect();
-    Model { spec, graph, weights, normalization: Normalization::SIGNED, labels: None }
+    Model { network, weights, normalization: Normalization::SIGNED, labels: None }
 }
 
 fn grids(model: &Model) -> Grids {
     let quantizer = Quantizer { scale: 0.1, zero_point: 0, bits: Bits::B4 };
-    let graph = &model.graph;
+    let graph = model.graph();
     let channels = |layer| graph.weight_shape(layer).map(|[channels, ..]| vec![quantizer; channels]);
     Grids {
         tensors: vec![quantizer; graph.tensors.len()],

@@ -8,14 +8,14 @@ use crate::flow::SearchResult;
 use crate::flow::session::Weights;
 use crate::link::{HashPrefix, Link};
 use crate::memory::Memory;
-use crate::net::Spec;
+use crate::net::Network;
 use crate::search::{Episode, Search, episode_json};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// What links to policies have in common.
 struct Links<'a> {
-    spec: Spec,
+    network: &'a Network,
     on: &'a DeviceArguments,
     weights: Option<HashPrefix>,
     images: Option<HashPrefix>,
@@ -23,12 +23,12 @@ struct Links<'a> {
 
 /// All runs.
 pub fn report(arguments: &Arguments, session: &Session, weights: &Weights, runs: &[Run]) -> Report {
-    let spec = weights.model.spec;
+    let network = &weights.model.network;
     let (of_weights, images) = hashes(session);
-    let links = Links { spec, on: &arguments.on, weights: of_weights, images };
+    let links = Links { network, on: &arguments.on, weights: of_weights, images };
     // Work done as a part of that without anything kept.
     let work_share = session.executor.work_share();
-    let mut text = format!("{spec}\n");
+    let mut text = format!("{network}\n");
     for run in runs {
         describe(&mut text, &links, run);
     }
@@ -39,8 +39,8 @@ pub fn report(arguments: &Arguments, session: &Session, weights: &Weights, runs:
         let _ = writeln!(text, "{}", how_to_go_on(arguments));
     }
     let json = json!({
-        "network": spec.to_string(),
-        "classes": spec.classes,
+        "network": network.name(),
+        "classes": network.classes(),
         "weights_sha256": weights.summary.sha256,
         "images": session.listing().map(|listing| listing.source.clone()).unwrap_or_default(),
         "inputs": session.inputs(true).ok(),
@@ -133,7 +133,7 @@ fn cut(search: &Search) -> Vec<String> {
 }
 
 fn link(links: &Links, search: &Search, best: &Episode) -> Link {
-    let &Links { spec, on, weights, images } = links;
+    let &Links { network, on, weights, images } = links;
     let settings = search.settings();
     Link {
         device: on.slug(),
@@ -142,7 +142,7 @@ fn link(links: &Links, search: &Search, best: &Episode) -> Link {
         seed: settings.seed,
         weights,
         images,
-        ..Link::new(spec, best.policy.clone(), settings.budget, settings.memory)
+        ..Link::new(network.clone(), best.policy.clone(), settings.budget, settings.memory)
     }
 }
 

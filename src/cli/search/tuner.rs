@@ -32,7 +32,7 @@ impl Tuner {
     pub fn new(session: &mut Session, steps: u32) -> anyhow::Result<Self> {
         let recipe = Recipe::finetune();
         let model = done(session.weights())?.model.clone();
-        let side = usize::from(model.spec.side);
+        let side = model.network.side();
         let seen = (steps as usize).saturating_mul(recipe.batch);
         let listing = done(session.listing())?;
         let mut images = train::Images::new(side);
@@ -69,7 +69,7 @@ impl Tuner {
         while quantization.step()?.is_none() {}
         let (model, grids) = quantization.settled();
         let (job, state) = Job::new(&model, Some(&grids), float, recipe.clone())?;
-        let side = usize::from(float.spec.side);
+        let side = float.network.side();
         let state = block_on(tune(job.on_cpu(&state)?, recipe, side, self.images.clone(), self.steps))?;
         let model = Trained::new(&job.plan, &state, &model, None).model;
         Ok(trained(&model, &state.grids(&job.plan, &grids))?)

@@ -3,8 +3,11 @@
 /// First bytes of every file.
 pub const MAGIC: [u8; 4] = *b"BSMD";
 
-/// The version of the format that is written, and the newest that is read.
-pub const VERSION: u16 = 1;
+/// The newest version of the format: of networks that are not of the zoo.
+pub const VERSION: u16 = 2;
+
+/// The version of networks of the zoo.
+pub const ZOO_VERSION: u16 = 1;
 
 /// Bytes at the end of the file: CRC-32 of all before.
 pub const CRC_BYTES: usize = 4;
@@ -62,7 +65,7 @@ record! {
     SECTION_BYTES = 28, 4;
     /// SHA-256 of the weights' section.
     SHA256 = 32, 32;
-    /// Name of the network, padded with zeros.
+    /// Name of a network of the zoo, padded with zeros.
     NAME = 64, 32;
     /// Classes.
     CLASSES = 96, 2;
@@ -82,8 +85,8 @@ record! {
     MEAN = 108, 12;
     /// Deviation of each colour.
     DEVIATION = 120, 12;
-    /// Zero.
-    RESERVED_2 = 132, 4;
+    /// Where the names start, in version 2; zero in version 1.
+    NAMES_AT = 132, 4;
 }
 
 record! {
@@ -106,7 +109,7 @@ record! {
 record! {
     /// A layer.
     layer, 64:
-    /// Name, padded with zeros.
+    /// Name in a network of the zoo, padded with zeros.
     NAME = 0, 16;
     /// What it computes: one of the codes of `op`.
     OP = 16, 1;
@@ -156,7 +159,7 @@ record! {
 
 /// Codes of [`layer::OP`].
 pub mod op {
-    use crate::net::Op;
+    use crate::net::{Activation, Op, Window};
 
     /// The code of an operation.
     pub fn code(op: Op) -> u8 {
@@ -167,5 +170,28 @@ pub mod op {
             Op::GlobalAvgPool => 4,
             Op::Add => 5,
         }
+    }
+
+    /// The operation of a code.
+    pub fn of(code: u8, window: Window) -> Option<Op> {
+        [Op::Conv(window), Op::Depthwise(window), Op::Linear, Op::GlobalAvgPool, Op::Add]
+            .into_iter()
+            .find(|&op| self::code(op) == code)
+    }
+
+    /// The code of an activation.
+    pub fn activation_code(activation: Activation) -> u8 {
+        match activation {
+            Activation::Linear => 0,
+            Activation::Relu => 1,
+            Activation::Relu6 => 2,
+        }
+    }
+
+    /// The activation of a code.
+    pub fn activation_of(code: u8) -> Option<Activation> {
+        [Activation::Linear, Activation::Relu, Activation::Relu6]
+            .into_iter()
+            .find(|&activation| activation_code(activation) == code)
     }
 }

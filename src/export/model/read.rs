@@ -1,7 +1,8 @@
 //! The bytes of a file to its network.
 
 use super::error::ModelError;
-use super::fields::{CRC_BYTES, Field, MAGIC, VERSION, header, layer, tensor};
+use super::fields::{CRC_BYTES, Field, MAGIC, VERSION, ZOO_VERSION, header, layer, tensor};
+use super::own;
 use super::record::View;
 use super::write::encode;
 use crate::{
@@ -17,31 +18,27 @@ use sha2::{Digest, Sha256};
 /// If the bytes are something else, come from a newer version, were cut off or damaged, or contradict themselves.
 pub fn read(bytes: &[u8]) -> Result<QuantizedNetwork, ModelError> {
     let header = open(bytes)?;
-    let spec = read_spec(&header)?;
-    let graph = spec.build();
+    let tables = Tables { bytes, header };
+    let network = match header.u16(header::VERSION) {
+        ZOO_VERSION => read_spec(&header)?.into(),
+        _ => own::read(&tables)?,
+    };
+    let graph = network.graph();
     count(&header, header::TENSORS, "tensors", graph.tensors.len())?;
     count(&header, header::LAYERS, "layers", graph.layers.len())?;
 
-    let record = |table: Field, size: usize, id: usize| {
-        let start = header.u32(table) as usize;
-        let view = start.checked_add(size * id).and_then(|start| View::new(bytes, start, size));
-        view.ok_or_else(|| wrong(&header, table, "start of a table", "a place in the file", start))
-    };
-    let tensors = (0..graph.tensors.len())
-        .map(|id| read_tensor(&record(header::TENSORS_AT, tensor::BYTES, id)?))
-        .collect::<Result<Vec<_>, _>>()?;
-    let records = (0..graph.layers.len())
-        .map(|id| record(header::LAYERS_AT, layer::BYTES, id))
-        .collect::<Result<Vec<_>, _>>()?;
+    let tensors =
+        (0..graph.tensors.len()).map(|id| read_tensor(&tables.tensor(id)?)).collect::<Result<Vec<_>, _>>()?;
+    let records = (0..graph.layers.len()).map(|id| tables.layer(id)).collect::<Result<Vec<_>, _>>()?;
     let widths = graph.layers.iter().zip(&records).map(|(layer, record)| {
         if layer.has_weights() { bits(record, layer::WEIGHT_BITS) } else { Ok(Bits::B8) }
     });
     let widths = widths.collect::<Result<Vec<_>, _>>()?;
-    let policy = check::policy_of(&graph, &tensors, widths.iter().copied()).ok_or_else(|| {
+    let policy = check::policy_of(graph, &tensors, widths.iter().copied()).ok_or_else(|| {
         wrong(&header, header::TENSORS_AT, "widths of tensors", "8 for image, pool and logits", "another")
     })?;
 
-    let (places, section_bytes) = blob::places(&graph, &policy);
+    let (places, section_bytes) = blob::places(graph, &policy);
     let section = section(bytes, &header, section_bytes)?;
     let mut layers = Vec::with_capacity(records.len());
     for (id, (layer, record)) in graph.layers.iter().zip(&records).enumerate() {
@@ -53,7 +50,7 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedNetwork, ModelError> {
             }),
             (_, Some(place)) => {
                 let (weights, zero_points, requantizers) =
-                    blob::read(&graph, layer, widths[id], place, section);
+                    blob::read(graph, layer, widths[id], place, section);
                 let pad_codes = pad_codes(record)?;
                 let bits = widths[id];
                 QuantizedLayer::Kernel(Kernel { weights, bits, zero_points, requantizers, pad_codes })
@@ -68,8 +65,9 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedNetwork, ModelError> {
     }
     let normalization =
         Normalization { mean: header.colours(header::MEAN), deviation: header.colours(header::DEVIATION) };
-    let labels = read_labels(bytes, &header, &graph)?;
-    let network = QuantizedNetwork { spec, graph, policy, tensors, layers, normalization, labels };
+    let labels = read_labels(bytes, &header, graph)?;
+    let network =
+        QuantizedNetwork { network: network.clone(), policy, tensors, layers, normalization, labels };
     check::check(&network)?;
     compare(bytes, &encode(&network))?;
     Ok(network)
@@ -84,7 +82,7 @@ fn open(bytes: &[u8]) -> Result<View<'_>, ModelError> {
     // The version says what the rest of the header means, so it comes first.
     let version = bytes.get(header::VERSION.at..header::VERSION.at + 2).ok_or_else(|| short.clone())?;
     let version = u16::from_le_bytes([version[0], version[1]]);
-    if version != VERSION {
+    if ![ZOO_VERSION, VERSION].contains(&version) {
         return Err(ModelError::Version(version));
     }
     let header = View::new(bytes, 0, header::BYTES).ok_or(short)?;
@@ -160,20 +158,45 @@ fn read_labels(bytes: &[u8], header: &View, graph: &Graph) -> Result<Option<Vec<
         1 => {}
         other => return Err(wrong(header, header::HAS_LABELS, "whether there are labels", "0 or 1", other)),
     }
-    let start = header.u32(header::LABELS_AT) as usize;
-    let mut rest = bytes.get(start..).unwrap_or_default();
-    let mut next = || {
-        let (length, behind) = rest.split_first_chunk::<2>()?;
-        let (label, behind) = behind.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-        rest = behind;
-        String::from_utf8(label.to_vec()).ok()
-    };
-    let labels: Option<Vec<String>> = (0..graph.classes()).map(|_| next()).collect();
-    match labels {
+    match (Tables { bytes, header: *header }).texts(header::LABELS_AT, graph.classes()) {
         Some(labels) => Ok(Some(labels)),
         None => {
             Err(wrong(header, header::LABELS_AT, "labels", "one UTF-8 text for each class", "other bytes"))
         }
+    }
+}
+
+/// The parts of a file.
+pub(super) struct Tables<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) header: View<'a>,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn tensor(&self, id: usize) -> Result<View<'a>, ModelError> {
+        self.record(header::TENSORS_AT, tensor::BYTES, id)
+    }
+
+    pub(super) fn layer(&self, id: usize) -> Result<View<'a>, ModelError> {
+        self.record(header::LAYERS_AT, layer::BYTES, id)
+    }
+
+    fn record(&self, table: Field, size: usize, id: usize) -> Result<View<'a>, ModelError> {
+        let start = self.header.u32(table) as usize;
+        let view = start.checked_add(size * id).and_then(|start| View::new(self.bytes, start, size));
+        view.ok_or_else(|| wrong(&self.header, table, "start of a table", "a place in the file", start))
+    }
+
+    /// Texts of a table of texts; `None` if there are fewer, or other bytes.
+    pub(super) fn texts(&self, table: Field, count: usize) -> Option<Vec<String>> {
+        let mut rest = self.bytes.get(self.header.u32(table) as usize..)?;
+        let mut next = || {
+            let (length, behind) = rest.split_first_chunk::<2>()?;
+            let (text, behind) = behind.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+            rest = behind;
+            String::from_utf8(text.to_vec()).ok()
+        };
+        (0..count).map(|_| next()).collect()
     }
 }
 
@@ -193,7 +216,7 @@ fn compare(bytes: &[u8], expected: &[u8]) -> Result<(), ModelError> {
     Err(ModelError::Value { at, what, expected: byte(expected), found: byte(bytes) })
 }
 
-fn wrong(
+pub(super) fn wrong(
     record: &View,
     field: Field,
     what: &'static str,

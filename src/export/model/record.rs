@@ -22,7 +22,7 @@ impl<'a> Record<'a> {
         self.put(field, &[value]);
     }
 
-    /// Writes a number of 16 bits; sizes and counts of all networks of the zoo are below 2^16.
+    /// Writes a number of 16 bits; sizes and counts are checked to be below 2^16.
     pub fn u16(&mut self, field: Field, value: usize) {
         self.put(field, &(value as u16).to_le_bytes());
     }

@@ -1,10 +1,12 @@
 //! A network to the bytes of its file.
 
-use super::fields::{CRC_BYTES, MAGIC, NO_TENSOR, SECTION_ALIGNMENT, VERSION, header, layer, op, tensor};
+use super::fields::{
+    CRC_BYTES, MAGIC, NO_TENSOR, SECTION_ALIGNMENT, VERSION, ZOO_VERSION, header, layer, op, tensor,
+};
 use super::record::Record;
 use crate::{
     export::{ExportError, blob, check},
-    net::{Activation, Padding},
+    net::Padding,
     quant::{QuantizedLayer, QuantizedNetwork},
 };
 use sha2::{Digest, Sha256};
@@ -20,24 +22,32 @@ pub fn write(network: &QuantizedNetwork) -> Result<Vec<u8>, ExportError> {
 
 /// As [`write`], for a checked network.
 pub(super) fn encode(network: &QuantizedNetwork) -> Vec<u8> {
-    let QuantizedNetwork { graph, labels, .. } = network;
+    let (graph, labels) = (network.graph(), &network.labels);
     let section = blob::write(network);
-    let labels_bytes = encode_labels(labels.as_deref());
+    let labels_bytes = texts(labels.iter().flatten());
+    let is_zoo = network.network.zoo().is_some();
+    // Networks of the zoo have their names in the header and the records.
+    let layers = graph.layers.iter().filter(|_| !is_zoo).map(|layer| &*layer.name);
+    let names = texts(Some(network.network.name()).filter(|_| !is_zoo).into_iter().chain(layers));
     let tensors_at = header::BYTES;
     let layers_at = tensors_at + tensor::BYTES * graph.tensors.len();
     let labels_at = layers_at + layer::BYTES * graph.layers.len();
-    let section_at = (labels_at + labels_bytes.len()).next_multiple_of(SECTION_ALIGNMENT);
+    let names_at = labels_at + labels_bytes.len();
+    let section_at = (names_at + names.len()).next_multiple_of(SECTION_ALIGNMENT);
     let end = section_at + section.len();
 
     let mut bytes = vec![0; end];
     let mut record = Record::at(&mut bytes, 0);
     record.put(header::MAGIC, &MAGIC);
-    record.u16(header::VERSION, usize::from(VERSION));
+    record.u16(header::VERSION, usize::from(if is_zoo { ZOO_VERSION } else { VERSION }));
     record.u16(header::HEADER_BYTES, header::BYTES);
     record.u32(header::FILE_BYTES, end + CRC_BYTES);
     record.u32(header::TENSORS_AT, tensors_at);
     record.u32(header::LAYERS_AT, layers_at);
     record.u32(header::LABELS_AT, labels_at);
+    if !is_zoo {
+        record.u32(header::NAMES_AT, names_at);
+    }
     record.u32(header::SECTION_AT, section_at);
     record.u32(header::SECTION_BYTES, section.len());
     record.put(header::SHA256, &Sha256::digest(&section));
@@ -56,7 +66,8 @@ pub(super) fn encode(network: &QuantizedNetwork) -> Vec<u8> {
             record.u32(layer::PARAMS_BYTES, place.param_bytes);
         }
     }
-    bytes[labels_at..labels_at + labels_bytes.len()].copy_from_slice(&labels_bytes);
+    bytes[labels_at..names_at].copy_from_slice(&labels_bytes);
+    bytes[names_at..names_at + names.len()].copy_from_slice(&names);
     bytes[section_at..].copy_from_slice(&section);
     let crc = crc32fast::hash(&bytes);
     bytes.extend(crc.to_le_bytes());
@@ -64,15 +75,17 @@ pub(super) fn encode(network: &QuantizedNetwork) -> Vec<u8> {
 }
 
 fn write_network(record: &mut Record, network: &QuantizedNetwork) {
-    let QuantizedNetwork { spec, graph, normalization, labels, .. } = network;
-    record.put(header::NAME, spec.to_string().as_bytes());
-    record.u16(header::CLASSES, usize::from(spec.classes));
-    record.u16(header::SIDE, usize::from(spec.side));
+    let (graph, QuantizedNetwork { normalization, labels, .. }) = (network.graph(), network);
+    if let Some(spec) = network.network.zoo() {
+        record.put(header::NAME, spec.to_string().as_bytes());
+    }
+    record.u16(header::CLASSES, graph.classes());
+    record.u16(header::SIDE, network.network.side());
     record.u8(
         header::PADDING,
-        match spec.padding {
-            Padding::TensorFlow => 0,
-            Padding::PyTorch => 1,
+        match network.network.zoo().map(|spec| spec.padding) {
+            Some(Padding::PyTorch) => 1,
+            _ => 0,
         },
     );
     record.u8(header::HAS_LABELS, u8::from(labels.is_some()));
@@ -83,7 +96,7 @@ fn write_network(record: &mut Record, network: &QuantizedNetwork) {
 }
 
 fn write_tensor(record: &mut Record, network: &QuantizedNetwork, id: usize) {
-    let shape = network.graph.tensors[id].shape;
+    let shape = network.graph().tensors[id].shape;
     let quantizer = network.tensors[id];
     record.u16(tensor::HEIGHT, shape.height);
     record.u16(tensor::WIDTH, shape.width);
@@ -94,17 +107,12 @@ fn write_tensor(record: &mut Record, network: &QuantizedNetwork, id: usize) {
 }
 
 fn write_layer(record: &mut Record, network: &QuantizedNetwork, id: usize) {
-    let subject = &network.graph.layers[id];
-    record.put(layer::NAME, subject.name.as_bytes());
+    let subject = &network.graph().layers[id];
+    if network.network.zoo().is_some() {
+        record.put(layer::NAME, subject.name.as_bytes());
+    }
     record.u8(layer::OP, op::code(subject.op));
-    record.u8(
-        layer::ACTIVATION,
-        match subject.activation() {
-            Activation::Linear => 0,
-            Activation::Relu => 1,
-            Activation::Relu6 => 2,
-        },
-    );
+    record.u8(layer::ACTIVATION, op::activation_code(subject.activation));
     record.u16(layer::INPUT_A, subject.inputs[0]);
     record.u16(layer::INPUT_B, subject.inputs.get(1).map_or(usize::from(NO_TENSOR), |&input| input));
     record.u16(layer::OUTPUT, subject.output);
@@ -143,12 +151,13 @@ fn write_layer(record: &mut Record, network: &QuantizedNetwork, id: usize) {
     }
 }
 
-/// Each label as its length in 16 bits, which was checked to suffice, and its UTF-8.
-fn encode_labels(labels: Option<&[String]>) -> Vec<u8> {
+/// Each text as its length in 16 bits, which was checked to suffice, and its UTF-8.
+fn texts(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for label in labels.unwrap_or_default() {
-        bytes.extend((label.len() as u16).to_le_bytes());
-        bytes.extend(label.as_bytes());
+    for text in texts {
+        let text = text.as_ref();
+        bytes.extend((text.len() as u16).to_le_bytes());
+        bytes.extend(text.as_bytes());
     }
     bytes
 }

@@ -15,21 +15,21 @@ const LIFT: i64 = 1 << 62;
 
 /// Sizes of the image, `[N, h, w, 3]`.
 pub fn image_shape(network: &QuantizedNetwork) -> [Option<usize>; 4] {
-    let Shape { height, width, channels } = network.graph.image().shape;
+    let Shape { height, width, channels } = network.graph().image().shape;
     [None, Some(height), Some(width), Some(channels)]
 }
 
 /// Sizes of a layer's output, `[N, c, h, w]`.
 pub fn tensor_shape(network: &QuantizedNetwork, tensor: TensorId) -> [Option<usize>; 4] {
-    let Shape { height, width, channels } = network.graph.tensors[tensor].shape;
+    let Shape { height, width, channels } = network.graph().tensors[tensor].shape;
     [None, Some(channels), Some(height), Some(width)]
 }
 
 /// Names of all tensors in the graph, by [`TensorId`]: their own, but `image/channels_first` and `logits`.
 pub fn names(network: &QuantizedNetwork) -> Vec<String> {
-    let mut names: Vec<String> = network.graph.tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    let mut names: Vec<String> = network.graph().tensors.iter().map(|tensor| tensor.name.clone()).collect();
     names[0] = "image/channels_first".into();
-    names[network.graph.logits()] = "logits".into();
+    names[network.graph().logits()] = "logits".into();
     names
 }
 
@@ -48,7 +48,7 @@ pub fn layer(
     names: &[String],
     id: LayerId,
 ) -> Result<(), ExportError> {
-    let subject = &network.graph.layers[id];
+    let subject = &network.graph().layers[id];
     let inputs: Vec<&str> = subject.inputs.iter().map(|&input| names[input].as_str()).collect();
     let mut writer = Writer {
         builder,
@@ -78,7 +78,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// Convolution, depthwise convolution, linear layer.
     fn kernel(&mut self, input: &str, kernel: &Kernel) -> Result<(), ExportError> {
-        let graph = &self.network.graph;
+        let graph = self.network.graph();
         let padded = self.layer.window().is_some_and(|window| window.pads != Default::default());
         // Without padding no code stands for what is outside.
         let pad_codes: &[u8] = if padded { &kernel.pad_codes } else { &[0] };
@@ -133,7 +133,7 @@ impl Writer<'_> {
 
     /// The codes with input channels before the window, and the shape.
     fn channels_first(&self, kernel: &Kernel) -> (Vec<u8>, [usize; 4]) {
-        let shape = self.network.graph.weight_shape(self.layer);
+        let shape = self.network.graph().weight_shape(self.layer);
         let [outputs, height, width, inputs] = shape.unwrap_or_default();
         let taps = height * width;
         let code = |(output, input, tap)| kernel.weights[(output * taps + tap) * inputs + input];
@@ -159,7 +159,7 @@ impl Writer<'_> {
     /// What the subtracted pad codes take from the sum of an output channel: `sum pad (w - zero_point)`.
     fn padding_share(&self, row: &[u8], zero_point: u8, channel: usize, pad_codes: &[u8]) -> i64 {
         let depthwise = matches!(self.layer.op, Op::Depthwise(..));
-        let inputs = if depthwise { 1 } else { self.network.graph.input_shape(self.layer).channels };
+        let inputs = if depthwise { 1 } else { self.network.graph().input_shape(self.layer).channels };
         let share = |(at, &weight): (usize, &u8)| {
             let input = if depthwise { channel } else { at % inputs };
             let pad = pad_codes[input % pad_codes.len()];
@@ -170,7 +170,7 @@ impl Writer<'_> {
 
     /// The sum of products in INT64.
     fn convolution(&mut self, name: &str, input: &str, weights: &str) -> String {
-        let graph = &self.network.graph;
+        let graph = self.network.graph();
         let window = self.layer.window();
         let Window { kernel, stride, pads } =
             window.unwrap_or(Window { kernel: 1, stride: 1, pads: Default::default() });
@@ -255,7 +255,7 @@ impl Writer<'_> {
     fn floor(&mut self, lifted: &str, shifts: &[u8]) {
         let dims = [1, shifts.len(), 1, 1];
         let is_add = self.layer.op == Op::Add;
-        let is_logits = self.layer.output == self.network.graph.logits();
+        let is_logits = self.layer.output == self.network.graph().logits();
         let Quantizer { zero_point, bits, .. } = self.network.tensors[self.layer.output];
         // An add's offset holds the zero point.
         let zero_point = if is_add || is_logits { 0 } else { i64::from(zero_point) };

@@ -183,7 +183,7 @@ impl<E: Executor> Session<E> {
     pub async fn integers(&mut self, policy: &Policy) -> Result<Rc<Integers>, End> {
         if let Some(training) = self.training().cloned()
             && let Trained { model, grids: Some(grids) } = &training.trained
-            && grids.policy(&model.graph) == *policy
+            && grids.policy(model.graph()) == *policy
         {
             let (start, trained) = (training.trained.clone(), Some(training.epochs));
             let network = calibrate::trained(model, grids)?;
@@ -205,7 +205,7 @@ impl<E: Executor> Session<E> {
         let (weights, prepared) = (self.weights()?, self.prepare().await?);
         let model = &*weights.model;
         let (network, start) = match &weights.grids {
-            Some(grids) if grids.policy(&model.graph) == *policy => {
+            Some(grids) if grids.policy(model.graph()) == *policy => {
                 let start = Trained { model: model.clone(), grids: Some(grids.clone()) };
                 (calibrate::trained(model, grids)?, start)
             }
@@ -298,7 +298,7 @@ impl<E: Executor> Session<E> {
     ) -> Result<ImagesUsed, End> {
         let images = self.listing()?.subset(subset);
         let seen: HashSet<usize> = images.iter().map(|item| item.class).collect();
-        let classes = (seen.len(), without_background(self.weights()?.model.graph.classes()));
+        let classes = (seen.len(), without_background(self.weights()?.model.graph().classes()));
         Ok(ImagesUsed { subset, count, of: images.len(), chosen_by, classes, key })
     }
 

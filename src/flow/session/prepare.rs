@@ -77,7 +77,7 @@ impl<E: Executor> Session<E> {
 
     /// Side of the network's images in pixels.
     pub(super) fn side(&self) -> Result<usize, End> {
-        Ok(usize::from(self.weights()?.model.spec.side))
+        Ok(self.weights()?.model.network.side())
     }
 
     /// Decodes images and hands over the pixels of each that can be read, with its right output. The key of each image;

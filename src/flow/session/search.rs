@@ -93,9 +93,9 @@ impl<E: Executor> Session<E> {
         request.settings.run_off = request.settings.run_off.min(listing.run_off(reward).len());
         let weights = self.weights()?;
         // An impossible budget is named before anything takes time.
-        request.settings.problem(&weights.model.graph)?;
+        request.settings.problem(weights.model.graph())?;
         let subject = self.prepare_search(&request).await?;
-        let search = Search::new(&weights.model.graph, request.settings.clone(), subject.score())?;
+        let search = Search::new(weights.model.graph(), request.settings.clone(), subject.score())?;
         self.run_search(name, request, &subject, search, &mut Calibrated).await.map(drop)
     }
 
@@ -106,7 +106,7 @@ impl<E: Executor> Session<E> {
     pub async fn find_search(&self, name: &str) -> Result<(), End> {
         let Some(stored) = self.stored_search(name).await? else { return Ok(()) };
         let Stored { network, source: images, float, request, state, end, .. } = stored;
-        let search = Search::resume(&network.spec.build(), &state)
+        let search = Search::resume(network.network.graph(), &state)
             .map_err(|error| End::Failed(format!("a search is stored that cannot be read: {error}")))?;
         let start = SearchStart { request, float, episodes: search.log().episodes().to_vec() };
         let elsewhere = self.executor.is_elsewhere(name).await;
@@ -148,8 +148,8 @@ impl<E: Executor> Session<E> {
                     .into(),
             )),
             None => {
-                let graph = &self.weights()?.model.graph;
-                Ok(Search::new(graph, request.settings.clone(), subject.score())?)
+                let model = &self.weights()?.model;
+                Ok(Search::new(model.graph(), request.settings.clone(), subject.score())?)
             }
         }
     }
@@ -162,13 +162,13 @@ impl<E: Executor> Session<E> {
     }
 
     fn resume_search(&self, stored: &Stored, subject: &Subject) -> Result<Search, End> {
-        let search = Search::resume(&self.weights()?.model.graph, &stored.state)?;
+        let search = Search::resume(self.weights()?.model.graph(), &stored.state)?;
         if (stored.of, search.float()) != (subject.key, subject.score()) {
             let Stored { network, source, .. } = stored;
             return Err(End::Failed(format!(
                 "the stored search is of {} from {} with other images or another way to quantize ({source}); start a \
                  new one",
-                network.spec, network.source
+                network.network, network.source
             )));
         }
         Ok(search)
@@ -180,10 +180,10 @@ impl<E: Executor> Session<E> {
     /// # Errors
     /// Which it is of, if it is not.
     pub fn check_stored(&self, what: &str, network: &NetworkSummary, images: &str) -> Result<(), End> {
-        let NetworkSummary { spec, source, key, .. } = network;
+        let NetworkSummary { network, source, key, .. } = network;
         if self.weights()?.summary.key != *key {
             return Err(End::Failed(format!(
-                "the stored {what} is of {spec} from {source}; open that first"
+                "the stored {what} is of {network} from {source}; open that first"
             )));
         }
         let found = &self.listing()?.source;

@@ -50,7 +50,7 @@ impl Machine<'_> {
         let scratch = self.plan.scratch[id];
         self.fill(scratch.offset..scratch.offset + scratch.bytes, |_| Content::Scratch(id))?;
         match layer.op {
-            Op::Conv(Window { kernel: 1, stride: 1, .. }, _) => self.pairs(layer)?,
+            Op::Conv(Window { kernel: 1, stride: 1, .. }) => self.pairs(layer)?,
             Op::Add => self.groups(layer)?,
             Op::Linear => {
                 self.read(layer.inputs[0], 0..self.bytes(layer.inputs[0]))?;
@@ -60,12 +60,12 @@ impl Machine<'_> {
                 self.write(layer.output, 0..self.bytes(layer.output))?;
                 self.read(layer.inputs[0], 0..self.bytes(layer.inputs[0]))?;
             }
-            Op::Conv(window, _) => {
+            Op::Conv(window) => {
                 let channels = self.graph.tensors[layer.inputs[0]].shape.channels;
                 let outputs = self.graph.tensors[layer.output].shape.channels;
                 self.rows(layer, window, 0..channels, 0..outputs)?;
             }
-            Op::Depthwise(window, _) => {
+            Op::Depthwise(window) => {
                 let channels = self.graph.tensors[layer.inputs[0]].shape.channels;
                 let block = self.plan.blocks[id];
                 if block != channels && (block == 0 || !block.is_multiple_of(16) || block > channels) {

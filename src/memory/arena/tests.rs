@@ -136,11 +136,11 @@ fn unusual_graphs_are_planned() {
     let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
     let same = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
     let a = graph.conv("a", 0, 5, Window { stride: 2, ..one }, Activation::Relu);
-    let b = graph.add("twice", a, a);
+    let b = graph.add("twice", a, a, Activation::Linear);
     graph.conv("unread", 0, 7, same, Activation::Relu);
     let c = graph.depthwise("c", b, same, Activation::Relu);
     let d = graph.conv("d", c, 5, one, Activation::Linear);
-    let e = graph.add("e", d, a);
+    let e = graph.add("e", d, a, Activation::Linear);
     let pool = graph.global_avg_pool("pool", e);
     graph.linear("fc", pool, 3);
     let mut random = Random(7);

@@ -29,15 +29,15 @@ const PURPOSE: &str = "Bitsmith fits a trained image classifier into a microcont
 
 /// What a shared policy needs, and how to see how accurate it is.
 fn shared(design: &Design, has_weights: bool) -> String {
-    let (spec, target) = (design.network.spec, design.target);
+    let (network, target) = (&design.network, design.target);
     let place = target.device.map_or(String::new(), |device| format!(" for {}", device.name));
     let usage = design.footprint.usage();
     let verdict = if design.fits() { "and fits" } else { "which does not fit" };
-    let next = match (has_weights, DEMOS.contains(&spec)) {
+    let next = match (has_weights, network.zoo().is_some_and(|spec| DEMOS.contains(&spec))) {
         (true, _) => "Press Measure to see how accurate it is.".into(),
         (false, true) => "Its weights come with the page: press its demo button below, then Measure.".into(),
         (false, false) => {
-            format!("To see how accurate it is, open weights of {spec} and images of its classes below.")
+            format!("To see how accurate it is, open weights of {network} and images of its classes below.")
         }
     };
     let budget = target.budget;
@@ -45,7 +45,7 @@ fn shared(design: &Design, has_weights: bool) -> String {
     let [flash, ram, of_flash, of_ram] =
         [usage.flash, usage.ram, budget.flash, budget.ram].map(|bytes| unit.text(bytes));
     format!(
-        "You opened a shared policy of {spec}{place}. It needs {flash} of FLASH and {ram} of RAM, {verdict} the budgets of \
+        "You opened a shared policy of {network}{place}. It needs {flash} of FLASH and {ram} of RAM, {verdict} the budgets of \
          {of_flash} and {of_ram}. {next}"
     )
 }

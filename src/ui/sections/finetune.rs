@@ -34,7 +34,7 @@ pub fn FinetuneSection(props: &FinetuneSectionProps) -> Html {
         let stored = finetune.found.as_ref().filter(|found| !found.elsewhere).map(|found| {
             format!(
                 "Training of {} is stored, {}. New training takes its place.",
-                found.network.spec,
+                found.network.network,
                 done(found)
             )
         });
@@ -112,7 +112,7 @@ fn found(state: &State, controls: &Controls) -> Html {
     let Some(found) = state.finetune.found.as_ref().filter(|_| !state.finetune.is_active()) else {
         return html! {};
     };
-    let spec = found.network.spec;
+    let spec = &found.network.network;
     let done = format!(" on {}, {}. ", found.images, done(found));
     if found.elsewhere {
         let look = controls.ask.reform(|_| (Command::FindFinetune, Vec::new()));

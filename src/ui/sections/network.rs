@@ -5,11 +5,11 @@ mod settings;
 use super::{Controls, ReadAs, Section, WEIGHTS, failure};
 use crate::{
     flow::{Command, GivenSettings},
-    net::{Family, Padding, Spec, Width},
+    net::{Family, Network, Padding, Spec, Width},
     ui::{
         components::{DropZone, Progress, TextField},
         format,
-        state::{Action, Area, DEMOS, Network, Work},
+        state::{Action, Area, DEMOS, Work},
     },
 };
 use settings::TrainedSettings;
@@ -31,16 +31,15 @@ pub struct NetworkSectionProps {
 #[component]
 pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
     let NetworkSectionProps { network, work, forced, given, controls } = props;
-    let spec = network.spec;
     let demos = DEMOS.map(|demo| {
         let ask = controls.ask.clone();
         let onclick = move |_| ask.emit((Command::OpenDemo(demo), Vec::new()));
-        let pressed = work.network.as_ref().is_some_and(|n| n.spec == demo && demo == spec);
+        let pressed = work.network.as_ref().is_some_and(|n| n.network.zoo() == Some(demo) && n.network.is_same(network));
         html! { <button type="button" {onclick} aria-pressed={pressed.to_string()}>{ demo.family.title() }</button> }
     });
     let on_files = {
         let (controls, how) =
-            (controls.clone(), ReadAs { network: forced.then_some(spec), settings: *given });
+            (controls.clone(), ReadAs { network: network.zoo().filter(|_| *forced), settings: *given });
         Callback::from(move |picked| controls.open_weights(picked, how))
     };
     let on_force = controls.act.reform(|event: Event| {
@@ -48,11 +47,11 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
     });
     html! {
         <Section id="network" number={1} title="Network">
-            <SpecFields {spec} act={controls.act.clone()} />
+            <SpecFields network={network.clone()} act={controls.act.clone()} />
             <p class="facts">
-                <code>{ spec.to_string() }</code>
-                { format!(" · {} · {} MACs · {} weights", format::count(network.graph.layers.len(), "layer", "layers"),
-                    format::macs(network.graph.macs()), format::grouped(weights(network))) }
+                <code>{ network.to_string() }</code>
+                { format!(" · {} · {} MACs · {} weights", format::count(network.graph().layers.len(), "layer", "layers"),
+                    format::macs(network.graph().macs()), format::grouped(weights(network))) }
             </p>
             <p class="tools" role="group" aria-label="Demo networks">{ "Demo, 32x32: " }{ for demos }</p>
             <DropZone id="weights" what="a .safetensors file" accept={WEIGHTS} file_title="Choose weights" {on_files} />
@@ -60,7 +59,7 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
                 <input type="checkbox" checked={*forced} onchange={on_force} />
                 { " Read the file as the network chosen above, whatever it says itself" }
             </label>
-            <Loaded {spec} work={work.clone()} act={controls.act.clone()} />
+            <Loaded network={network.clone()} work={work.clone()} act={controls.act.clone()} />
             <TrainedSettings loaded={work.network.clone()} verdict={work.preprocessing.clone()}
                 has_images={work.images.is_some()} given={*given} controls={controls.clone()} />
             if let Some(running) = work.running(Area::Network) {
@@ -72,12 +71,12 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
 }
 
 fn weights(network: &Network) -> u64 {
-    network.graph.layers.iter().map(|layer| network.graph.weight_elements(layer) as u64).sum()
+    network.graph().layers.iter().map(|layer| network.graph().weight_elements(layer) as u64).sum()
 }
 
 #[derive(Properties, PartialEq)]
 struct LoadedProps {
-    spec: Spec,
+    network: Network,
     work: Work,
     act: Callback<Action>,
 }
@@ -88,20 +87,22 @@ fn Loaded(props: &LoadedProps) -> Html {
     let Some(loaded) = &props.work.network else {
         return html! { <p class="hint">{ "No weights loaded. Memory figures need none." }</p> };
     };
-    let shown = loaded.spec;
-    let source = if loaded.source == shown.to_string() { "built in" } else { &loaded.source };
+    let shown = loaded.network.clone();
+    let source = if loaded.source == shown.name() { "built in" } else { &loaded.source };
     let named = if loaded.labels.is_some() { ", with their names" } else { "" };
-    let classes = format::count(shown.classes.into(), "class", "classes");
+    let classes = format::count(shown.classes(), "class", "classes");
     html! {
         <div class="loaded">
             <p>
                 { "Weights: " }<b>{ source }</b>{ format!(", {shown}, {classes}{named}. ") }
                 <span class="hash" title={format!("SHA-256 {}", loaded.sha256)}>
                     { format!("SHA-256 {}…", loaded.sha256.chars().take(8).collect::<String>()) }</span></p>
-            if shown != props.spec {
+            if !shown.is_same(&props.network) {
                 <p class="warning">{ "The network chosen above is another one: only its memory can be told. " }
-                    <button type="button" onclick={props.act.reform(move |_| Action::SelectNetwork(shown))}>
-                        { format!("Show {shown}") }</button></p>
+                    <button type="button" onclick={props.act.reform({
+                        let shown = shown.clone();
+                        move |_| Action::SelectNetwork(shown.clone())
+                    })}>{ format!("Show {shown}") }</button></p>
             }
         </div>
     }
@@ -109,23 +110,41 @@ fn Loaded(props: &LoadedProps) -> Html {
 
 #[derive(Properties, PartialEq)]
 struct SpecFieldsProps {
-    spec: Spec,
+    network: Network,
     act: Callback<Action>,
 }
 
-/// The parts of a network's name, each to choose.
+/// The network of another family that is nearest to one.
+fn of_family(spec: Spec, family: Family) -> Spec {
+    let nearest = family.named_widths().iter().min_by_key(|width| width.abs_diff(spec.width.0));
+    let width = nearest.map_or(spec.width, |&width| Width(width));
+    Spec { family, width, padding: family.usual_padding(), ..spec }
+}
+
+/// The parts of a network's name, each to choose; of a network out of a file only its own name.
 #[component]
 fn SpecFields(props: &SpecFieldsProps) -> Html {
-    let SpecFieldsProps { spec, act } = props;
-    let spec = *spec;
+    let SpecFieldsProps { network, act } = props;
+    let Some(spec) = network.zoo() else {
+        let classes = network.classes();
+        let own = (format!("{network}, out of a file"), true);
+        let families: Vec<_> = std::iter::once(own)
+            .chain(Family::ALL.map(|family| (family.title().to_owned(), false)))
+            .collect();
+        let act = act.clone();
+        let on_family = chosen(move |place| {
+            let family = place.checked_sub(1).and_then(|place| Family::ALL.get(place));
+            let spec = family.map(|&family| of_family(DEMOS[0], family));
+            let spec = spec.and_then(|spec| Spec { side: 128, ..spec }.with_classes(classes as u64).ok());
+            if let Some(spec) = spec {
+                act.emit(Action::SelectNetwork(spec.into()));
+            }
+        });
+        return html! { <div class="fields">{ select("family", "Network", &families, on_family) }</div> };
+    };
 
     let families = Family::ALL.map(|family| (family.title().to_owned(), family == spec.family));
-    let on_family = choice(act, move |i| {
-        let family = Family::ALL[i];
-        let widths = family.named_widths().iter();
-        let nearest = widths.min_by_key(|w| w.abs_diff(spec.width.0)).expect("every family has named widths");
-        Spec { family, width: Width(*nearest), padding: family.usual_padding(), ..spec }
-    });
+    let on_family = choice(act, move |i| of_family(spec, Family::ALL[i]));
 
     let mut widths = spec.family.named_widths().to_vec();
     if !widths.contains(&spec.width.0) {
@@ -151,7 +170,7 @@ fn SpecFields(props: &SpecFieldsProps) -> Html {
             let number =
                 number.map_err(|_| format!("'{text}' is no number of classes: expected 2 to 10,000"))?;
             let spec = spec.with_classes(number).map_err(|error| error.to_string())?;
-            act.emit(Action::SelectNetwork(spec));
+            act.emit(Action::SelectNetwork(spec.into()));
             Ok(())
         }
     };
@@ -187,7 +206,7 @@ fn select(
 /// A change handler that turns the chosen position into a network.
 fn choice(act: &Callback<Action>, spec: impl Fn(usize) -> Spec + 'static) -> Callback<Event> {
     let act = act.clone();
-    chosen(move |place| act.emit(Action::SelectNetwork(spec(place))))
+    chosen(move |place| act.emit(Action::SelectNetwork(spec(place).into())))
 }
 
 /// A change handler that gets the chosen position.

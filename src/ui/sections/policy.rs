@@ -36,7 +36,7 @@ pub fn PolicySection(props: &PolicySectionProps) -> Html {
     let PolicySectionProps { design, notice, can_undo, can_redo, pins, why, controls } = props;
     let shown = use_state_eq(|| None::<LayerId>);
     let on_look = use_callback(shown.setter(), |layer: LayerId, shown| shown.set(Some(layer)));
-    let is_layer = |layer: &LayerId| *layer < design.network.graph.layers.len();
+    let is_layer = |layer: &LayerId| *layer < design.network.graph().layers.len();
     let reasons = shown.filter(is_layer).map_or(Vec::new(), |layer| why.emit(layer));
     let rows = use_memo(design.clone(), |design| Row::all(design));
     let act = &controls.act;
@@ -58,7 +58,7 @@ pub fn PolicySection(props: &PolicySectionProps) -> Html {
                 </span>
             </div>
             <p class="facts">{ in_words(design) }
-                { format!(" {:.2} bits per weight on average.", design.policy().mean_weight_bits(&design.network.graph)) }</p>
+                { format!(" {:.2} bits per weight on average.", design.policy().mean_weight_bits(design.network.graph())) }</p>
             <div role="status">
                 if let Some(notice) = notice { <p class="warning">{ notice }</p> }
             </div>
@@ -137,7 +137,7 @@ fn Bars(props: &BarsProps) -> Html {
     let flash_parts: Vec<_> =
         flash_parts.into_iter().map(|(title, class, bytes)| Part { title, class, bytes }).collect();
     let peak = footprint.steps.iter().max_by_key(|step| step.live());
-    let name = |layer: LayerId| design.network.graph.layers[layer].name.as_str();
+    let name = |layer: LayerId| design.network.graph().layers[layer].name.as_str();
     let mut ram_parts: Vec<Part> = peak.map_or(Vec::new(), |step| {
         Use::ALL
             .iter()

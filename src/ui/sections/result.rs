@@ -147,7 +147,7 @@ fn History(props: &HistoryProps) -> Html {
         html! {
             <tr key={i}>
                 <td class="number">{ i + 1 }</td>
-                <th scope="row"><a href={format!("#{}", trial.link)} {onclick} title="Show this policy again">{ trial.spec.to_string() }</a>
+                <th scope="row"><a href={format!("#{}", trial.link)} {onclick} title="Show this policy again">{ trial.network.to_string() }</a>
                     { trial.trained.map_or(String::new(), |epochs| format!(", trained {epochs}")) }</th>
                 <td>{ &trial.bits }</td>
                 <td class="number">{ Bytes(trial.usage.flash).to_string() }</td>

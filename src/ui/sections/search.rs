@@ -33,7 +33,7 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
     // What keeps any search from finding anything, before one is begun.
     let request = search.wish.request(design, &search.pins);
     let infeasible = use_memo((design.network.clone(), request.settings.clone()), |(network, settings)| {
-        settings.problem(&network.graph).err()
+        settings.problem(network.graph()).err()
     });
     let why_not = state.why_not_search().or_else(|| (*infeasible).as_ref().map(|error| format!("{error}.")));
     let start = {
@@ -42,7 +42,7 @@ pub fn SearchSection(props: &SearchSectionProps) -> Html {
             let episodes = format::count(found.start.episodes.len(), "episode", "episodes");
             format!(
                 "A search of {} is stored, {episodes} done. A new search takes its place.",
-                found.network.spec
+                found.network.network
             )
         });
         move |_| controls.replace(stored.as_deref(), Command::Search(request.clone()))
@@ -118,7 +118,7 @@ fn found(state: &State, controls: &Controls) -> Html {
     let Some(found) = state.search.found.as_ref().filter(|_| !state.search.is_active()) else {
         return html! {};
     };
-    let spec = found.network.spec;
+    let spec = &found.network.network;
     let done = format!(
         " on {}, {} done. ",
         found.images,

@@ -41,7 +41,7 @@ pub fn ShareSection(props: &ShareSectionProps) -> Html {
         .why_not_package()
         .or(state.work.running(Area::Share).map(|_| "The package is being built.".into()));
     let named = use_state(|| None::<PackageName>);
-    let default = default_name(&state.design.network.spec);
+    let default = default_name(&state.design.network);
     let take_name = {
         let (named, default) = (named.clone(), default.clone());
         move |text: String| {

@@ -3,7 +3,7 @@
 use super::{Area, Plan, Preset, Target, Wish};
 use crate::{
     flow::{Command, Event, GivenReading, GivenSettings, RunId},
-    net::Spec,
+    net::Network,
     quant::{Bits, Slot},
     search::Episode,
 };
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Another network was chosen; it gets the rule's policy.
-    SelectNetwork(Spec),
+    SelectNetwork(Network),
     /// Another device, budget or memory model was chosen; the policy stays.
     SelectTarget(Target),
     /// All widths shall be chosen anew.

@@ -1,6 +1,7 @@
 //! A network with a policy on a device, and what it takes.
 
-use super::{Hashes, Network};
+use super::Hashes;
+use crate::net::Network;
 use crate::{
     link::Link,
     memory::{Budget, Bytes, Core, Excess, Footprint, Mcu, MemoryModel, Reserve, Usage},
@@ -142,7 +143,7 @@ impl Version {
         preset: Preset,
         pins: &[(Slot, Bits)],
     ) -> (Self, Option<String>) {
-        let graph = &network.graph;
+        let graph = network.graph();
         let uniform = |weights, activations| {
             let mut policy = Policy::uniform(graph, weights, activations);
             pins.iter().for_each(|&(slot, bits)| policy.set(slot, bits));
@@ -186,7 +187,7 @@ pub struct Design {
 impl Design {
     /// Counts what a policy takes.
     pub fn new(network: Network, target: Target, version: Version) -> Self {
-        let (graph, policy) = (&network.graph, &version.policy);
+        let (graph, policy) = (network.graph(), &version.policy);
         let footprint = target.model.footprint(graph, policy);
         let excesses = footprint.excesses(graph, policy, target.budget).into();
         let other = target.counted(target.model == MemoryModel::Paper).model.usage(graph, policy);
@@ -196,8 +197,8 @@ impl Design {
     /// What a link says.
     pub fn from_link(link: Link) -> Self {
         let target = Target::of_link(&link);
-        let Link { spec, policy, origin, seed, .. } = link;
-        Self::new(Network::new(spec), target, Version { policy: Rc::new(policy), origin, seed })
+        let Link { network, policy, origin, seed, .. } = link;
+        Self::new(network, target, Version { policy: Rc::new(policy), origin, seed })
     }
 
     /// The width of every tensor.
@@ -230,7 +231,7 @@ impl Design {
             seed: *seed,
             weights: hashes.weights,
             images: hashes.images,
-            ..Link::new(self.network.spec, (**policy).clone(), budget, model)
+            ..Link::new(self.network.clone(), (**policy).clone(), budget, model)
         };
         link.encode()
     }

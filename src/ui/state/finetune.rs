@@ -1,6 +1,7 @@
 //! Training: what the user wants of the next run, and how the present one goes.
 
-use super::{Design, Network};
+use super::Design;
+use crate::net::Network;
 use crate::{
     flow::{FinetuneFound, FinetuneRequest, FinetuneStart},
     train::{Augmentation, DeviceChoice, DeviceReport, Point, Progress, Recipe, Report, Turn},
@@ -43,7 +44,7 @@ impl Plan {
     /// network has classes of which there are no images.
     pub fn request(&self, design: &Design, limit: Option<usize>, lacks_classes: bool) -> FinetuneRequest {
         let usual = self.usual(lacks_classes);
-        let (_, augmentation) = Augmentation::usual(usize::from(design.network.spec.side));
+        let (_, augmentation) = Augmentation::usual(design.network.side());
         let recipe = Recipe {
             epochs: self.epochs,
             batch: self.batch,
@@ -159,7 +160,7 @@ impl Finetune {
     /// A stored one shows as it was left, unless there is another on the screen.
     pub(super) fn find(&mut self, found: &FinetuneFound) {
         if self.training.is_none() && !found.elsewhere {
-            self.training = Some(Training::new(Network::new(found.network.spec), &found.start));
+            self.training = Some(Training::new(found.network.network.clone(), &found.start));
             self.set_stage(match &found.end {
                 None => Stage::Interrupted,
                 Some(end) if end.stopped => Stage::Stopped,

@@ -1,29 +1,6 @@
 //! The network on the screen.
 
-use crate::net::{Graph, Op, Spec};
-use std::rc::Rc;
-
-/// A network of the zoo with its graph; two are equal if their specs are.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// Its name.
-    pub spec: Spec,
-    /// What it computes.
-    pub graph: Rc<Graph>,
-}
-
-impl Network {
-    /// Builds the graph of a spec.
-    pub fn new(spec: Spec) -> Self {
-        Self { spec, graph: Rc::new(spec.build()) }
-    }
-}
-
-impl PartialEq for Network {
-    fn eq(&self, other: &Self) -> bool {
-        self.spec == other.spec
-    }
-}
+use crate::net::Op;
 
 /// What a layer is, in the words of people who build networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +26,7 @@ impl Kind {
     /// The kind of an operation.
     pub fn of(op: Op) -> Self {
         match op {
-            Op::Conv(window, _) if window.kernel == 1 => Kind::Pointwise,
+            Op::Conv(window) if window.kernel == 1 => Kind::Pointwise,
             Op::Conv(..) => Kind::Conv,
             Op::Depthwise(..) => Kind::Depthwise,
             Op::Linear => Kind::Linear,
@@ -75,10 +52,10 @@ impl Kind {
 pub fn describe(op: Op) -> String {
     let title = Kind::of(op).title();
     match op {
-        Op::Conv(w, _) | Op::Depthwise(w, _) if w.stride > 1 => {
+        Op::Conv(w) | Op::Depthwise(w) if w.stride > 1 => {
             format!("{title} {0}x{0}, stride {1}", w.kernel, w.stride)
         }
-        Op::Conv(w, _) | Op::Depthwise(w, _) if w.kernel > 1 => format!("{title} {0}x{0}", w.kernel),
+        Op::Conv(w) | Op::Depthwise(w) if w.kernel > 1 => format!("{title} {0}x{0}", w.kernel),
         _ => title.into(),
     }
 }

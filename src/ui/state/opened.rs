@@ -3,7 +3,7 @@
 use super::{State, Target};
 use crate::{
     link::{HashPrefix, Link},
-    net::Spec,
+    net::Network,
     quant::Policy,
 };
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use std::rc::Rc;
 /// What an opened link says that the screen does not hold otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Opened {
-    spec: Spec,
+    network: Network,
     policy: Rc<Policy>,
     /// The microcontroller, if this version does not know it, or knows it with other memories.
     unknown_device: Option<String>,
@@ -33,7 +33,7 @@ pub struct Hashes {
 impl Opened {
     pub(super) fn new(link: &Link) -> Self {
         Self {
-            spec: link.spec,
+            network: link.network.clone(),
             policy: Rc::new(link.policy.clone()),
             unknown_device: link.device.clone().filter(|_| Target::of_link(link).device.is_none()),
             hashes: Hashes { weights: link.weights, images: link.images },
@@ -109,7 +109,7 @@ impl State {
     /// The opened link while its policy is on the screen.
     fn shown_link(&self) -> Option<&Opened> {
         let opened = self.opened_link.as_ref()?;
-        let is_shown = opened.spec == self.design.network.spec && opened.policy == *self.design.policy();
+        let is_shown = opened.network.is_same(&self.design.network) && opened.policy == *self.design.policy();
         is_shown.then_some(opened)
     }
 }

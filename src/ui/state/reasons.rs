@@ -110,7 +110,7 @@ impl State {
     /// What must be loaded before something that was stored can go on; `None` if it is.
     fn why_not_loaded(&self, network: &NetworkSummary, images: &str) -> Option<String> {
         if self.work.network.as_ref().is_none_or(|loaded| loaded.key != network.key) {
-            return Some(format!("Load its weights first: {} ({}).", network.source, network.spec));
+            return Some(format!("Load its weights first: {} ({}).", network.source, network.network));
         }
         let has_images = self.work.images.as_ref().is_some_and(|loaded| loaded.source == images);
         (!has_images).then(|| format!("Load its images first: {images}."))
@@ -118,7 +118,7 @@ impl State {
 
     /// Why no accuracy can be counted now, whoever asks.
     fn why_not_compute(&self) -> Option<String> {
-        let spec = self.design.network.spec;
+        let network = &self.design.network;
         if let Some(message) = &self.work.crashed {
             return Some(message.clone());
         }
@@ -132,7 +132,7 @@ impl State {
             return Some("The package is being built.".into());
         }
         if !self.has_weights() {
-            return Some(format!("No weights of {spec} with {} classes are loaded.", spec.classes));
+            return Some(format!("No weights of {network} with {} classes are loaded.", network.classes()));
         }
         if self.work.images.is_none() {
             return Some("No images are loaded.".into());

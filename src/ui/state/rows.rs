@@ -67,7 +67,7 @@ pub enum Output {
 impl Row {
     /// The rows of a design, in layer order.
     pub fn all(design: &Design) -> Rc<[Row]> {
-        let (graph, policy) = (&design.network.graph, design.policy());
+        let (graph, policy) = (design.network.graph(), design.policy());
         let mut ram = vec![None; graph.layers.len()];
         for step in &design.footprint.steps {
             ram[step.layer] = Some(step.live());

@@ -1,6 +1,7 @@
 //! The search: what the user wants of the next one, and what the present one has found.
 
-use super::{Design, Network, Target};
+use super::{Design, Target};
+use crate::net::Network;
 use crate::{
     flow::{Figure, ImagesUsed, SearchEnd, SearchFound, SearchRequest, SearchResult, SearchStart},
     memory::{Budget, MemoryModel},
@@ -176,7 +177,7 @@ impl Search {
     /// A stored one shows as it was left, unless there is another on the screen.
     pub(super) fn find(&mut self, found: &SearchFound, target: &Target) {
         if self.run.is_none() && !found.elsewhere {
-            self.run = Some(Run::new(Network::new(found.network.spec), target, &found.start));
+            self.run = Some(Run::new(found.network.network.clone(), target, &found.start));
             match &found.end {
                 Some(end) => self.ended(end),
                 None => self.broke(),

@@ -43,7 +43,7 @@ fn network(spec: Spec) -> Action {
 fn network_of(spec: Spec, key: u32) -> Action {
     let (source, sha256, key) = ("demo".into(), "0".repeat(64), Key::of(&(spec, key)));
     reported(Event::Network(NetworkSummary {
-        spec,
+        network: spec.into(),
         source,
         labels: None,
         sha256,
@@ -116,7 +116,7 @@ fn measured_on(before: State, images: ImagesUsed) -> State {
 #[test]
 fn the_page_opens_with_a_demo_that_fits_its_device() {
     let state = State::default();
-    assert_eq!(state.design.network.spec, DEMOS[0]);
+    assert_eq!(state.design.network.zoo(), Some(DEMOS[0]));
     assert!(state.design.fits(), "{:?}", state.design.excesses);
     assert!(state.trial().is_none());
 }
@@ -131,7 +131,7 @@ fn demos_are_the_networks_that_are_shipped() {
 #[test]
 fn changes_are_undone_and_redone_in_order() {
     let first = State::default();
-    let slot = Slot::all(&first.design.network.graph)[0];
+    let slot = Slot::all(first.design.network.graph())[0];
     let uniform = first.after(Action::Allocate(Preset::Uniform(Bits::B2, Bits::B2)));
     let edited = uniform.after(Action::Set(vec![slot], Bits::B8));
     assert_eq!(edited.design.policy().get(slot), Bits::B8);
@@ -148,7 +148,7 @@ fn changes_are_undone_and_redone_in_order() {
 #[test]
 fn setting_what_is_already_set_is_no_change() {
     let state = State::default();
-    let slot = Slot::all(&state.design.network.graph)[0];
+    let slot = Slot::all(state.design.network.graph())[0];
     let same = state.after(Action::Set(vec![slot], state.design.policy().get(slot)));
     assert!(!same.can_undo());
 }
@@ -162,9 +162,9 @@ fn measuring_needs_weights_of_this_network_and_images() {
     assert_eq!(without_images.why_not_measure().as_deref(), Some("No images are loaded."));
     let ready = without_images.after(images());
     assert_eq!(ready.why_not_measure(), None);
-    let other = ready.after(Action::SelectNetwork(DEMOS[1]));
+    let other = ready.after(Action::SelectNetwork(DEMOS[1].into()));
     assert!(other.why_not_measure().is_some(), "the weights are of another network");
-    assert_eq!(other.after(Action::SelectNetwork(spec)).why_not_measure(), None);
+    assert_eq!(other.after(Action::SelectNetwork(spec.into())).why_not_measure(), None);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn assumed_preprocessing_is_checked_once_images_are_decoded() {
     let loaded = |origin| {
         let setting = Setting { kind: SettingKind::Normalization, value: "x/255".into(), origin };
         let summary = NetworkSummary {
-            spec: DEMOS[0],
+            network: DEMOS[0].into(),
             source: "own".into(),
             labels: None,
             sha256: "0".repeat(64),
@@ -228,9 +228,9 @@ fn assumed_preprocessing_is_checked_once_images_are_decoded() {
 #[test]
 fn the_page_follows_a_file_but_not_against_the_user() {
     let asked = state([Action::Asked(RUN, open_weights("w"), 0.0)]);
-    assert_eq!(asked.after(network(DEMOS[2])).design.network.spec, DEMOS[2]);
-    let changed = asked.after(Action::SelectNetwork(DEMOS[1])).after(network(DEMOS[2]));
-    assert_eq!(changed.design.network.spec, DEMOS[1]);
+    assert_eq!(asked.after(network(DEMOS[2])).design.network.zoo(), Some(DEMOS[2]));
+    let changed = asked.after(Action::SelectNetwork(DEMOS[1].into())).after(network(DEMOS[2]));
+    assert_eq!(changed.design.network.zoo(), Some(DEMOS[1]));
     assert!(!changed.has_weights());
 }
 
@@ -288,10 +288,10 @@ fn results_belong_to_what_was_asked_not_to_what_is_on_the_screen() {
     let measurement = measurement(&ready, policy.clone(), figure);
     let answered = ready
         .after(Action::Asked(RUN, Command::Measure { policy, limit: None }, 0.0))
-        .after(Action::SelectNetwork(DEMOS[2]))
+        .after(Action::SelectNetwork(DEMOS[2].into()))
         .after(reported(Event::Measured(measurement)));
     assert!(answered.trial().is_none());
-    assert_eq!((answered.trials[0].spec, &answered.trials[0].link), (DEMOS[0], &asked));
+    assert_eq!((answered.trials[0].network.zoo(), &answered.trials[0].link), (Some(DEMOS[0]), &asked));
 }
 
 #[test]
@@ -317,12 +317,12 @@ fn tasks_show_where_they_belong_and_end() {
 #[test]
 fn own_weights_opened_while_the_demo_loads_are_those_that_show() {
     let (demo, own) = (1, 2);
-    let weights = |run, spec, source: &str| {
+    let weights = |run, spec: Spec, source: &str| {
         let (source, sha256) = (source.into(), "0".repeat(64));
         about(
             run,
             Event::Network(NetworkSummary {
-                spec,
+                network: spec.into(),
                 source,
                 labels: None,
                 sha256,
@@ -342,7 +342,7 @@ fn own_weights_opened_while_the_demo_loads_are_those_that_show() {
         let waiting = opened.after(late);
         assert!(waiting.work.running(Area::Network).is_some_and(|running| running.run == own));
         let loaded = waiting.after(weights(own, DEMOS[2], "own"));
-        assert_eq!(loaded.design.network.spec, DEMOS[2]);
+        assert_eq!(loaded.design.network.zoo(), Some(DEMOS[2]));
         assert!(loaded.has_weights() && loaded.work.running(Area::Network).is_none());
     }
 }
@@ -426,14 +426,14 @@ fn where_nothing_fits_the_rule_says_what_is_missing() {
         "{:?}",
         state.notice
     );
-    assert_eq!(state.design.policy().mean_weight_bits(&state.design.network.graph), 2.0);
+    assert_eq!(state.design.policy().mean_weight_bits(state.design.network.graph()), 2.0);
 }
 
 #[test]
 fn a_layer_says_which_budget_keeps_it_from_more_bits() {
     let spec: Spec = "mobilenet-v1-0.25-128".parse().expect("a name");
-    let chosen = state([Action::SelectNetwork(spec)]);
-    let graph = chosen.design.network.graph.clone();
+    let chosen = state([Action::SelectNetwork(spec.into())]);
+    let graph = chosen.design.network.graph().clone();
     let layer = graph.layers.iter().position(|layer| layer.name == "pw13").expect("a layer");
     let uniform = Action::Allocate(Preset::Uniform(Bits::B4, Bits::B8));
     // FLASH is short by what one notch more takes.
@@ -458,10 +458,10 @@ fn a_layer_says_which_budget_keeps_it_from_more_bits() {
 
 #[test]
 fn what_an_opened_link_says_is_gone_when_something_is_changed() {
-    let text = link(&state([Action::SelectNetwork(DEMOS[2])]));
+    let text = link(&state([Action::SelectNetwork(DEMOS[2].into())]));
     let opened = state([Action::OpenLink(text)]);
     assert!(opened.opened);
-    assert!(!opened.after(Action::SelectNetwork(DEMOS[1])).opened);
+    assert!(!opened.after(Action::SelectNetwork(DEMOS[1].into())).opened);
     assert!(!opened.after(Action::Allocate(Preset::Uniform(Bits::B2, Bits::B2))).opened);
     assert!(!State::default().opened);
 }
@@ -469,7 +469,7 @@ fn what_an_opened_link_says_is_gone_when_something_is_changed() {
 #[test]
 fn every_demo_comes_with_a_device_that_holds_it_but_not_at_8_bits() {
     for demo in DEMOS {
-        let opened = state([Action::SelectNetwork(DEMOS[1]), Action::SelectNetwork(DEMOS[0])])
+        let opened = state([Action::SelectNetwork(DEMOS[1].into()), Action::SelectNetwork(DEMOS[0].into())])
             .after(Action::Asked(RUN, Command::OpenDemo(demo), 0.0));
         assert!(opened.design.fits(), "{demo}: {:?}", opened.design.excesses);
         assert!(opened.design.target.device.is_some(), "{demo}");
@@ -478,7 +478,7 @@ fn every_demo_comes_with_a_device_that_holds_it_but_not_at_8_bits() {
     }
     // A link names its own device.
     let own = Target { device: None, budget: Budget { flash: 1 << 20, ram: 1 << 16 }, ..Target::default() };
-    let text = link(&state([Action::SelectNetwork(DEMOS[1]), Action::SelectTarget(own)]));
+    let text = link(&state([Action::SelectNetwork(DEMOS[1].into()), Action::SelectTarget(own)]));
     let opened = state([Action::OpenLink(text)]).after(Action::Asked(RUN, Command::OpenDemo(DEMOS[1]), 0.0));
     assert_eq!(opened.design.target.budget, own.budget);
 }

@@ -4,7 +4,7 @@ use super::{Design, Hashes};
 use crate::{
     flow::{Epochs, Figure, Key, Measurement},
     memory::{MemoryModel, Usage},
-    net::Spec,
+    net::Network,
     quant::{Bits, Policy, Slot},
     ui::format,
 };
@@ -14,7 +14,7 @@ use std::rc::Rc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     /// Network.
-    pub spec: Spec,
+    pub network: Network,
     /// Widths.
     pub policy: Rc<Policy>,
     /// What it takes on the device.
@@ -40,7 +40,7 @@ pub struct Trial {
 /// What was asked to be measured, as it was when it was asked.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Asked {
-    spec: Spec,
+    network: Network,
     policy: Rc<Policy>,
     usage: Usage,
     link: String,
@@ -51,9 +51,9 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn new(design: &Design, hashes: Hashes, images: String, limit: Option<usize>) -> Self {
-        let (graph, policy) = (&design.network.graph, design.policy());
+        let (graph, policy) = (design.network.graph(), design.policy());
         Self {
-            spec: design.network.spec,
+            network: design.network.clone(),
             policy: policy.clone(),
             usage: MemoryModel::Device(design.target.core).usage(graph, policy),
             link: design.link(hashes),
@@ -64,16 +64,16 @@ impl Asked {
     }
 
     pub(super) fn answered(self, measurement: &Measurement) -> Trial {
-        let Self { spec, policy, usage, link, bits, images, limit } = self;
+        let Self { network, policy, usage, link, bits, images, limit } = self;
         let Measurement { figure, trained, weights, images: source, .. } = *measurement;
         let (loaded, restored) = ((weights, source), false);
-        Trial { spec, policy, usage, link, bits, images, figure, limit, trained, loaded, restored }
+        Trial { network, policy, usage, link, bits, images, figure, limit, trained, loaded, restored }
     }
 }
 
 /// How many weight tensors, or outputs, have each width; widest first, without widths that none has.
 fn counts(design: &Design, of_weights: bool) -> Vec<(Bits, usize)> {
-    let slots = Slot::all(&design.network.graph);
+    let slots = Slot::all(design.network.graph());
     let slots = slots.iter().filter(|slot| matches!(slot, Slot::Weight(_)) == of_weights);
     let widths: Vec<Bits> = slots.map(|&slot| design.policy().get(slot)).collect();
     let count = |bits: Bits| widths.iter().filter(|width| **width == bits).count();

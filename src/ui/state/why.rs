@@ -12,10 +12,10 @@ impl State {
     /// Why the tensors of a layer have their bits, one sentence or two for each; empty for layers without a choice.
     pub fn why(&self, layer: LayerId) -> Vec<String> {
         let design = &self.design;
-        let output = design.network.graph.layers[layer].output;
+        let output = design.network.graph().layers[layer].output;
         let of_network = self.search.run.as_ref().filter(|run| run.network == design.network);
         let slots = [("Weights", Slot::Weight(layer)), ("Activations", Slot::Activation(output))];
-        let choices = Slot::all(&design.network.graph);
+        let choices = Slot::all(design.network.graph());
         slots
             .into_iter()
             .filter(|(_, slot)| choices.contains(slot))
@@ -35,7 +35,7 @@ fn why_not_more(design: &Design, slot: Slot) -> String {
     let Some(more) = design.policy().get(slot).wider() else { return "the most there is.".into() };
     let mut policy = (**design.policy()).clone();
     policy.set(slot, more);
-    let graph = &design.network.graph;
+    let graph = design.network.graph();
     let footprint = design.target.model.footprint(graph, &policy);
     let excesses = footprint.excesses(graph, &policy, design.target.budget);
     match &excesses[..] {

@@ -189,7 +189,7 @@ impl Runner {
         let nothing = || End::Failed("nothing was trained yet; train first".into());
         let Trained { model, grids } = kept.ok_or_else(nothing)?;
         let bytes = crate::import::save(&model, grids.as_ref())?;
-        let name = format!("{}-trained.safetensors", model.spec);
+        let name = format!("{}-trained.safetensors", model.network);
         self.send(&Event::Packaged { name }, &Array::of1(&wire::buffer(&bytes).into()));
         Ok(())
     }
@@ -239,7 +239,7 @@ impl Runner {
         stored: Option<Stored>,
     ) -> Result<(), End> {
         let start = self.session.quantize(&request.policy).await?.start.clone();
-        let (side, _) = Augmentation::usual(usize::from(start.model.spec.side));
+        let (side, _) = Augmentation::usual(start.model.network.side());
         let (recipe, device, images) = (request.recipe.clone(), request.device, request.images);
         let plan = TrainingPlan { start, recipe, device, images, stored: side };
         let (scope, wish) = (self.scope.clone(), Wish::default());

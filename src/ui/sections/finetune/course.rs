@@ -37,7 +37,7 @@ pub fn Course(props: &CourseProps) -> Html {
     html! {
         <>
             <p class="facts"><b>{ stage }</b>{ format!(": {} on the {}{why}{step}; {}, {} choose the best epoch.",
-                network.spec, device.name, format::count(images.0, "training image", "training images"),
+                network, device.name, format::count(images.0, "training image", "training images"),
                 format::count(images.1, "reward image", "reward images")) }</p>
             if let Some(progress) = progress { <p class="facts">{ figures(progress, epochs) }</p> }
             if let Some(moved) = moved { <p class="warning" role="status">{ format::sentence(moved) }</p> }

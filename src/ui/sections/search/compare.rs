@@ -30,12 +30,12 @@ pub fn Compare(props: &CompareProps) -> Html {
     let save = |ending: &'static str| {
         let run = run.clone();
         move |_| {
-            let (log, graph) = (run.log(), &run.network.graph);
+            let (log, graph) = (run.log(), run.network.graph());
             let text = match ending {
                 "csv" => log.csv(graph),
                 _ => format!("{:#}\n", log.json(graph)),
             };
-            browser::save_text(&text, &format!("search-{}.{ending}", run.network.spec));
+            browser::save_text(&text, &format!("search-{}.{ending}", run.network));
         }
     };
     html! {
@@ -98,7 +98,7 @@ fn Allocators(props: &RunProps) -> Html {
                 </tr>
             });
         };
-        let mean = best.policy.mean_weight_bits(&run.network.graph);
+        let mean = best.policy.mean_weight_bits(run.network.graph());
         Some(html! {
             <tr key={allocator.name()}>
                 <th scope="row">{ allocator.title() }</th>

@@ -47,7 +47,7 @@ pub fn Course(props: &CourseProps) -> Html {
         <div class="course">
             <div>
                 <p class="facts"><b>{ phase }</b>{ format!(": {}, {} scored, float network {} of {}.",
-                    run.network.spec, format::count(log.episodes().len(), "policy", "policies"),
+                    run.network, format::count(log.episodes().len(), "policy", "policies"),
                     format::accuracy(run.float.tally), run.float) }</p>
                 <figure>
                     <figcaption class="legend"><span class="key dot">{ "reward of a policy" }</span>
@@ -109,7 +109,7 @@ fn purpose(run: &Run, episode: &Episode) -> String {
 }
 
 fn tensor(run: &Run, slot: Slot) -> String {
-    let graph = &run.network.graph;
+    let graph = run.network.graph();
     match slot {
         Slot::Weight(layer) => format!("weights of {}", graph.layers[layer].name),
         Slot::Activation(tensor) => format!("activations of {}", graph.tensors[tensor].name),
@@ -141,7 +141,7 @@ fn memory(run: &Run, log: &Log) -> Html {
 
 fn widths(title: &'static str, run: &Run, policy: Option<&Policy>) -> Html {
     let Some(policy) = policy else { return html! {} };
-    let graph = &run.network.graph;
+    let graph = run.network.graph();
     html! {
         <figure class="widths">
             <figcaption>{ format!("{title}, {:.2} bits per weight on average", policy.mean_weight_bits(graph)) }</figcaption>
@@ -168,7 +168,7 @@ fn Sensitivities(props: &SensitivitiesProps) -> Html {
     if costs.is_empty() {
         return html! {};
     }
-    let graph = &run.network.graph;
+    let graph = run.network.graph();
     let count = graph.layers.len();
     let most = costs.values().flatten().flatten().fold(1e-9, |most: f64, &nats| most.max(nats));
     let lane = |slot: &dyn Fn(usize) -> Slot| -> Html {

@@ -28,7 +28,7 @@ fn weights(name: &str) -> Action {
 fn links_lead_back_to_the_design() {
     let slot = Slot::Weight(3);
     let spec: Spec = "mnasnet-0.5-128".parse().expect("a name");
-    let edited = state([Action::SelectNetwork(spec), Action::Set(vec![slot], Bits::B2)]);
+    let edited = state([Action::SelectNetwork(spec.into()), Action::Set(vec![slot], Bits::B2)]);
     let opened = state([Action::OpenLink(link(&edited))]);
     assert_eq!(opened.design, edited.design);
     assert_eq!(opened.link_error, None);
@@ -91,7 +91,7 @@ fn other_weights_and_images_than_the_links_are_named() {
     let made = state([network(DEMOS[0]), images()]);
     let [zeros, fs] = ["0", "f"].map(|digit| HashPrefix::of(&digit.repeat(64)));
     assert_eq!((parsed(&made).weights, parsed(&made).images), (zeros, fs));
-    let elsewhere = made.after(Action::SelectNetwork(DEMOS[1]));
+    let elsewhere = made.after(Action::SelectNetwork(DEMOS[1].into()));
     assert_eq!((parsed(&elsewhere).weights, parsed(&elsewhere).images), (None, None), "of another network");
 
     let ones = HashPrefix::of(&"1".repeat(64));

@@ -31,8 +31,8 @@ pub(super) fn started(state: &State) -> State {
 }
 
 pub(super) fn episode(state: &State, number: usize, correct: usize) -> Episode {
-    let policy = crate::quant::Policy::uniform(&state.design.network.graph, Bits::B4, Bits::B8);
-    let usage = state.design.target.model.usage(&state.design.network.graph, &policy);
+    let policy = crate::quant::Policy::uniform(state.design.network.graph(), Bits::B4, Bits::B8);
+    let usage = state.design.target.model.usage(state.design.network.graph(), &policy);
     let divergence = (100 - correct as i64) << 20;
     let score = Score { correct, images: 100, divergence, squares: divergence << 6 };
     let reward = score.reward();
@@ -88,13 +88,13 @@ fn a_failed_search_keeps_its_episodes() {
 fn a_found_policy_comes_to_the_screen_with_its_budgets() {
     let found = scored(&started(&ready()), 1, 70);
     let budget = Budget { flash: 1 << 20, ram: 1 << 18 };
-    let elsewhere = found.after(Action::SelectNetwork(DEMOS[1])).after(Action::SelectTarget(Target {
+    let elsewhere = found.after(Action::SelectNetwork(DEMOS[1].into())).after(Action::SelectTarget(Target {
         device: None,
         budget,
         ..Target::default()
     }));
     let shown = elsewhere.after(Action::Adopt(Box::new(episode(&found, 1, 70))));
-    assert_eq!(shown.design.network.spec, DEMOS[0]);
+    assert_eq!(shown.design.network.zoo(), Some(DEMOS[0]));
     assert_eq!(shown.design.target.budget, Target::default().budget);
     assert_eq!(**shown.design.policy(), episode(&found, 1, 70).policy);
     assert_eq!(shown.design.version.origin, Allocator::Agent.into());
@@ -110,7 +110,7 @@ fn pins_hold_against_rule_and_uniform_and_go_with_the_network() {
     assert_eq!(request(&pinned).settings.pins, [(slot, Bits::B2)]);
     let free = pinned.after(Action::Pin(vec![slot], false)).after(Action::Allocate(Preset::Rule));
     assert_eq!(free.design.policy(), State::default().design.policy());
-    assert!(pinned.after(Action::SelectNetwork(DEMOS[1])).search.pins.is_empty());
+    assert!(pinned.after(Action::SelectNetwork(DEMOS[1].into())).search.pins.is_empty());
 }
 
 /// A stored search with one episode.

@@ -34,9 +34,9 @@ fn check(link: &Link) {
     let again = link.encode().parse::<Link>();
     assert_eq!(again.as_ref(), Ok(link), "a link is read as it was written");
     assert!(link.to_string().contains("network: "));
-    let graph = link.spec.build();
-    let footprint = link.memory.footprint(&graph, &link.policy);
-    for excess in footprint.excesses(&graph, &link.policy, link.budget) {
+    let graph = link.network.graph();
+    let footprint = link.memory.footprint(graph, &link.policy);
+    for excess in footprint.excesses(graph, &link.policy, link.budget) {
         drop(excess.to_string());
     }
     let _ = link.mcu();

@@ -51,7 +51,7 @@ fn run(data: &[u8]) {
 fn compute(network: &QuantizedNetwork, code: u8) {
     let Ok(engine) = Engine::new(network) else { return };
     let image: Vec<u8> =
-        (0..network.graph.image().shape.elements()).map(|i| (i as u8).wrapping_mul(code)).collect();
+        (0..network.graph().image().shape.elements()).map(|i| (i as u8).wrapping_mul(code)).collect();
     let expected = reference::run(network, &image).expect("an image");
     assert_eq!(engine.run(&mut Workspace::default(), &image).expect("an image"), expected);
 }
@@ -84,8 +84,9 @@ fn bases() -> &'static [Vec<u8>] {
     BASES.get_or_init(|| {
         (0..NETWORKS.len())
             .map(|number| {
-                let (spec, graph) = network(number);
-                let mut model = fresh(spec, Normalization::SIGNED, 1);
+                let network = network(number);
+                let graph = network.graph();
+                let mut model = fresh(network.clone(), Normalization::SIGNED, 1);
                 model.labels = (number == 0).then(|| vec!["cat".to_owned(), "dog".to_owned()]);
                 let images: Vec<Vec<u8>> = (0..2_u8)
                     .map(|n| {

@@ -1,7 +1,7 @@
 //! Networks that targets share.
 
 use crate::input::Input;
-use bitsmith::net::{Family, Graph, Spec, Width};
+use bitsmith::net::{Family, Graph, Network, Spec, Width};
 use bitsmith::quant::{Bits, Policy, Slot};
 
 /// Small networks of all families: family, width in hundredths.
@@ -9,10 +9,10 @@ pub const NETWORKS: [(Family, u16); 3] =
     [(Family::MobileNetV1, 10), (Family::MobileNetV2, 10), (Family::MNasNet, 10)];
 
 /// One of them, with two classes.
-pub fn network(number: usize) -> (Spec, Graph) {
+pub fn network(number: usize) -> Network {
     let (family, width) = NETWORKS[number];
     let spec = Spec::new(family, Width(width), 32).and_then(|spec| spec.with_classes(2)).expect("in range");
-    (spec, spec.build())
+    spec.into()
 }
 
 /// Bits of all tensors as the input says.

@@ -79,7 +79,7 @@ fn drawn(input: &mut Input) -> Graph {
                 let same: Vec<TensorId> =
                     (0..graph.tensors.len()).filter(|&t| graph.tensors[t].shape == shape).collect();
                 let other = same[input.below(same.len())];
-                graph.add(name, from, other);
+                graph.add(name, from, other, Activation::Linear);
             }
         }
     }
@@ -108,7 +108,7 @@ impl Conv {
     /// The descriptor of a layer with weights, as far as sizes go.
     fn of(graph: &Graph, policy: &Policy, layer: &bitsmith::net::Layer, block: usize) -> Option<Self> {
         let window = match layer.op {
-            Op::Conv(window, _) | Op::Depthwise(window, _) => window,
+            Op::Conv(window) | Op::Depthwise(window) => window,
             Op::Linear => one(),
             Op::GlobalAvgPool | Op::Add => return None,
         };

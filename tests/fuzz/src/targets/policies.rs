@@ -19,12 +19,13 @@ pub const TARGET: Target = Target {
 /// The first byte chooses the network, the rest is the file.
 fn run(data: &[u8]) {
     let mut input = Input(data);
-    let (spec, graph) = network(input.below(NETWORKS.len()));
+    let network = network(input.below(NETWORKS.len()));
+    let graph = network.graph();
     let text = String::from_utf8_lossy(input.rest());
-    match read(&text, &spec, &graph) {
+    match read(&text, &network) {
         Ok(policy) => {
-            assert_eq!(read(&write(&spec, &graph, &policy), &spec, &graph).as_ref(), Ok(&policy));
-            let again = read(&write_haq(&graph, &policy), &spec, &graph).expect("a list of this network");
+            assert_eq!(read(&write(&network, &policy), &network).as_ref(), Ok(&policy));
+            let again = read(&write_haq(graph, &policy), &network).expect("a list of this network");
             assert_eq!(haq(&graph, &again), haq(&graph, &policy));
         }
         Err(error) => drop(error.to_string()),
@@ -34,9 +35,10 @@ fn run(data: &[u8]) {
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for number in 0..NETWORKS.len() {
-        let (spec, graph) = network(number);
+        let network = network(number);
+        let graph = network.graph();
         let policy = policy(&graph, &mut Input(&[1, 2, 0, 1, 2]));
-        for text in [write(&spec, &graph, &policy), write_haq(&graph, &policy)] {
+        for text in [write(&network, &policy), write_haq(graph, &policy)] {
             seeds.push([&[number as u8][..], text.as_bytes()].concat());
         }
     }

@@ -117,14 +117,14 @@ impl Rules<'_> {
                 .try_for_each(|y| keeps_behind((y + 1) * outputs.width * written, bytes_read(y), ever))
         };
         match layer.op {
-            Op::Conv(window, _) if (window.kernel, window.stride) == (1, 1) => {
+            Op::Conv(window) if (window.kernel, window.stride) == (1, 1) => {
                 (0..pixels).step_by(2).try_for_each(|first| {
                     let count = (first + 2).min(pixels);
                     keeps_behind(count * written, count * read, from.len())
                 })
             }
-            Op::Conv(window, _) => rows(window.kernel, window.stride, window.pads.top),
-            Op::Depthwise(window, _) => {
+            Op::Conv(window) => rows(window.kernel, window.stride, window.pads.top),
+            Op::Depthwise(window) => {
                 let block = self.plan.blocks[id];
                 if block == inputs.channels {
                     return rows(window.kernel, window.stride, window.pads.top);
@@ -195,7 +195,7 @@ fn each_kernel_has_its_rule() {
     // Rows of 12 bytes become rows of 48; the fourth row of output is written before the last of input is read.
     assert_eq!(distance(&|graph| graph.conv("conv", 0, 8, three, Activation::Relu)), Some(4 * 48 - 5 * 12));
     assert_eq!(distance(&|graph| graph.depthwise("dw", 0, three, Activation::Relu)), Some(0));
-    assert_eq!(distance(&|graph| graph.add("add", 0, 0)), Some(0));
+    assert_eq!(distance(&|graph| graph.add("add", 0, 0, Activation::Linear)), Some(0));
     // Beside it only.
     assert_eq!(distance(&|graph| graph.global_avg_pool("pool", 0)), Some(2));
 }

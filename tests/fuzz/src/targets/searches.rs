@@ -39,14 +39,15 @@ fn run(data: &[u8]) {
         1 => seal(Kind::Search, version, input.rest()),
         _ => seal(Kind::Search, version, &edited(&base[SEAL..], &mut input)),
     };
-    let (_, graph) = network(0);
-    let mut search = match Search::resume(&graph, &bytes) {
+    let network = network(0);
+    let graph = network.graph();
+    let mut search = match Search::resume(graph, &bytes) {
         Ok(search) => search,
         Err(error) => return drop(error.to_string()),
     };
-    assert!(Search::resume(&graph, &search.checkpoint()).is_ok(), "what was read is read again");
+    assert!(Search::resume(graph, &search.checkpoint()).is_ok(), "what was read is read again");
     let _ = (search.progress(), search.log().best(None), search.log().front(), search.log().sensitivities());
-    let _ = (search.log().csv(&graph), search.log().json(&graph));
+    let _ = (search.log().csv(graph), search.log().json(graph));
     if !is_quick(search.settings()) {
         return;
     }
@@ -57,7 +58,7 @@ fn run(data: &[u8]) {
             Next::Finished => break,
         }
     }
-    let again = Search::resume(&graph, &search.checkpoint());
+    let again = Search::resume(graph, &search.checkpoint());
     again.unwrap_or_else(|error| panic!("a search that went on cannot be stored: {error}"));
 }
 
@@ -72,8 +73,9 @@ fn is_quick(settings: &Settings) -> bool {
 
 /// A made-up score: wide tensors are better.
 fn score(policy: &Policy, sample: Sample, step: usize) -> Score {
-    let (_, graph) = network(0);
-    let bits: usize = policy.weight_bits(&graph).iter().chain(&policy.activation_bits(&graph)).sum();
+    let network = network(0);
+    let graph = network.graph();
+    let bits: usize = policy.weight_bits(graph).iter().chain(&policy.activation_bits(graph)).sum();
     let images = sample.of(100);
     let of_one = Score::of_image(false, 1.0 / (bits + 1) as f64);
     Score { correct: (bits + step) % (images + 1), images, ..of_one }
@@ -86,9 +88,10 @@ fn bases() -> &'static [Vec<u8>] {
 }
 
 fn begun(allocator: Allocator) -> Vec<u8> {
-    let (_, graph) = network(0);
-    let widest = Policy::uniform(&graph, Bits::B4, Bits::B4);
-    let usage = MemoryModel::DEVICE.usage(&graph, &widest);
+    let network = network(0);
+    let graph = network.graph();
+    let widest = Policy::uniform(graph, Bits::B4, Bits::B4);
+    let usage = MemoryModel::DEVICE.usage(graph, &widest);
     let budget = Budget { flash: usage.flash, ram: usage.ram };
     let agent = AgentSettings {
         hidden: 2,
@@ -106,7 +109,7 @@ fn begun(allocator: Allocator) -> Vec<u8> {
         ..Settings::new(budget, MemoryModel::DEVICE)
     };
     let float = Score { correct: 90, images: 100, ..Score::default() };
-    let mut search = Search::new(&graph, settings, float).expect("it fits");
+    let mut search = Search::new(graph, settings, float).expect("it fits");
     for step in 0..4 {
         if let Next::Score(policy, sample) = search.ask() {
             search.scored(score(&policy, sample, step));

@@ -49,7 +49,7 @@ fn run(data: &[u8]) {
             imported.notes.iter().for_each(|note| drop(note.to_string()));
             let saved = save(&imported.model, imported.grids.as_ref()).expect("a whole network");
             let again = import(&saved, &ImportOptions::default()).expect("what was written is read");
-            assert_eq!(again.model.spec, imported.model.spec);
+            assert_eq!(again.model.network, imported.model.network);
             assert_eq!(again.model.labels, imported.model.labels);
             assert_eq!(again.grids.is_some(), imported.grids.is_some());
             if let Some(grids) = &imported.grids {

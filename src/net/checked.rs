@@ -1,0 +1,138 @@
+//! Graphs that come from outside: a layer is appended only if it can be computed and counted.
+
+use super::{Activation, Graph, Op, Shape, TensorId, Window};
+
+/// Most layers of a graph.
+pub const MOST_LAYERS: usize = 1_000;
+/// Most elements of a tensor, and most weights of a graph.
+pub const MOST_ELEMENTS: usize = 1 << 26;
+/// The largest side and step of a window.
+const LARGEST_WINDOW: usize = 11;
+
+/// A graph that holds only an image; `None` if it has no pixels, or too many.
+pub fn image(shape: Shape) -> Option<Graph> {
+    is_bounded([shape.height, shape.width, shape.channels]).then(|| Graph::new(shape))
+}
+
+impl Graph {
+    /// Appends a layer that reads `inputs` and, if it is a convolution or linear, has `channels` outputs. `None`, and no
+    /// layer, if it cannot be computed from them, or is too large for any use.
+    pub fn append(
+        &mut self,
+        name: String,
+        op: Op,
+        activation: Activation,
+        inputs: &[TensorId],
+        channels: usize,
+    ) -> Option<TensorId> {
+        let (&first, rest) = inputs.split_first()?;
+        let shape = self.tensors.get(first)?.shape;
+        let fits = match op {
+            Op::Conv(window) => {
+                slides(window, shape) && is_bounded([window.kernel * window.kernel, shape.channels, channels])
+            }
+            Op::Depthwise(window) => slides(window, shape),
+            Op::Linear => is_bounded([1, shape.elements(), channels]) && activation == Activation::Linear,
+            Op::GlobalAvgPool => activation == Activation::Linear,
+            Op::Add => {
+                rest.first().and_then(|&second| self.tensors.get(second)).map(|t| t.shape) == Some(shape)
+            }
+        };
+        if !fits || rest.len() != usize::from(op == Op::Add) || self.layers.len() >= MOST_LAYERS {
+            return None;
+        }
+        let output = match op {
+            Op::Conv(window) => self.conv(name, first, channels, window, activation),
+            Op::Depthwise(window) => self.depthwise(name, first, window, activation),
+            Op::Linear => self.linear(name, first, channels),
+            Op::GlobalAvgPool => self.global_avg_pool(name, first),
+            Op::Add => self.add(name, first, *rest.first()?, activation),
+        };
+        let Shape { height, width, channels } = self.tensors[output].shape;
+        let weights: u64 = self.layers.iter().map(|layer| self.weight_elements(layer) as u64).sum();
+        if is_bounded([height, width, channels]) && weights <= MOST_ELEMENTS as u64 {
+            return Some(output);
+        }
+        self.tensors.pop();
+        self.layers.pop();
+        None
+    }
+
+    /// Whether it ends in logits: a linear layer, which nothing comes before.
+    pub fn ends_in_logits(&self) -> bool {
+        let linear = self.layers.iter().position(|layer| layer.op == Op::Linear);
+        linear.is_some_and(|layer| layer + 1 == self.layers.len())
+    }
+}
+
+/// Whether a window slides over a map.
+fn slides(Window { kernel, stride, pads }: Window, shape: Shape) -> bool {
+    let sizes = 1..=LARGEST_WINDOW;
+    let pads_fit = [pads.top, pads.left, pads.bottom, pads.right].iter().all(|&pad| pad < kernel);
+    sizes.contains(&kernel)
+        && sizes.contains(&stride)
+        && pads_fit
+        && shape.height + pads.top + pads.bottom >= kernel
+        && shape.width + pads.left + pads.right >= kernel
+}
+
+/// Whether there are elements, and not too many.
+fn is_bounded(sizes: [usize; 3]) -> bool {
+    let elements = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    elements.is_some_and(|elements| (1..=MOST_ELEMENTS).contains(&elements))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Pads;
+
+    #[test]
+    fn what_cannot_be_computed_is_not_appended() {
+        let window = |kernel, stride, pads| Window { kernel, stride, pads: Pads::symmetric(pads) };
+        let relu = Activation::Relu;
+        for (op, activation, inputs, channels) in [
+            (Op::Conv(window(3, 0, 1)), relu, &[0][..], 8),
+            (Op::Conv(window(0, 1, 0)), relu, &[0], 8),
+            (Op::Conv(window(12, 1, 4)), relu, &[0], 8),
+            (Op::Conv(window(3, 1, 3)), relu, &[0], 8),
+            (Op::Conv(window(11, 1, 0)), relu, &[0], 8),
+            (Op::Conv(window(3, 1, 1)), relu, &[0], 0),
+            (Op::Conv(window(3, 1, 1)), relu, &[0], usize::MAX),
+            (Op::Conv(window(3, 1, 1)), relu, &[0], MOST_ELEMENTS / 27 + 1),
+            (Op::Conv(window(3, 1, 1)), relu, &[1], 8),
+            (Op::Conv(window(3, 1, 1)), relu, &[0, 0], 8),
+            (Op::Linear, relu, &[0], 8),
+            (Op::GlobalAvgPool, relu, &[0], 8),
+            (Op::Add, relu, &[0], 8),
+            (Op::Add, relu, &[0, 7], 8),
+            (Op::Add, relu, &[], 8),
+        ] {
+            let mut graph = image(Shape::new(8, 8, 3)).expect("an image");
+            let before = graph.clone();
+            assert_eq!(graph.append("x".into(), op, activation, inputs, channels), None, "{op:?} {inputs:?}");
+            assert_eq!(graph, before, "{op:?}");
+        }
+        assert_eq!(image(Shape::new(0, 8, 3)), None);
+        assert_eq!(image(Shape::new(1 << 20, 1 << 20, 3)), None);
+    }
+
+    #[test]
+    fn what_can_be_computed_is_as_the_builder_has_it() {
+        let window = Window { kernel: 3, stride: 2, pads: Pads::symmetric(1) };
+        let mut ours = Graph::new(Shape::new(8, 8, 3));
+        let x = ours.conv("a", 0, 4, window, Activation::Relu);
+        let y = ours.add("b", x, x, Activation::Relu6);
+        let y = ours.global_avg_pool("c", y);
+        ours.linear("d", y, 2);
+        let mut theirs = image(Shape::new(8, 8, 3)).expect("an image");
+        for (id, layer) in ours.layers.iter().enumerate() {
+            let channels = ours.output_shape(layer).channels;
+            let output =
+                theirs.append(layer.name.clone(), layer.op, layer.activation, &layer.inputs, channels);
+            assert_eq!(output, Some(id + 1));
+            assert_eq!(theirs.ends_in_logits(), id == 3);
+        }
+        assert_eq!(ours, theirs);
+    }
+}
