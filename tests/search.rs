@@ -33,7 +33,8 @@ fn neither_workers_nor_breaks_change_the_log() {
 /// A search of the agent that has begun to learn, and the checkpoints of some others.
 fn checkpoints() -> Vec<Vec<u8>> {
     let subject = Subject::new("mobilenet-v1-0.25-32");
-    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let model = quantized::model("mobilenet-v1-0.25-32");
+    let graph = model.graph();
     let agent = AgentSettings { hidden: 8, replay: 2, warm_up: 1, ..AgentSettings::default() };
     let stopped = |allocator, warm_start, scores| {
         let settings =
@@ -59,7 +60,8 @@ fn checkpoints() -> Vec<Vec<u8>> {
 /// Of 16 flipped bits in a checkpoint of 0.1.0, 6 gave another log without a word.
 #[test]
 fn no_flipped_bit_of_a_checkpoint_is_taken() {
-    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let model = quantized::model("mobilenet-v1-0.25-32");
+    let graph = model.graph();
     for bytes in checkpoints() {
         assert!(Search::resume(graph, &bytes).is_ok());
         for bit in (0..bytes.len() * 8).step_by(4099) {
@@ -79,7 +81,8 @@ proptest::proptest! {
         flips in proptest::collection::vec((0.0..1.0, 1_u8..), 1..4),
         early in proptest::prelude::any::<bool>(),
     ) {
-        let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+        let model = quantized::model("mobilenet-v1-0.25-32");
+    let graph = model.graph();
         for bytes in checkpoints() {
             let mut body = sealed::open(sealed::Kind::Search, 6, &bytes).expect("whole").to_vec();
             // The settings and places are at the beginning, most of the rest is weights.
@@ -102,7 +105,8 @@ proptest::proptest! {
 #[test]
 fn settings_out_of_range_are_refused() {
     let subject = Subject::new("mobilenet-v1-0.25-32");
-    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let model = quantized::model("mobilenet-v1-0.25-32");
+    let graph = model.graph();
     let with = |change: fn(&mut Settings)| {
         let mut settings = subject.settings();
         change(&mut settings);
@@ -126,7 +130,8 @@ fn settings_out_of_range_are_refused() {
 #[test]
 fn a_checkpoint_is_known_by_its_beginning() {
     let subject = Subject::new("mobilenet-v1-0.25-32");
-    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let model = quantized::model("mobilenet-v1-0.25-32");
+    let graph = model.graph();
     let settings = subject.settings();
     let search = Search::new(graph, settings, Default::default()).expect("feasible");
     let bytes = search.checkpoint();
@@ -205,7 +210,8 @@ fn the_run_off_decides_among_finalists() {
 #[test]
 fn allocators_name_the_episodes_that_they_need() {
     let subject = Subject::new("mobilenet-v1-0.25-32");
-    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let model = quantized::model("mobilenet-v1-0.25-32");
+    let graph = model.graph();
     let weights = graph.weighted_layers().count();
     let settings = Settings { budget: Budget { flash: 240_000, ram: usize::MAX }, ..subject.settings() };
     let probes = 1 + 2 * weights;
@@ -243,7 +249,8 @@ fn allocators_name_the_episodes_that_they_need() {
 #[test]
 fn the_agent_begins_with_policies_that_need_no_probes() {
     let subject = Subject::new("mobilenet-v1-0.25-32");
-    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let model = quantized::model("mobilenet-v1-0.25-32");
+    let graph = model.graph();
     let settings = Settings { allocators: vec![Allocator::Agent], ..subject.settings() };
     let mut search = Search::new(graph, settings, Score::default()).expect("feasible");
     search.ask();
@@ -302,7 +309,8 @@ fn a_log_knows_best_front_and_sensitivities() {
 #[test]
 fn a_single_finalist_is_scored_again_only_to_be_compared_with_others() {
     let subject = Subject::new("mobilenet-v1-0.25-32");
-    let graph = &quantized::model("mobilenet-v1-0.25-32").graph;
+    let model = quantized::model("mobilenet-v1-0.25-32");
+    let graph = model.graph();
     for (allocators, run_offs) in [(vec![Allocator::Rule], 0), (vec![Allocator::Rule, Allocator::Uniform], 6)]
     {
         let settings = Settings { allocators, ..subject.settings() };
