@@ -33,8 +33,8 @@ pub fn build(model: Model, budget: &mut Budget) -> Result<RawGraph, TfliteError>
     for operator in &std::mem::take(&mut builder.model.operators) {
         builder.add(operator)?;
     }
-    for output in builder.model.outputs.clone() {
-        let name = builder.name(output);
+    for output in std::mem::take(&mut builder.model.outputs) {
+        let name = builder.name(output)?;
         if !builder.computed.contains(&output) {
             return Err(TfliteError::NotComputed { name });
         }
@@ -45,13 +45,13 @@ pub fn build(model: Model, budget: &mut Budget) -> Result<RawGraph, TfliteError>
 
 impl<'a> Builder<'a, '_> {
     fn give_inputs(&mut self) -> Result<(), TfliteError> {
-        for input in self.model.inputs.clone() {
+        for input in std::mem::take(&mut self.model.inputs) {
+            let name = self.name(input)?;
             if !self.computed.insert(input) {
-                return Err(TfliteError::ComputedTwice { name: self.name(input) });
+                return Err(TfliteError::ComputedTwice { name });
             }
-            let Some(Tensor { name, dims, .. }) = self.model.tensors.get(input) else { continue };
-            self.budget.charge(name.len() * 2)?;
-            self.graph.inputs.push(RawInput { name: name.clone(), dims: dims.clone() });
+            let dims = self.dims(input).to_vec();
+            self.graph.inputs.push(RawInput { name, dims });
             // Whether its type can be taken is said of the node that reads it.
             match self.keep_quantizer(input) {
                 Err(Stop::Failed(error)) => return Err(error),
@@ -66,7 +66,7 @@ impl<'a> Builder<'a, '_> {
         for output in &operator.outputs {
             let is_constant = self.tensor(*output).is_some_and(Tensor::is_constant);
             if is_constant || self.is_known(*output) || !self.computed.insert(*output) {
-                return Err(TfliteError::ComputedTwice { name: self.name(*output) });
+                return Err(TfliteError::ComputedTwice { name: self.name(*output)? });
             }
         }
         let converted = match self.fold(operator) {
@@ -110,7 +110,7 @@ impl<'a> Builder<'a, '_> {
             return Err(Stop::refused(format!("{} outputs instead of one", operator.outputs.len())));
         };
         self.keep_quantizer(output)?;
-        let name = self.name(output);
+        let name = self.name(output)?;
         let last = steps.len().saturating_sub(1);
         let mut before = None;
         for (index, Step { operator, op, mut inputs, is_main }) in steps.into_iter().enumerate() {
@@ -124,25 +124,21 @@ impl<'a> Builder<'a, '_> {
             };
             let node = if is_main { name.clone() } else { format!("{name}:{operator}") };
             before = Some(written.clone());
-            self.push(RawNode { name: node, operator, op, inputs, outputs: vec![written] })?;
+            self.budget.charge(written.len().saturating_mul(3))?;
+            self.graph.nodes.push(RawNode { name: node, operator, op, inputs, outputs: vec![written] });
         }
         Ok(())
     }
 
     fn refuse(&mut self, operator: &Operator, reason: String) -> Result<(), TfliteError> {
-        let inputs = operator.inputs.iter().map(|input| input.map_or_else(String::new, |i| self.name(i)));
-        let (inputs, outputs): (Vec<_>, Vec<_>) =
-            (inputs.collect(), operator.outputs.iter().map(|output| self.name(*output)).collect());
+        let inputs = operator.inputs.iter().map(|input| input.map_or(Ok(String::new()), |i| self.name(i)));
+        let inputs = inputs.collect::<Result<_, _>>()?;
+        let outputs = operator.outputs.iter().map(|output| self.name(*output));
+        let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
         let name = outputs.first().cloned();
         let name = name.unwrap_or_else(|| self.made_up(operator.name.clone(), self.graph.nodes.len()));
         let (operator, op) = (operator.name.clone(), RawOp::Unsupported { reason });
-        self.push(RawNode { name, operator, op, inputs, outputs })
-    }
-
-    fn push(&mut self, node: RawNode) -> Result<(), TfliteError> {
-        let names = node.inputs.iter().chain(&node.outputs).map(|name| name.len() + size_of::<String>());
-        self.budget.charge(names.sum::<usize>().saturating_add(node.name.len()))?;
-        self.graph.nodes.push(node);
+        self.graph.nodes.push(RawNode { name, operator, op, inputs, outputs });
         Ok(())
     }
 
@@ -160,8 +156,11 @@ impl<'a> Builder<'a, '_> {
         self.tensor(tensor).map(|tensor| &tensor.dims[..]).unwrap_or_default()
     }
 
-    fn name(&self, tensor: usize) -> String {
-        self.tensor(tensor).map(|tensor| tensor.name.clone()).unwrap_or_default()
+    /// Its name. A file may name one tensor again and again.
+    fn name(&mut self, tensor: usize) -> Result<String, TfliteError> {
+        let name = self.model.tensors.get(tensor).map(|tensor| tensor.name.as_str()).unwrap_or_default();
+        self.budget.charge(name.len().saturating_add(size_of::<String>()))?;
+        Ok(name.to_owned())
     }
 
     /// The tensor that has the values of this one.
@@ -201,23 +200,28 @@ impl<'a> Builder<'a, '_> {
             return Err(Stop::refused("sizes as values"));
         }
         if !self.computed.contains(&tensor) {
-            return Err(TfliteError::NotComputed { name: self.name(tensor) }.into());
+            return Err(TfliteError::NotComputed { name: self.name(tensor)? }.into());
         }
         self.keep_quantizer(tensor)?;
-        Ok(self.name(tensor))
+        Ok(self.name(tensor)?)
     }
 
     /// Puts a constant into the network and says its name there.
     pub fn place(&mut self, tensor: usize, order: Order, scales: Option<&[f32]>) -> Taken<String> {
         let tensor = self.source(tensor);
-        if let Some(name) = self.placed.get(&(tensor, order)) {
+        // Elsewhere the same integers may stand for other numbers.
+        let placed = self.placed.get(&(tensor, order)).filter(|_| scales.is_none());
+        if let Some(name) = placed {
+            self.budget.charge(name.len())?;
             return Ok(name.clone());
         }
         let Some(found) = self.model.tensors.get(tensor) else { return Ok(String::new()) };
         let constant = found.reals(order, scales, self.budget)?;
         let name = found.name.clone();
         let name = if self.graph.constants.contains_key(&name) { self.made_up(name, tensor) } else { name };
-        self.placed.insert((tensor, order), name.clone());
+        if scales.is_none() {
+            self.placed.insert((tensor, order), name.clone());
+        }
         self.graph.constants.insert(name.clone(), constant);
         Ok(name)
     }
@@ -232,6 +236,16 @@ impl<'a> Builder<'a, '_> {
             Values::Floats(floats) if floats.len() == 1 => Ok(floats.first().copied().unwrap_or(0.0)),
             Values::Floats(_) | Values::Integers(_) => Err(Stop::refused("more or less than one number")),
         }
+    }
+
+    /// What the products of a tensor and weights are multiples of: one for all outputs or one for each.
+    pub fn product_scales(&mut self, tensor: usize, weights: usize) -> Taken<Option<Vec<f32>>> {
+        let quantizer = self.tensor(tensor).map(Tensor::quantizer).transpose()?.flatten();
+        let Some((quantizer, weights)) = quantizer.zip(self.constant(weights)) else { return Ok(None) };
+        let count = weights.scales.len();
+        let scales = weights.scales.iter().map(move |scale| scale * quantizer.scale);
+        self.budget.charge(count.saturating_mul(size_of::<f32>()))?;
+        Ok((count > 0).then(|| scales.collect()))
     }
 
     fn keep_quantizer(&mut self, tensor: usize) -> Taken<()> {

@@ -127,6 +127,8 @@ pub fn convert(builder: &mut Builder, operator: &Operator) -> Taken<Vec<Step>> {
         "SUB" => elementwise(builder, operator, RawOp::Sub),
         "MUL" => elementwise(builder, operator, RawOp::Mul),
         "DIV" => elementwise(builder, operator, RawOp::Div),
+        "MAXIMUM" => clip(builder, operator, |min| RawOp::Clip { min, max: f32::INFINITY }),
+        "MINIMUM" => clip(builder, operator, |max| RawOp::Clip { min: f32::NEG_INFINITY, max }),
         "MAX_POOL_2D" => pool(builder, operator, RawOp::MaxPool),
         // TensorFlow's mean is of what lies in the map.
         "AVERAGE_POOL_2D" => pool(builder, operator, |window| RawOp::AvgPool { window, counts_pads: false }),
@@ -166,6 +168,15 @@ fn unary(builder: &mut Builder, operator: &Operator, op: RawOp) -> Taken<Vec<Ste
 fn elementwise(builder: &mut Builder, operator: &Operator, op: RawOp) -> Taken<Vec<Step>> {
     let inputs = vec![builder.operand(operator.input(0)?)?, builder.operand(operator.input(1)?)?];
     Ok([operator.step(op, inputs)].into_iter().chain(operator.fused(0)?).collect())
+}
+
+/// The larger or the smaller of a tensor and one number.
+fn clip(builder: &mut Builder, operator: &Operator, op: impl FnOnce(f32) -> RawOp) -> Taken<Vec<Step>> {
+    let (first, second) = (operator.input(0)?, operator.input(1)?);
+    let (tensor, number) = if builder.constant(first).is_some() { (second, first) } else { (first, second) };
+    let op = op(builder.number(number)?);
+    let input = builder.operand(tensor)?;
+    Ok(vec![operator.step(op, vec![input])])
 }
 
 fn concat(builder: &mut Builder, operator: &Operator) -> Taken<Vec<Step>> {

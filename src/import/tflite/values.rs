@@ -72,25 +72,19 @@ impl Tensor<'_> {
             "INT16" => (-32_768, 32_767),
             other => return Err(Stop::refused(format!("a tensor of type {other} that is computed"))),
         };
-        let steps = self.steps()?;
-        let Some(steps) = steps.filter(|_| self.foreign.is_none()) else {
+        if self.scales.len() > 1 {
+            return Err(Stop::refused("a tensor that is computed, with a scale for each channel"));
+        }
+        let (Some(scale), None) = (self.scales.iter().next(), self.foreign) else {
             let reason = format!("a tensor of type {} without a scale", self.type_name());
             return Err(Stop::refused(reason));
         };
-        let (&[scale], zero_point) = (&steps.scales[..], steps.zero_points.first().copied().unwrap_or(0))
-        else {
-            return Err(Stop::refused("a tensor that is computed, with a scale for each channel"));
-        };
-        if scale <= 0.0 || !(range.0..=range.1).contains(&zero_point) {
+        let zero_point = self.zero_points.iter().next().unwrap_or(0);
+        if !scale.is_finite() || scale <= 0.0 || !(range.0..=range.1).contains(&zero_point) {
             let expected = format!("a scale above 0 and a zero point from {} to {}", range.0, range.1);
             return Err(self.wrong(expected, format!("{scale} and {zero_point}")).into());
         }
         Ok(Some(RawQuantizer { scale, zero_point, range }))
-    }
-
-    /// Its scales, if it has some.
-    pub fn scales(&self) -> Taken<Option<Vec<f32>>> {
-        Ok(self.steps()?.map(|steps| steps.scales))
     }
 
     fn steps(&self) -> Taken<Option<Steps>> {

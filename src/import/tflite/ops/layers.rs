@@ -1,7 +1,7 @@
 //! Layers with weights.
 
 use super::super::graph::Builder;
-use super::super::model::{Operator, Tensor};
+use super::super::model::Operator;
 use super::super::values::Order;
 use super::{Step, Stop, Taken};
 use crate::import::raw::RawOp;
@@ -98,15 +98,11 @@ fn finish(
     let (input, weights) = (operator.input(0)?, operator.input(1)?);
     let mut inputs = vec![builder.operand(input)?, builder.place(weights, order, None)?];
     if let Some(bias) = operator.optional(2) {
-        if builder.constant(bias).is_none() {
+        let Some(found) = builder.constant(bias) else {
             return Err(Stop::refused("a bias that the network computes"));
-        }
-        // Sums of products have the scales of both factors.
-        let scale = builder.tensor(input).map(Tensor::quantizer).transpose()?.flatten();
-        let scales = builder.constant(weights).map(Tensor::scales).transpose()?.flatten();
-        let scales = scale.zip(scales).map(|(scale, scales)| {
-            scales.into_iter().map(|weights| weights * scale.scale).collect::<Vec<_>>()
-        });
+        };
+        let has_scales = found.scales.len() > 0;
+        let scales = if has_scales { None } else { builder.product_scales(input, weights)? };
         inputs.push(builder.place(bias, Order::Same, scales.as_deref())?);
     }
     Ok([operator.step(op, inputs)].into_iter().chain(operator.fused(fused)?).collect())
