@@ -6,6 +6,8 @@ mod about;
 mod files;
 #[path = "tflite/hostile.rs"]
 mod hostile;
+#[path = "tflite/logits.rs"]
+mod logits;
 #[path = "tflite/operators.rs"]
 mod operators;
 #[path = "tflite/quantized.rs"]

@@ -4,6 +4,7 @@ use super::read;
 use super::writer::{FLOAT32, File, Operator, Tensor, Value::*, table};
 use bitsmith::import::raw::RawOp;
 use flatbuffers::FlatBufferBuilder;
+use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
@@ -113,6 +114,20 @@ fn names_are_there_once() {
     assert_eq!(graph.inputs[0].name, "tensor_0");
     assert_eq!(written, ["x", "x_2", "x_2_3", "tensor_4"]);
     assert_eq!(graph.outputs, ["tensor_4"]);
+
+    // A name that is made up for the activation inside a layer, and one for what the layer gives before it.
+    let tensors = ["x", "y:RELU", "y", "y:before_activation"].map(|name| Tensor::new(name, FLOAT32, &[1]));
+    let operators = vec![
+        Operator::new(19, &[0], &[1], &[]),
+        Operator::new(0, &[0, 1], &[2], &[(0, Byte(1))]),
+        Operator::new(19, &[2], &[3], &[]),
+    ];
+    let file =
+        File { tensors: tensors.to_vec(), operators, inputs: vec![0], outputs: vec![3], ..File::default() };
+    let graph = read(&file.write()).expect("a network");
+    let names: BTreeSet<_> = graph.nodes.iter().map(|node| &node.name).collect();
+    let written: BTreeSet<_> = graph.nodes.iter().map(|node| &node.outputs[0]).collect();
+    assert_eq!((names.len(), written.len()), (4, 4), "{graph:?}");
 }
 
 #[test]

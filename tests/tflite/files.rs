@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 /// A file's network, or `None` with a line that says what is skipped.
-fn shared(name: &str) -> Option<RawGraph> {
+pub fn shared(name: &str) -> Option<RawGraph> {
     let root = std::env::var_os("BITSMITH_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let path = root.join("data/weights").join(format!("{name}.tflite"));

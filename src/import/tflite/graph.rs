@@ -122,7 +122,11 @@ impl<'a> Builder<'a, '_> {
                 (false, true) => self.made_up(format!("{name}:before_activation"), output),
                 (false, false) => self.made_up(format!("{name}:{operator}"), output),
             };
-            let node = if is_main { name.clone() } else { format!("{name}:{operator}") };
+            let node = match (index == last, is_main) {
+                (_, true) => name.clone(),
+                (true, false) => self.made_up(format!("{name}:{operator}"), output),
+                (false, false) => written.clone(),
+            };
             before = Some(written.clone());
             self.budget.charge(written.len().saturating_mul(3))?;
             self.graph.nodes.push(RawNode { name: node, operator, op, inputs, outputs: vec![written] });
