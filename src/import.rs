@@ -29,6 +29,7 @@ pub mod raw;
 mod recognize;
 mod save;
 mod settings;
+pub mod tflite;
 mod weights;
 
 pub use classes::{ClassesError, KeptClass};

@@ -151,7 +151,7 @@ pub enum RawOp {
     Swish,
     /// Hyperbolic tangent.
     Tanh,
-    /// exp(x) over their sum along an axis; it changes no order of classes.
+    /// exp(x) over their sum along an axis, or the logarithm of it; neither changes the order of classes.
     Softmax,
     /// Sum of two tensors, one of which may be a constant; axes are matched from the last, as in NumPy.
     Add,
