@@ -1,0 +1,1 @@
+//! Published networks, of ../shared/data if that is there.
