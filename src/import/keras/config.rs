@@ -56,14 +56,11 @@ impl<'a> Entry<'a> {
         list.iter().map(Entry::new).collect()
     }
 
-    /// Size of the tensor that the layer reads, if it says so: the first of several.
+    /// Size of the tensor that the layer reads, if it says so: the first of several. The batch is open.
     pub fn input_shape(&self) -> Option<Vec<Option<usize>>> {
-        let of = |key| shape(self.config.get(key)?);
-        if let Some(shape) = of("batch_shape").or_else(|| of("batch_input_shape")) {
-            return Some(shape);
-        }
-        // The size of the first images that it saw, of which the number means nothing.
-        if let Some(mut shape) = of("build_input_shape") {
+        let keys = ["batch_shape", "batch_input_shape", "build_input_shape"];
+        if let Some(mut shape) = keys.iter().find_map(|key| shape(self.config.get(key)?)) {
+            // A network that was made by its first images has their number here, which means nothing.
             if let Some(batch) = shape.first_mut() {
                 *batch = None;
             }
