@@ -25,7 +25,7 @@ pub struct Builder<'a> {
     shapes: HashMap<String, Shape>,
     /// Place of each node in the graph.
     index: HashMap<String, usize>,
-    /// How often a name was asked for.
+    /// Names that are taken, and the last number that was put behind each.
     names: HashMap<String, usize>,
     /// Names of weights by that of the layer and what they are: a layer that is called twice has them once.
     weights: HashMap<String, String>,
@@ -48,16 +48,13 @@ impl<'a> Builder<'a> {
     fn unique(&mut self, wish: &str) -> Result<String, KerasError> {
         self.budget.take(NODE_BYTES + 8 * wish.len() as u64, "the list of nodes")?;
         let mut name = wish.to_owned();
-        loop {
-            let count = self.names.entry(name.clone()).or_default();
+        while self.names.contains_key(&name) {
+            let count = self.names.entry(wish.to_owned()).or_default();
             *count += 1;
-            if *count == 1 {
-                return Ok(name);
-            }
-            let next = self.names.get(wish).copied().unwrap_or_default();
-            name = format!("{wish}:{next}");
-            *self.names.entry(wish.to_owned()).or_default() += 1;
+            name = format!("{wish}:{count}");
         }
+        self.names.insert(name.clone(), 1);
+        Ok(name)
     }
 
     /// A tensor that somebody has to give.

@@ -17,8 +17,8 @@ const MAX_CHUNK_BYTES: usize = 16 << 20;
 /// Bytes of the largest object header. Those of Keras have at most 64 KiB for each attribute.
 const MAX_HEADER_BYTES: usize = 4 << 20;
 
-/// Bytes of a reference to a text of variable length: length, address (8), index.
-const REFERENCE: usize = 16;
+/// Bytes of a reference to a text of variable length besides the address: length and index.
+const REFERENCE: usize = 8;
 
 /// Most dimensions of a tensor, as in HDF5.
 const MAX_RANK: usize = 32;
@@ -41,6 +41,10 @@ impl Hdf5 {
             .with_max_chunk_bytes(MAX_CHUNK_BYTES)
             .with_max_object_header_bytes(MAX_HEADER_BYTES);
         let file = read(|| Hdf5File::from_bytes_with_options(bytes, options))?;
+        let (expected, found) = (file.superblock().eof_address, bytes.len() as u64);
+        if expected > found {
+            return Err(KerasError::Hdf5(format!("expected {expected} bytes, found {found}")));
+        }
         Ok(Self { file })
     }
 
@@ -87,7 +91,7 @@ impl Hdf5 {
         budget: &Budget,
     ) -> Result<Vec<String>, KerasError> {
         let mut texts = Vec::new();
-        for reference in references.chunks_exact(REFERENCE) {
+        for reference in references.chunks_exact(REFERENCE + usize::from(group.offset_size())) {
             let length = reference.first_chunk().map_or(0, |length| u32::from_le_bytes(*length));
             budget.take(2 * u64::from(length) + 64, attribute)?;
             let bytes = read(|| group.resolve_vlen_reference_bytes(reference, 1))?;

@@ -13,7 +13,7 @@ use super::{
 use crate::import::raw::RawGraph;
 use serde_json::Value;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// Bytes that a byte of JSON may take when it is read: a digit and a comma become 32 bytes, in a vector that grows.
 const JSON_BYTES: u64 = 32;
@@ -53,6 +53,11 @@ fn model(
     // Models that call one another twice could grow without bounds, even with no nodes in them.
     let memory = (place.name().len() + 256) * layers.len() + 1024;
     builder.budget.take(memory as u64, "models inside models")?;
+    // Weights are found by name.
+    let mut names = HashSet::new();
+    if let Some(second) = layers.iter().find(|layer| !names.insert(layer.name)) {
+        return Err(broken(path(prefix, second.name), "expected names that no two layers share"));
+    }
     let places = places(&layers, place);
     if entry.is_sequential() {
         sequential(builder, entry, &layers, &places, prefix, inputs)
@@ -151,9 +156,7 @@ fn functional(
     let mut by_name = HashMap::new();
     let mut called = Vec::with_capacity(layers.len());
     for (index, layer) in layers.iter().enumerate() {
-        if by_name.insert(layer.name, index).is_some() {
-            return Err(broken(path(prefix, layer.name), "expected names that no two layers share"));
-        }
+        by_name.insert(layer.name, index);
         called.push(calls::read(layer).map_err(|problem| broken(path(prefix, layer.name), problem))?);
     }
     let counted = layers.iter().map(Counted::of).collect::<Result<_, _>>()?;
