@@ -47,7 +47,7 @@ pub enum KerasFile {
 /// the weights.
 pub fn read_h5(bytes: &[u8]) -> Result<KerasFile, KerasError> {
     let budget = Budget::of(bytes.len());
-    let file = Hdf5::open(bytes)?;
+    let file = Hdf5::open(bytes.to_vec())?;
     let Some(config) = file.text("", "model_config", &budget)? else {
         return Ok(KerasFile::Weights(bare::read(&file, &budget)?));
     };
@@ -63,6 +63,6 @@ pub fn read_h5(bytes: &[u8]) -> Result<KerasFile, KerasError> {
 pub fn read_keras(bytes: &[u8]) -> Result<RawGraph, KerasError> {
     let budget = Budget::of(bytes.len());
     let parts = archive::read(bytes, &budget)?;
-    let store = Store::numbered(Hdf5::open(&parts.weights)?)?;
+    let store = Store::numbered(Hdf5::open(parts.weights)?)?;
     model::read(&parts.config, parts.version.as_deref(), &store, &budget)
 }

@@ -36,7 +36,9 @@ fn compute(op: &RawOp, inputs: &[&Tensor]) -> Tensor {
     };
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     match op {
-        RawOp::Conv { stride, dilation, padding, groups } => conv(inputs, *stride, *dilation, *padding, *groups),
+        RawOp::Conv { stride, dilation, padding, groups } => {
+            conv(inputs, *stride, *dilation, *padding, *groups)
+        }
         RawOp::Dense => dense(inputs),
         RawOp::BatchNorm { epsilon } => batch_norm(inputs, f64::from(*epsilon)),
         RawOp::Clip { min, max } => map(&|x| x.max(f64::from(*min)).min(f64::from(*max))),
@@ -173,7 +175,8 @@ fn both(inputs: &[&Tensor], f: fn(f64, f64) -> f64) -> Tensor {
     let (a, b) = (padded(inputs[0]), padded(inputs[1]));
     let dims = a.iter().zip(&b).map(|(a, b)| *a.max(b)).collect();
     let at = |tensor: &Tensor, dims: &[usize], index: &[usize]| {
-        let index: Vec<_> = dims.iter().zip(index).map(|(&size, &at)| if size == 1 { 0 } else { at }).collect();
+        let index: Vec<_> =
+            dims.iter().zip(index).map(|(&size, &at)| if size == 1 { 0 } else { at }).collect();
         tensor.at(&index[rank - tensor.dims.len()..])
     };
     Tensor::of(dims, |index| f(at(inputs[0], &a, index), at(inputs[1], &b, index)))
@@ -197,7 +200,8 @@ fn pool(input: &Tensor, pool: &RawWindow, f: fn(&[f64]) -> f64) -> Tensor {
 
 fn mean(input: &Tensor, axes: &[i64], keep: bool) -> Tensor {
     let gone = |at: usize| axes.iter().any(|axis| axis.rem_euclid(input.dims.len() as i64) == at as i64);
-    let kept: Vec<_> = input.dims.iter().enumerate().map(|(at, &size)| if gone(at) { 1 } else { size }).collect();
+    let kept: Vec<_> =
+        input.dims.iter().enumerate().map(|(at, &size)| if gone(at) { 1 } else { size }).collect();
     let mut sums = vec![0.0; kept.iter().product()];
     for (index, value) in indices(&input.dims).zip(&input.values) {
         let place = kept.iter().zip(&index).fold(0, |place, (size, at)| place * size + at % size);
@@ -223,7 +227,10 @@ fn reshape(input: &Tensor, dims: &[i64]) -> Tensor {
     };
     let known: Vec<_> = dims.iter().enumerate().map(size).collect();
     let rest = input.values.len() / known.iter().flatten().product::<usize>();
-    Tensor { dims: known.into_iter().map(|size| size.unwrap_or(rest)).collect(), values: input.values.clone() }
+    Tensor {
+        dims: known.into_iter().map(|size| size.unwrap_or(rest)).collect(),
+        values: input.values.clone(),
+    }
 }
 
 fn transpose(input: &Tensor, order: &[usize]) -> Tensor {

@@ -162,7 +162,11 @@ fn layers_that_read_what_is_not_there_are_refused() {
     let relu = |name: &str, inputs: &[&str]| layer("ReLU", name, json!({"name": name}), inputs);
     let add = |name: &str, inputs: &[&str]| layer("Add", name, json!({"name": name}), inputs);
     for (layers, output, problem) in [
-        (vec![relu("a", &["nothing"])], "a", "layer 'nothing' is not described as Keras does: it is called for"),
+        (
+            vec![relu("a", &["nothing"])],
+            "a",
+            "layer 'nothing' is not described as Keras does: it is called for",
+        ),
         (vec![relu("a", &["in"])], "b", "layer 'b'"),
         (vec![relu("a", &["a"])], "a", "needs, through others, its own result"),
         (vec![relu("a", &["b"]), relu("b", &["c"]), relu("c", &["a"])], "c", "its own result"),
@@ -170,7 +174,11 @@ fn layers_that_read_what_is_not_there_are_refused() {
         (vec![relu("a", &["in"]), relu("a", &["in"])], "a", "names that no two layers share"),
         (vec![relu("a", &[])], "a", "expected a tensor that it reads, found none"),
         (vec![add("a", &["in"])], "a", "expected two tensors or more, found 1"),
-        (vec![json!({"class_name": "ReLU", "name": "a", "inbound_nodes": [[[3]]]})], "a", "expected a tensor as"),
+        (
+            vec![json!({"class_name": "ReLU", "name": "a", "inbound_nodes": [[[3]]]})],
+            "a",
+            "expected a tensor as",
+        ),
         (vec![json!({"class_name": "ReLU", "name": "a", "inbound_nodes": [7]})], "a", "expected a tensor as"),
         (vec![json!([])], "a", "expected an object with class_name"),
         (vec![relu("a", &["in"]), input("second"), add("b", &["a", "second"])], "b", "never called"),
@@ -229,7 +237,9 @@ fn settings_of_the_wrong_kind_are_told() {
     let (first, second, third) = (conv("a", 4, [3, 3], 1), conv("b", 4, [1, 2], 2), conv("c", 4, [3, 3], 1));
     assert_eq!(network(&sequential(&[first.clone(), second.clone()])).nodes.len(), 2);
     let found = error(&sequential(&[first.clone(), second, third]));
-    assert!(found.contains("the weights 'kernel' of layer 'c' are not in the file (looked for layers/conv2d_2"));
+    assert!(
+        found.contains("the weights 'kernel' of layer 'c' are not in the file (looked for layers/conv2d_2")
+    );
     let found = error(&sequential(&[first.clone(), first]));
     assert!(found.contains("names that no two layers share"), "{found}");
 }
@@ -278,7 +288,10 @@ fn odd_settings_are_taken_or_refused_with_a_reason() {
     assert_eq!(op("Activation", json!({"activation": "hard_sigmoid"})), hard);
     assert_eq!(op("RandomRotation", json!({"factor": 0.1})), RawOp::Identity);
     assert_eq!(op("Resizing", json!({"height": 8, "width": 8})), RawOp::Identity);
-    assert_eq!(op("ZeroPadding2D", json!({"padding": 1})), op("ZeroPadding2D", json!({"padding": [[1, 1], [1, 1]]})));
+    assert_eq!(
+        op("ZeroPadding2D", json!({"padding": 1})),
+        op("ZeroPadding2D", json!({"padding": [[1, 1], [1, 1]]}))
+    );
     // Of quantization-aware training and pruning, the layer inside counts.
     let wrapped = json!({"layer": {"class_name": "ReLU", "config": {"max_value": 6.0}}});
     assert_eq!(op("QuantizeWrapperV2", wrapped.clone()), six);

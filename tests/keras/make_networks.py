@@ -1,6 +1,6 @@
 """Makes the tiny networks in this folder and records what Keras computes with them.
 
-    python -m venv venv && venv/bin/pip install tensorflow-cpu tf-keras h5py
+    python -m venv venv && venv/bin/pip install tensorflow-cpu tf-keras h5py tensorflow-model-optimization
     TF_USE_LEGACY_KERAS=1 venv/bin/python make_networks.py 2
     venv/bin/python make_networks.py 3
 
@@ -185,6 +185,20 @@ def refused():
     return keras.Model(image, L.GlobalMaxPooling2D(name="max")(x), name="refused")
 
 
+def wrapped(wrap):
+    model = keras.Sequential([
+        keras.Input((6, 6, 3)),
+        L.Conv2D(4, 3, name="conv"),
+        L.BatchNormalization(name="bn"),
+        L.ReLU(6.0, name="relu"),
+        L.DepthwiseConv2D(3, activation="relu", name="depthwise"),
+        L.Flatten(name="flat"),
+        L.Dense(2, name="dense"),
+    ])
+    randomize(model)
+    return wrap(model)
+
+
 both = ("h5", "keras")
 record("convolutions", convolutions(), formats=both + (("weights.h5",) if VERSION == 3 else ("bare.h5",)))
 keras.backend.clear_session()
@@ -195,6 +209,14 @@ record("transfer", transfer(), 127.5, size=(None, 6, 6, 3))
 record("preprocessing", preprocessing(), 255.0, own_weights=True)
 record("shapes", shapes())
 record("refused", refused(), formats=("h5",), run=False)
+if VERSION == 2:
+    import tensorflow_model_optimization as tfmot
+
+    pruned = wrapped(tfmot.sparsity.keras.prune_low_magnitude)
+    record("pruned", pruned, formats=("h5",), own_weights=True)
+    # In float, without the rounding that it trains with.
+    quantized = wrapped(tfmot.quantization.keras.quantize_model)
+    record("quantized", quantized, formats=("h5",), own_weights=True, run=False)
 
 with open(os.path.join(HERE, f"expected_{VERSION}.json"), "w") as file:
     json.dump(expected, file, indent=0)

@@ -57,7 +57,8 @@ fn networks_compute_what_keras_computed() {
 
             let scale = recorded["scale"].as_f64().expect("a scale");
             let count: usize = size.iter().product();
-            let values = (0..count).map(|at| f64::from((((at * 37 % 101) as f64 / 50.0 - 1.0) * scale) as f32));
+            let values =
+                (0..count).map(|at| f64::from((((at * 37 % 101) as f64 / 50.0 - 1.0) * scale) as f32));
             let found = evaluate(&graph, Tensor { dims: size, values: values.collect() });
             assert_eq!(found.len(), outputs.len(), "{name}");
             for (found, output) in found.iter().zip(outputs) {
@@ -72,13 +73,15 @@ fn networks_compute_what_keras_computed() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 2 * 7 * 2);
+    assert_eq!(compared, 2 * 7 * 2 + 1);
 }
 
 #[test]
 fn both_formats_hold_the_same_network() {
     for version in [2, 3] {
-        for name in ["convolutions", "residual", "operations", "nested", "transfer", "preprocessing", "shapes"] {
+        for name in
+            ["convolutions", "residual", "operations", "nested", "transfer", "preprocessing", "shapes"]
+        {
             let h5 = network(&format!("keras{version}_{name}.h5"));
             let keras = network(&format!("keras{version}_{name}.keras"));
             assert_eq!(h5, keras, "{version} {name}");
@@ -133,11 +136,29 @@ fn what_is_not_taken_says_why() {
 }
 
 #[test]
+fn of_networks_that_train_for_quantization_the_layers_inside_count() {
+    let operations = |name: &str| -> Vec<String> {
+        let graph = network(name);
+        let refused = graph.nodes.iter().any(|node| matches!(node.op, RawOp::Unsupported { .. }));
+        assert!(!refused, "{name}");
+        let named = graph.nodes.iter().filter(|node| node.op != RawOp::Identity);
+        named
+            .map(|node| format!("{:?}", node.op).split([' ', '(']).next().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let expected = ["Conv", "BatchNorm", "Clip", "Conv", "Clip", "Reshape", "Dense"];
+    assert_eq!(operations("keras2_pruned.h5"), expected);
+    assert_eq!(operations("keras2_quantized.h5"), expected);
+}
+
+#[test]
 fn weights_alone_have_names_that_the_import_by_names_takes() {
     for (name, depthwise) in
         [("keras2_convolutions.bare.h5", "depthwise_kernel"), ("keras3_convolutions.weights.h5", "kernel")]
     {
-        let Ok(KerasFile::Weights(weights)) = read_h5(&file(name)) else { panic!("{name} holds weights alone") };
+        let Ok(KerasFile::Weights(weights)) = read_h5(&file(name)) else {
+            panic!("{name} holds weights alone")
+        };
         let shape = |name: &str| weights.get(name).map(|tensor| tensor.dims.clone());
         assert_eq!(shape("conv2d/kernel"), Some(vec![3, 3, 3, 4]), "{name}");
         assert_eq!(shape("conv2d/bias"), Some(vec![4]), "{name}");

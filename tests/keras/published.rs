@@ -83,7 +83,7 @@ fn published_networks_have_the_right_layers_and_weights() {
             counts: [156 + 1, 52, 10],
             weights: (416_613, 118_519.137_106),
             first: ("conv2d", -6.763_271e-20, 4.265_858_7e-23),
-            dense: Some((1280, -0.102_714_524, 0.024_140_598)),
+            dense: Some((1280, -0.102_714_53, 0.024_140_598)),
             depthwise: Some(("depthwise_conv2d_16", -0.262_765_44)),
         },
         Published {
@@ -146,10 +146,18 @@ fn published_networks_have_the_right_layers_and_weights() {
 
         let (first, early, late) = case.first;
         let kernel = format!("{first}/kernel");
-        assert_eq!([at(&graph, &kernel, &[3, 0, 1, 2]), at(&graph, &kernel, &[5, 2, 0, 1])], [early, late], "{name}");
+        assert_eq!(
+            [at(&graph, &kernel, &[3, 0, 1, 2]), at(&graph, &kernel, &[5, 2, 0, 1])],
+            [early, late],
+            "{name}"
+        );
         if let Some((inputs, element, bias)) = case.dense {
             assert_eq!(floats(&graph, "dense/kernel").0[1], inputs, "{name}");
-            assert_eq!([at(&graph, "dense/kernel", &[1, 3]), at(&graph, "dense/bias", &[1])], [element, bias], "{name}");
+            assert_eq!(
+                [at(&graph, "dense/kernel", &[1, 3]), at(&graph, "dense/bias", &[1])],
+                [element, bias],
+                "{name}"
+            );
         }
         if let Some((layer, element)) = case.depthwise {
             assert_eq!(at(&graph, &format!("{layer}/depthwise_kernel"), &[7, 2, 1, 0]), element, "{name}");
@@ -181,7 +189,8 @@ fn weights_are_those_of_the_safetensors_twin() {
     let twin = SafeTensors::deserialize(&bytes).expect("the twin");
     let mut compared = 0;
     for (name, tensor) in twin.tensors() {
-        let theirs: Vec<f32> = tensor.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        let theirs: Vec<f32> =
+            tensor.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
         let ours = if graph.constants.contains_key(&name) {
             floats(&graph, &name)
         } else {
@@ -192,7 +201,8 @@ fn weights_are_those_of_the_safetensors_twin() {
         let expected: Vec<f32> = match *shape {
             [rows, columns, inputs, outputs] => {
                 let taps = rows * columns;
-                let (outputs, inputs) = if name.contains("conv_dw") { (inputs, 1) } else { (outputs, inputs) };
+                let (outputs, inputs) =
+                    if name.contains("conv_dw") { (inputs, 1) } else { (outputs, inputs) };
                 (0..outputs)
                     .flat_map(|out| (0..taps * inputs).map(move |tap| tap * outputs + out))
                     .map(|place| theirs[place])

@@ -50,10 +50,13 @@ fn part(
         Err(ZipError::FileNotFound) => return Ok(None),
         Err(error) => return Err(damaged(error.to_string())),
     };
-    // A vector grows to at most twice of what it holds.
-    let most = budget.left() / 2;
-    let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| damaged(error.to_string()))?;
-    budget.take(2 * bytes.len() as u64, name)?;
-    Ok(Some(bytes))
+    let size = file.size();
+    budget.take(size, name)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    // One byte more than the archive says tells a file that has more.
+    let read = file.take(size.saturating_add(1)).read_to_end(&mut bytes);
+    match read.map_err(|error| damaged(error.to_string()))? as u64 {
+        found if found == size => Ok(Some(bytes)),
+        found => Err(damaged(format!("expected {size} bytes, found {found} or more"))),
+    }
 }

@@ -5,7 +5,7 @@ use crate::import::raw::Constant;
 use std::collections::BTreeMap;
 
 /// Groups inside one another: models in models, and their lists of layers.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 24;
 
 /// Parts of a batch normalization in the order in which Keras numbers them.
 const NORMALIZATION: [&str; 4] = ["gamma", "beta", "moving_mean", "moving_variance"];
@@ -20,7 +20,11 @@ pub fn read(file: &Hdf5, budget: &Budget) -> Result<BTreeMap<String, Constant>, 
                 let path = format!("{layer}/{name}");
                 if file.is_float(&path)? {
                     let plain = path.strip_suffix(":0").unwrap_or(&path).to_owned();
-                    found.push(Found { name: short(&plain).to_owned(), tensor: file.tensor(&path, budget)?, path: plain });
+                    found.push(Found {
+                        name: short(&plain).to_owned(),
+                        tensor: file.tensor(&path, budget)?,
+                        path: plain,
+                    });
                 }
             }
         }

@@ -38,9 +38,4 @@ impl Budget {
             }),
         }
     }
-
-    /// Bytes that are left.
-    pub fn left(&self) -> u64 {
-        self.left.get()
-    }
 }

@@ -104,6 +104,11 @@ impl<'a> Builder<'a> {
 
     /// A constant.
     pub fn constant(&mut self, wish: &str, dims: Vec<usize>, values: Vec<f32>) -> Result<String, KerasError> {
+        self.budget.take(4 * values.len() as u64, wish)?;
+        self.insert(wish, dims, values)
+    }
+
+    fn insert(&mut self, wish: &str, dims: Vec<usize>, values: Vec<f32>) -> Result<String, KerasError> {
         let name = self.unique(wish)?;
         self.shapes.insert(name.clone(), Some(dims.iter().copied().map(Some).collect()));
         self.graph.constants.insert(name.clone(), Constant { dims, values: Values::Floats(values) });
@@ -119,8 +124,9 @@ impl<'a> Builder<'a> {
         if let Some(name) = self.weights.get(wish) {
             return Ok(name.clone());
         }
+        // Their memory was asked for where they were read.
         let (dims, values) = read(self)?;
-        let name = self.constant(wish, dims, values)?;
+        let name = self.insert(wish, dims, values)?;
         self.weights.insert(wish.to_owned(), name.clone());
         Ok(name)
     }

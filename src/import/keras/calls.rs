@@ -40,9 +40,11 @@ impl<'a, T> Call<'a, T> {
 
     /// All tensors, in order.
     pub fn tensors(&self) -> impl Iterator<Item = &T> {
-        self.operands.iter().chain(self.named.iter().map(|(_, operand)| operand)).filter_map(|operand| match operand {
-            Operand::Tensor(tensor) => Some(tensor),
-            Operand::Value(_) => None,
+        self.operands.iter().chain(self.named.iter().map(|(_, operand)| operand)).filter_map(|operand| {
+            match operand {
+                Operand::Tensor(tensor) => Some(tensor),
+                Operand::Value(_) => None,
+            }
         })
     }
 
@@ -116,7 +118,8 @@ fn holds_tensor(value: &Value) -> bool {
 }
 
 fn history(value: &Value) -> Option<&Value> {
-    (value.get("class_name")?.as_str()? == "__keras_tensor__").then(|| value.get("config")?.get("keras_history"))?
+    (value.get("class_name")?.as_str()? == "__keras_tensor__")
+        .then(|| value.get("config")?.get("keras_history"))?
 }
 
 /// Keras 2: a list of `[layer, call, output, {arguments}]`, or one of these alone where an operation of TensorFlow is

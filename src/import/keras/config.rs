@@ -38,7 +38,8 @@ impl<'a> Entry<'a> {
 
     /// Whether it is a model of layers that stand in its settings.
     pub fn is_model(&self) -> bool {
-        self.is_sequential() || (self.config.get("layers").is_some() && self.config.get("output_layers").is_some())
+        self.is_sequential()
+            || (self.config.get("layers").is_some() && self.config.get("output_layers").is_some())
     }
 
     /// Whether it is a model whose layers follow one another.
@@ -101,7 +102,10 @@ pub struct Settings<'a>(pub &'a Value);
 impl<'a> Settings<'a> {
     /// A setting, unless it is null.
     pub fn get(&self, key: &str) -> Option<&'a Value> {
-        self.0.as_object().and_then(|map: &'a Map<String, Value>| map.get(key)).filter(|value| !value.is_null())
+        self.0
+            .as_object()
+            .and_then(|map: &'a Map<String, Value>| map.get(key))
+            .filter(|value| !value.is_null())
     }
 
     /// A word.
@@ -136,7 +140,9 @@ impl<'a> Settings<'a> {
 
     /// Whole numbers: a list, or one.
     pub fn integers(&self, key: &str) -> Result<Option<Vec<i64>>, String> {
-        self.get(key).map(|value| integers(value).ok_or_else(|| wrong(key, "whole numbers", value))).transpose()
+        self.get(key)
+            .map(|value| integers(value).ok_or_else(|| wrong(key, "whole numbers", value)))
+            .transpose()
     }
 }
 
@@ -196,4 +202,32 @@ pub fn snake_case(class: &str) -> String {
         words.extend(letter.to_lowercase());
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_classes_are_those_of_keras() {
+        // What keras.src.utils.naming.to_snake_case says.
+        for (class, expected) in [
+            ("Conv2D", "conv2d"),
+            ("DepthwiseConv2D", "depthwise_conv2d"),
+            ("Conv2DTranspose", "conv2d_transpose"),
+            ("ReLU", "re_lu"),
+            ("LeakyReLU", "leaky_re_lu"),
+            ("GlobalAveragePooling2D", "global_average_pooling2d"),
+            ("TFOpLambda", "tf_op_lambda"),
+            ("AbCdEf", "ab_cd_ef"),
+            ("ABCdef", "ab_cdef"),
+            ("TrueDivide", "true_divide"),
+            ("Custom>My-Layer", "custom_my_layer"),
+            ("already_snake", "already_snake"),
+            ("RMSNormalization", "rms_normalization"),
+            ("", ""),
+        ] {
+            assert_eq!(snake_case(class), expected, "{class}");
+        }
+    }
 }

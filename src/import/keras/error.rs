@@ -44,7 +44,9 @@ pub enum KerasError {
         class: String,
     },
     /// The description of a layer is not as Keras writes it.
-    #[error("layer '{layer}' is not described as Keras does: {problem}; save the network again with model.save")]
+    #[error(
+        "layer '{layer}' is not described as Keras does: {problem}; save the network again with model.save"
+    )]
     Layer {
         /// Its name, after those of the models it is in.
         layer: String,
@@ -80,7 +82,9 @@ pub enum KerasError {
         found: Vec<usize>,
     },
     /// Weights that are no floating point numbers.
-    #[error("the weights '{name}' are of type {found}: expected float16, float32 or float64; save them as float32")]
+    #[error(
+        "the weights '{name}' are of type {found}: expected float16, float32 or float64; save them as float32"
+    )]
     Type {
         /// Path in the file.
         name: String,

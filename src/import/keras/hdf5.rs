@@ -34,14 +34,15 @@ fn read<T>(read: impl FnOnce() -> Result<T, Error>) -> Result<T, KerasError> {
 }
 
 impl Hdf5 {
-    /// Opens a file; copies its bytes.
-    pub fn open(bytes: &[u8]) -> Result<Self, KerasError> {
+    /// Opens a file.
+    pub fn open(bytes: Vec<u8>) -> Result<Self, KerasError> {
+        let found = bytes.len() as u64;
         let options = OpenOptions::default()
             .with_chunk_cache_bytes(0)
             .with_max_chunk_bytes(MAX_CHUNK_BYTES)
             .with_max_object_header_bytes(MAX_HEADER_BYTES);
-        let file = read(|| Hdf5File::from_bytes_with_options(bytes, options))?;
-        let (expected, found) = (file.superblock().eof_address, bytes.len() as u64);
+        let file = read(|| Hdf5File::from_vec_with_options(bytes, options))?;
+        let expected = file.superblock().eof_address;
         if expected > found {
             return Err(KerasError::Hdf5(format!("expected {expected} bytes, found {found}")));
         }
@@ -123,18 +124,26 @@ impl Hdf5 {
         if count == 0 {
             return Err(KerasError::Hdf5(format!("tensor '{path}' has no elements")));
         }
-        // The elements as stored, and as f32.
-        budget.take(count.saturating_mul(u64::from(size) + 4), path)?;
+        // The elements as stored are forgotten before the next tensor is read.
+        budget.take(count.saturating_mul(u64::from(size.max(4))), path)?;
         let bytes = read(|| dataset.read_raw_bytes())?;
         let little = matches!(byte_order, ByteOrder::LittleEndian);
         let values: Vec<f32> = match size {
             2 => elements(&bytes, little, |bytes| f16::from_le_bytes(bytes).to_f32()),
             4 => elements(&bytes, little, f32::from_le_bytes),
             8 => elements(&bytes, little, |bytes| f64::from_le_bytes(bytes) as f32),
-            _ => return Err(KerasError::Type { name: path.into(), found: format!("float{}", 8 * u32::from(size)) }),
+            _ => {
+                return Err(KerasError::Type {
+                    name: path.into(),
+                    found: format!("float{}", 8 * u32::from(size)),
+                });
+            }
         };
         if values.len() as u64 != count {
-            return Err(KerasError::Hdf5(format!("tensor '{path}': expected {count} elements, found {}", values.len())));
+            return Err(KerasError::Hdf5(format!(
+                "tensor '{path}': expected {count} elements, found {}",
+                values.len()
+            )));
         }
         Ok(Constant { dims, values: Values::Floats(values) })
     }

@@ -53,12 +53,7 @@ pub fn unsupported<T>(reason: impl Into<String>) -> Result<T, Trouble> {
 
 /// Adds the nodes of a layer; returns its result.
 pub fn add(builder: &mut Builder, layer: &Layer) -> Result<String, KerasError> {
-    let found = if layer.config.text("data_format") == Some("channels_first") {
-        unsupported("its maps have channels first (data_format channels_first)")
-    } else {
-        class(builder, layer)
-    };
-    match found {
+    match class(builder, layer) {
         Ok(output) => Ok(output),
         Err(Trouble::File(error)) => Err(error),
         Err(Trouble::Unsupported(reason)) => {
@@ -70,6 +65,9 @@ pub fn add(builder: &mut Builder, layer: &Layer) -> Result<String, KerasError> {
 
 /// Adds the nodes of a layer that is taken.
 fn class(builder: &mut Builder, layer: &Layer) -> Result<String, Trouble> {
+    if layer.config.text("data_format") == Some("channels_first") {
+        return unsupported("its maps have channels first (data_format channels_first)");
+    }
     match layer.class {
         "Conv2D" | "Convolution2D" => convolution::conv(builder, layer),
         "DepthwiseConv2D" => convolution::depthwise(builder, layer),
@@ -121,7 +119,10 @@ fn reason(class: &str) -> Option<String> {
         "UpSampling2D" => "an upsampling",
         "Cropping2D" => "a cropping",
         "PReLU" | "ELU" | "ThresholdedReLU" => "its activation has no form here",
-        "LayerNormalization" | "GroupNormalization" | "UnitNormalization" | "RMSNormalization"
+        "LayerNormalization"
+        | "GroupNormalization"
+        | "UnitNormalization"
+        | "RMSNormalization"
         | "SpectralNormalization" => "it normalizes by the values of each image",
         "Dot" => "it multiplies two tensors as matrices",
         "Embedding" | "EinsumDense" => "it is made for text",
@@ -143,14 +144,13 @@ fn wrapped(builder: &mut Builder, layer: &Layer) -> Result<String, Trouble> {
     if inner.is_model() {
         return unsupported("it wraps a model");
     }
-    let inner = Layer {
-        class: inner.class,
-        config: inner.config,
-        name: layer.name.clone(),
-        place: layer.place,
-        call: layer.call.clone(),
-    };
-    class(builder, &inner)
+    // A group has the wrapper's name, tensors in it that of the layer inside.
+    let mut place = layer.place.clone();
+    if let [_, .., last] = place.names.as_mut_slice() {
+        *last = inner.name.into();
+    }
+    let (name, call) = (layer.name.clone(), layer.call.clone());
+    class(builder, &Layer { class: inner.class, config: inner.config, name, place: &place, call })
 }
 
 impl Layer<'_> {
@@ -166,7 +166,11 @@ impl Layer<'_> {
 
     /// The first tensor that it is called with.
     pub fn input(&self) -> Result<String, KerasError> {
-        self.call.tensors().next().cloned().ok_or_else(|| self.error("expected a tensor that it reads, found none"))
+        self.call
+            .tensors()
+            .next()
+            .cloned()
+            .ok_or_else(|| self.error("expected a tensor that it reads, found none"))
     }
 
     /// Adds the layer's node.

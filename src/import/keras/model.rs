@@ -178,7 +178,10 @@ fn functional(
         results.insert((layer, index), found);
     }
     let outputs = list("output_layers")?;
-    outputs.iter().map(|tensor| network.result(builder, &results, network.source(tensor, true)?, tensor)).collect()
+    outputs
+        .iter()
+        .map(|tensor| network.result(builder, &results, network.source(tensor, true)?, tensor))
+        .collect()
 }
 
 struct Network<'a> {
@@ -223,14 +226,17 @@ impl Network<'_> {
         let mut given = given.unwrap_or_default().into_iter();
         for tensor in listed {
             let name = path(self.prefix, tensor.layer);
-            let index = *self.by_name.get(tensor.layer).ok_or_else(|| broken(name.clone(), "no such layer"))?;
+            let index =
+                *self.by_name.get(tensor.layer).ok_or_else(|| broken(name.clone(), "no such layer"))?;
             let bound = match given.next() {
                 Some(tensor) => tensor,
                 None if outermost => {
                     let dims = self.layers[index].input_shape();
                     builder.input(&name, dims.ok_or_else(|| broken(name.clone(), "expected batch_shape"))?)?
                 }
-                None => return Err(broken(name, "the model is called with fewer tensors than it has inputs")),
+                None => {
+                    return Err(broken(name, "the model is called with fewer tensors than it has inputs"));
+                }
             };
             results.insert((index, 0), vec![bound]);
         }
@@ -239,8 +245,9 @@ impl Network<'_> {
 
     /// The call that a tensor comes from.
     fn source(&self, tensor: &TensorRef, is_output: bool) -> Result<CallId, KerasError> {
-        let missing =
-            || broken(path(self.prefix, tensor.layer), "it is called for, but there is no such layer or call");
+        let missing = || {
+            broken(path(self.prefix, tensor.layer), "it is called for, but there is no such layer or call")
+        };
         let index = *self.by_name.get(tensor.layer).ok_or_else(missing)?;
         let counted = self.counted[index];
         let more = if is_output { counted.in_outputs } else { counted.in_calls };
@@ -265,6 +272,8 @@ impl Network<'_> {
         let missing = || broken(path(self.prefix, tensor.layer), "it is read before it is computed");
         let outputs = results.get(&id).ok_or_else(missing)?;
         if let Some(output) = outputs.get(tensor.output) {
+            // Inside a model, the name may be much longer than what refers to it.
+            builder.budget.take(64 + output.len() as u64, "the list of nodes")?;
             return Ok(output.clone());
         }
         let further = outputs.first().and_then(|first| builder.further_output(first, tensor.output));
@@ -317,7 +326,8 @@ impl Network<'_> {
         match waiting.keys().min() {
             None => Ok(order),
             Some(&(layer, _)) => {
-                let problem = "it needs, through others, its own result or that of a layer that is never called";
+                let problem =
+                    "it needs, through others, its own result or that of a layer that is never called";
                 Err(broken(path(self.prefix, self.layers[layer].name), problem))
             }
         }

@@ -114,30 +114,30 @@ fn sample(names: &[String]) -> String {
 /// The name of the list that is a layer's part. In the group of a model the names have those of the inner layers in
 /// front: all of the way or only the last, as the version of Keras has it.
 fn find<'a>(list: &'a [String], names: &[String], part: &str) -> Option<&'a str> {
-    let own = names.get(1..).unwrap_or_default();
-    // From the most exact match to the least; a name that is not the only one of its kind is none.
-    (0..=own.len()).find_map(|skipped| {
-        let own = &own[skipped..];
-        if skipped > 0 && own.is_empty() {
-            return None;
+    let of_part: Vec<(&str, &str)> =
+        list.iter().filter_map(|name| Some((name.as_str(), owner(name, part)?))).collect();
+    // From the most exact match to the least.
+    for skipped in 0..names.len() {
+        let own = names[skipped..].join("/");
+        if let Some((name, _)) = of_part.iter().find(|(_, owner)| *owner == own) {
+            return Some(name);
         }
-        let mut fitting = list.iter().filter(|name| ends_with(name, own, part));
-        let first = fitting.next()?;
-        // A layer of its own may be wrapped, with more tensors of the same end.
-        (names.len() == 1 || fitting.next().is_none()).then_some(first.as_str())
-    })
+        let ends = |owner: &str| owner.strip_suffix(own.as_str()).is_some_and(|rest| rest.ends_with('/'));
+        let mut fitting = of_part.iter().filter(|(_, owner)| ends(owner));
+        if let (Some((name, _)), None) = (fitting.next(), fitting.next()) {
+            return Some(name);
+        }
+    }
+    // In the group of a layer only its own stand, and those of what wraps it.
+    of_part.first().filter(|_| names.len() == 1).map(|(name, _)| *name)
 }
 
-/// Whether `name` is `.../own/part` or `.../own/part:0`.
-fn ends_with(name: &str, own: &[String], part: &str) -> bool {
+/// The layer in `layer/part` or `layer/part:0`.
+fn owner<'a>(name: &'a str, part: &str) -> Option<&'a str> {
     let name = name.strip_suffix(":0").unwrap_or(name);
-    let (before, last) = name.rsplit_once('/').unwrap_or(("", name));
+    let (owner, last) = name.rsplit_once('/').unwrap_or(("", name));
     // Keras 3 calls it a kernel as any other.
-    if last != part && !(part == "depthwise_kernel" && last == "kernel") {
-        return false;
-    }
-    let own = own.join("/");
-    own.is_empty() || before == own || before.strip_suffix(own.as_str()).is_some_and(|rest| rest.ends_with('/'))
+    (last == part || (part == "depthwise_kernel" && last == "kernel")).then_some(owner)
 }
 
 /// The texts of an attribute that may be split: `name`, or `name0`, `name1` and so on. `None` if there is none.
@@ -156,4 +156,40 @@ pub fn listed(
         all.get_or_insert_with(Vec::new).extend(texts);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_of_inner_layers_are_found_by_the_end_of_their_names() {
+        let list: Vec<String> = [
+            "conv/kernel:0",
+            "conv/bias:0",
+            "outer/inner/conv/kernel:0",
+            "body/a/conv/gamma",
+            "b/conv/gamma",
+        ]
+        .map(String::from)
+        .to_vec();
+        for (names, part, expected) in [
+            (&["body", "conv"][..], "bias", Some("conv/bias:0")),
+            (&["body", "conv"], "kernel", Some("conv/kernel:0")),
+            (&["body", "inner", "conv"], "kernel", Some("outer/inner/conv/kernel:0")),
+            (&["body", "other", "conv"], "bias", Some("conv/bias:0")),
+            (&["body", "conv"], "gamma", None),
+            (&["body", "a", "conv"], "gamma", Some("body/a/conv/gamma")),
+            (&["body", "onv"], "bias", None),
+            // Its own group holds nothing but its own.
+            (&["anything"], "bias", Some("conv/bias:0")),
+            (&["anything"], "mean", None),
+        ] {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(find(&list, &names, part), expected, "{names:?} {part}");
+        }
+        let list = ["model/depthwise_conv2d/kernel".to_owned()];
+        let names = ["model".to_owned(), "depthwise_conv2d".to_owned()];
+        assert_eq!(find(&list, &names, "depthwise_kernel"), Some("model/depthwise_conv2d/kernel"));
+    }
 }

@@ -18,7 +18,8 @@ pub fn layer(builder: &mut Builder, layer: &Layer) -> Result<String, Trouble> {
     let shape = builder.shape(&input);
     let ops = match layer.class {
         "Activation" => {
-            let value = layer.config.get("activation").ok_or_else(|| layer.error("expected an activation"))?;
+            let value =
+                layer.config.get("activation").ok_or_else(|| layer.error("expected an activation"))?;
             named(builder.major, value, &shape, 0)
         }
         class => of_class(class, layer.config, &shape),
@@ -90,7 +91,9 @@ fn named(major: u32, value: &Value, shape: &Shape, depth: usize) -> Result<Vec<R
         }
         (Some("NoOpActivation"), _) => Ok(Vec::new()),
         (Some(class), config) => of_class(class, Settings(config), shape),
-        (None, _) => Err(Found::Wrong(format!("activation: expected a name or a layer, found {}", brief(value)))),
+        (None, _) => {
+            Err(Found::Wrong(format!("activation: expected a name or a layer, found {}", brief(value))))
+        }
     }
 }
 
@@ -176,6 +179,9 @@ pub fn operation(builder: &mut Builder, layer: &Layer, name: &str) -> Result<Str
             let shape = builder.shape(&input);
             Ok(layer.node(builder, op, vec![input], shape)?)
         }
-        None => unsupported(format!("the operation '{}' has no form here", name.chars().take(60).collect::<String>())),
+        None => unsupported(format!(
+            "the operation '{}' has no form here",
+            name.chars().take(60).collect::<String>()
+        )),
     }
 }

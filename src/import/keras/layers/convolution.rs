@@ -61,8 +61,7 @@ pub fn separable(builder: &mut Builder, layer: &Layer) -> Result<String, Trouble
     if parts.len() > 2 {
         inputs.push(layer.weights(builder, &parts, 2, vector(filters))?);
     }
-    let pointwise =
-        RawOp::Conv { stride: [1, 1], dilation: [1, 1], padding: RawPadding::VALID, groups: 1 };
+    let pointwise = RawOp::Conv { stride: [1, 1], dilation: [1, 1], padding: RawPadding::VALID, groups: 1 };
     let output = layer.node(builder, pointwise, inputs, map_of(Some(filters)))?;
     Ok(activations::of(builder, layer, output)?)
 }

@@ -124,12 +124,13 @@ fn broadcast(first: Shape, second: Shape) -> Shape {
         _ => return None,
     };
     let skipped = long.len() - short.len();
-    let size = |(at, &size): (usize, &Option<usize>)| match (size, at.checked_sub(skipped).map(|at| short[at])) {
-        (size, None | Some(Some(1))) => size,
-        (Some(1), Some(other)) => other,
-        (size, Some(other)) if size == other => size,
-        _ => None,
-    };
+    let size =
+        |(at, &size): (usize, &Option<usize>)| match (size, at.checked_sub(skipped).map(|at| short[at])) {
+            (size, None | Some(Some(1))) => size,
+            (Some(1), Some(other)) => other,
+            (size, Some(other)) if size == other => size,
+            _ => None,
+        };
     Some(long.iter().enumerate().map(size).collect())
 }
 

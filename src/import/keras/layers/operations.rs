@@ -2,7 +2,8 @@
 //! `math.truediv`, in Keras 3 one of the class `TrueDivide`.
 
 use super::{
-    Layer, Trouble, activations, affine::is_last,
+    Layer, Trouble, activations,
+    affine::is_last,
     merging::{self, scalar},
     shapes, unsupported,
 };
@@ -102,7 +103,8 @@ fn clip(builder: &mut Builder, layer: &Layer) -> Result<String, Trouble> {
 
 fn mean(builder: &mut Builder, layer: &Layer) -> Result<String, Trouble> {
     let Some(axes) = setting(layer, 1, &["axis"]) else { return unsupported("a mean over the batch") };
-    let axes = integers(axes).ok_or_else(|| layer.error(format!("axis: expected axes, found {}", brief(axes))))?;
+    let axes =
+        integers(axes).ok_or_else(|| layer.error(format!("axis: expected axes, found {}", brief(axes))))?;
     let keep = setting(layer, 2, &["keepdims", "keep_dims"]).and_then(Value::as_bool).unwrap_or(false);
     let input = layer.input()?;
     let shape = builder.shape(&input).map(|dims| {
