@@ -20,6 +20,7 @@
 mod classes;
 mod error;
 mod file;
+pub mod keras;
 mod layout;
 mod metadata;
 mod naming;
