@@ -154,7 +154,11 @@ impl FloatNetwork {
                     epilogue.apply(&sums)
                 }
                 Prepared::Pool => average(input, shape.channels),
-                Prepared::Add => input.iter().zip(&tensors[layer.inputs[1]]).map(|(a, b)| a + b).collect(),
+                Prepared::Add => {
+                    let (low, high) = bounds(layer.activation);
+                    let pairs = input.iter().zip(&tensors[layer.inputs[1]]);
+                    pairs.map(|(a, b)| (a + b).max(low).min(high)).collect()
+                }
             };
             observe(Observed { layer: id, sums: &sums, output: &output });
             for &read in &layer.inputs {
@@ -175,11 +179,7 @@ impl FloatNetwork {
 
 impl Epilogue {
     fn apply(&self, sums: &[f32]) -> Vec<f32> {
-        let (low, high) = match self.activation {
-            Activation::Linear => (f32::NEG_INFINITY, f32::INFINITY),
-            Activation::Relu => (0.0, f32::INFINITY),
-            Activation::Relu6 => (0.0, 6.0),
-        };
+        let (low, high) = bounds(self.activation);
         let channels = self.slope_offset.len();
         let mut output = Vec::with_capacity(sums.len());
         for pixel in sums.chunks_exact(channels) {
@@ -187,6 +187,15 @@ impl Epilogue {
             output.extend(values.map(|(sum, (slope, offset))| (sum * slope + offset).max(low).min(high)));
         }
         output
+    }
+}
+
+/// Smallest and largest value that an activation lets through.
+const fn bounds(activation: Activation) -> (f32, f32) {
+    match activation {
+        Activation::Linear => (f32::NEG_INFINITY, f32::INFINITY),
+        Activation::Relu => (0.0, f32::INFINITY),
+        Activation::Relu6 => (0.0, 6.0),
     }
 }
 

@@ -165,7 +165,7 @@ fn values_out_of_range_name_layer_and_channel() {
                 let error = quantization.finish().err().unwrap_or_else(|| panic!("{case}: integers exist"));
                 let text = error.to_string();
                 assert!(text.contains(expected), "{case}: {text}");
-                let name = &sound.graph.layers[LAYER].name;
+                let name = &sound.graph().layers[LAYER].name;
                 assert!(text.contains(&format!("layer {name}, output channel {CHANNEL}")), "{case}: {text}");
                 let CalibrateError::Channel { layer, channel, error } = error else {
                     panic!("{case}: {text}")

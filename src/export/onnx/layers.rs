@@ -88,7 +88,8 @@ impl Writer<'_> {
             problem: "has sums that ONNX's operators cannot compute exactly",
         })?;
         let weights = self.weights(kernel);
-        let centred = self.centred(input, pad_codes);
+        let flat = self.flat(input);
+        let centred = self.centred(&flat, pad_codes);
         let sum = match form {
             Form::Whole => self.convolution("sum", &centred, &weights),
             Form::Halves => self.halves(&centred, &weights),
@@ -140,6 +141,20 @@ impl Writer<'_> {
         let places =
             (0..outputs).flat_map(|o| (0..inputs).flat_map(move |i| (0..taps).map(move |tap| (o, i, tap))));
         (places.map(code).collect(), [outputs, inputs, height, width])
+    }
+
+    /// The input as the layer sees it: a linear layer sees one pixel, the channels of each of the map's innermost.
+    fn flat(&mut self, input: &str) -> String {
+        let graph = self.network.graph();
+        let shape = graph.tensors[self.layer.inputs[0]].shape;
+        if graph.input_shape(self.layer) == shape {
+            return input.to_owned();
+        }
+        let (pixels, flat, dims) = (self.named("pixels"), self.named("flat"), self.named("flat_shape"));
+        self.builder.node("Transpose", &[input], &pixels, &[Attribute::Ints("perm", vec![0, 2, 3, 1])]);
+        self.builder.ints(&dims, &[4], [0, shape.elements() as i64, 1, 1].into_iter());
+        self.builder.node("Reshape", &[&pixels, &dims], &flat, &[]);
+        flat
     }
 
     /// The input as real numbers, its pad code subtracted if it is not zero.

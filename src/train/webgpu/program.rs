@@ -11,7 +11,7 @@ mod optimize;
 use super::kernel::{Kernel, ROW_OF_WORKGROUPS, WORKGROUP};
 use super::layout::{Layout, ROW};
 use super::record::{self, Sizes, WORDS};
-use crate::net::LayerId;
+use crate::net::{Activation, LayerId};
 use crate::train::error::TrainError;
 use crate::train::plan::{AffinePlan, KernelPlan, Plan, Unit, UnitOp};
 use builder::Builder;
@@ -289,9 +289,9 @@ struct Trace {
     maps: Vec<Slice>,
 }
 
-/// Whether nothing follows a unit's sums: pools and adds in real numbers.
+/// Whether nothing follows a unit's sums: pools and adds in real numbers, unless they end in an activation.
 fn is_bare(unit: &Unit) -> bool {
-    !matches!(unit.op, UnitOp::Kernel(_)) && unit.grid.is_none()
+    !matches!(unit.op, UnitOp::Kernel(_)) && unit.grid.is_none() && unit.activation == Activation::Linear
 }
 
 /// Whether batch normalization follows a unit's sums.

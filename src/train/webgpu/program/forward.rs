@@ -83,9 +83,9 @@ impl Builder {
                     groups: groups(elements),
                 }),
             }
-            match (&unit.op, unit.grid) {
-                (UnitOp::Pool, Some(_)) => list.push(channelwise(Kernel::Plain)),
-                (UnitOp::Add, Some(_)) => setup.push(channelwise(Kernel::Plain)),
+            match &unit.op {
+                UnitOp::Pool if !is_bare(unit) => list.push(channelwise(Kernel::Plain)),
+                UnitOp::Add if !is_bare(unit) => setup.push(channelwise(Kernel::Plain)),
                 _ => {}
             }
             trace.maps[unit.output] = if is_bare(unit) || unit.output == plan.graph.logits() {
