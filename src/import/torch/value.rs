@@ -118,10 +118,4 @@ impl<'a> Pickle<'a> {
         let Value::Object(object) = self.get(id) else { return None };
         Some((object.class, self.sequence_itself(object.arguments)?))
     }
-
-    /// An attribute of an object.
-    pub fn attribute(&self, id: Id, name: &str) -> Option<Id> {
-        let Value::Object(object) = self.get(id) else { return None };
-        self.entries(object.state?).into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
-    }
 }
