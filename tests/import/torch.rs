@@ -117,12 +117,12 @@ fn what_is_not_known_is_a_node_that_says_so() {
     for (change, value, reason) in [
         ("/blocks/3/mobile_inverted_conv/name", json!("FusedLayer"), "a layer of class 'FusedLayer'"),
         ("/blocks/3/mobile_inverted_conv/pool_type", json!("lp"), "a pool of type 'lp'"),
-        ("/blocks/3/mobile_inverted_conv/stride", json!(0), "a window or step of zero"),
+        ("/blocks/3/mobile_inverted_conv/stride", json!(0), "a window or step out of range"),
         ("/blocks/2/mobile_inverted_conv/act_func", json!("gelu"), "the activation 'gelu'"),
         (
             "/blocks/2/mobile_inverted_conv/stride",
             json!(0),
-            "a convolution with an even kernel or a step of zero",
+            "a convolution with an even kernel or a step out of range",
         ),
         ("/blocks/7/mobile_inverted_conv/has_shuffle", json!(true), "a shuffle of channels"),
         ("/bn/ws_eps", json!(1e-5), "a convolution with standardized weights"),
@@ -150,6 +150,24 @@ fn numbers_out_of_all_proportion_are_problems() {
     assert!(matches!(read(&other), Err(BlocksError::Tensors(_))));
     other["first_conv"]["groups"] = json!(-1);
     assert!(matches!(read(&other), Err(BlocksError::Json(_))));
+}
+
+#[test]
+fn a_convolution_of_nothing_is_not_supported() {
+    let config = json!({
+        "first_conv": {"name": "ConvLayer", "in_channels": 0, "out_channels": 4, "use_bn": false, "act_func": null},
+        "blocks": [],
+        "classifier": {"name": "LinearLayer", "in_features": 4, "out_features": 2},
+    });
+    let mut archive = Archive::default();
+    archive.put("first_conv.conv.weight", &[4, 0, 3, 3], &[]);
+    archive.put("classifier.linear.weight", &[2, 4], &[0.5; 8]);
+    archive.put("classifier.linear.bias", &[2], &[0.5; 2]);
+    let graph = read_blocks(config.to_string().as_bytes(), &archive.bytes()).expect("a network");
+    assert_eq!(graph.inputs[0].dims, [None, Some(3), None, None]);
+    let reason = "a convolution of no channels".to_owned();
+    assert_eq!(graph.nodes[0].op, RawOp::Unsupported { reason });
+    assert_eq!(graph.nodes[2].op, RawOp::Dense);
 }
 
 #[test]

@@ -212,10 +212,12 @@ impl Builder<'_> {
         }
         let op = if self.norm.ws_eps.is_some() && !bias {
             RawOp::Unsupported { reason: "a convolution with standardized weights".into() }
-        } else if kernel.is_multiple_of(2) || stride == 0 || dilation == 0 || groups == 0 {
-            RawOp::Unsupported { reason: "a convolution with an even kernel or a step of zero".into() }
+        } else if shape.contains(&0) || groups == 0 {
+            RawOp::Unsupported { reason: "a convolution of no channels".into() }
+        } else if kernel.is_multiple_of(2) || !are_sizes([kernel, stride, dilation]) {
+            RawOp::Unsupported { reason: "a convolution with an even kernel or a step out of range".into() }
         } else {
-            let pad = (kernel / 2).saturating_mul(dilation);
+            let pad = kernel / 2 * dilation;
             RawOp::Conv {
                 stride: [stride; 2],
                 dilation: [dilation; 2],
@@ -281,8 +283,8 @@ impl Builder<'_> {
             ceil: false,
         };
         let (operator, op) = match layer.pool_type.as_str() {
-            _ if kernel == 0 || stride == 0 => {
-                ("Pool2d", RawOp::Unsupported { reason: "a window or step of zero".into() })
+            _ if !are_sizes([kernel, stride]) => {
+                ("Pool2d", RawOp::Unsupported { reason: "a window or step out of range".into() })
             }
             "avg" => ("AvgPool2d", RawOp::AvgPool { window, counts_pads: false }),
             "max" => ("MaxPool2d", RawOp::MaxPool(window)),
@@ -311,6 +313,8 @@ impl Builder<'_> {
         match weights::values(&name, tensor, &[stored], part) {
             Ok(values) => {
                 let values = match kernel {
+                    // Nothing to bring into order, over however many places.
+                    Some(shape) if shape.contains(&0) => values,
                     Some(shape) => layout::reorder(&values, shape, AXES),
                     None => values,
                 };
@@ -334,6 +338,11 @@ impl Builder<'_> {
         );
         if self.problems.is_empty() { Ok(self.graph) } else { Err(self.problems) }
     }
+}
+
+/// Whether numbers can be sizes of windows, steps and the like: neither zero nor larger than any map.
+fn are_sizes<const N: usize>(sizes: [usize; N]) -> bool {
+    sizes.iter().all(|size| (1..=1 << 15).contains(size))
 }
 
 /// The multiple of a divisor that is nearest to a number, if it is not less than nine tenths of it, else the next one; at
