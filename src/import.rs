@@ -1,7 +1,7 @@
 //! From the bytes of a weights file to a [`Model`].
 //!
-//! A `.safetensors` file holds named tensors and perhaps a few words of metadata. The names and layouts of several tools
-//! are read ([`Naming`]). Which one it is, which network and which width follow from the names and the shapes alone;
+//! A file holds named tensors and perhaps a few words of metadata: a `.safetensors` file, or a checkpoint of PyTorch
+//! ([`torch`]). The names and layouts of several tools are read ([`Naming`]). Which one it is, which network and which width follow from the names and the shapes alone;
 //! metadata fills in only what these cannot say.
 //!
 //! | setting | [`ImportOptions`] | else metadata | else |
@@ -31,6 +31,8 @@ mod recognize;
 mod save;
 mod settings;
 pub mod tflite;
+mod tensor;
+pub mod torch;
 mod weights;
 
 pub use classes::{ClassesError, KeptClass};
@@ -83,7 +85,7 @@ pub struct Imported {
     pub settings: Vec<Setting>,
     /// How images become squares, as the metadata state it by `resize`; it is for whoever reads the images.
     pub resize: Option<String>,
-    /// Metadata that was not used.
+    /// What else the file holds that was not used.
     pub notes: Vec<Note>,
 }
 
@@ -95,7 +97,7 @@ pub fn check_size(bytes: u64) -> Result<(), FileError> {
     if bytes > MAX_FILE_BYTES { Err(FileError::TooLarge { found: bytes }) } else { Ok(()) }
 }
 
-/// Reads a network out of the bytes of a `.safetensors` file.
+/// Reads a network out of the bytes of a `.safetensors` file or of a checkpoint of PyTorch, which the bytes tell.
 ///
 /// Elements of type F32, F16, BF16 and F64 are read as f32; weights come out as
 /// [`Graph::weight_shape`](crate::net::Graph::weight_shape) says, whatever their layout in the file.
@@ -153,7 +155,8 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportE
     metadata.compare(&spec);
     let model = Model { network, weights, normalization, labels };
     let resize = metadata.resize();
-    Ok(Imported { model, grids, naming, settings: settings.list, resize, notes: metadata.notes })
+    let notes = file.notes.iter().cloned().chain(metadata.notes).collect();
+    Ok(Imported { model, grids, naming, settings: settings.list, resize, notes })
 }
 
 /// Settings as they are decided.

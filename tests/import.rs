@@ -16,5 +16,9 @@ mod preprocessing;
 mod problems;
 #[path = "common/quantized.rs"]
 mod quantized;
+#[path = "common/raw_graph.rs"]
+mod raw_graph;
 #[path = "import/settings.rs"]
 mod settings;
+#[path = "import/torch.rs"]
+mod torch;

@@ -1,5 +1,7 @@
-//! What images cost while they are read and once they are held: allocated bytes, counted.
+//! What files cost while they are read, and images once they are held: allocated bytes, counted.
 
+#[path = "memory/checkpoints.rs"]
+mod checkpoints;
 #[path = "memory/shares.rs"]
 mod shares;
 

@@ -231,7 +231,7 @@ impl BudgetArguments {
 #[derive(Args)]
 #[command(next_help_heading = "Network and images")]
 pub struct Inputs {
-    /// Weights in safetensors format.
+    /// Weights: a .safetensors file, or a PyTorch checkpoint (.pth, .pt, .bin).
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
     #[command(flatten)]

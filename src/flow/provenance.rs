@@ -73,7 +73,7 @@ impl From<&Setting> for Provenance {
 }
 
 impl From<&Note> for Provenance {
-    fn from(Note { key, value, reason }: &Note) -> Self {
-        Self::assumed(format!("metadata {key}"), "not used", format!("'{value}': {reason}"))
+    fn from(Note { place, key, value, reason }: &Note) -> Self {
+        Self::assumed(format!("{place} {key}"), "not used", format!("'{value}': {reason}"))
     }
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a weights file.
 
-use super::{Naming, SettingKind};
+use super::{Naming, SettingKind, torch::TorchError};
 use crate::net::{Spec, SpecError};
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub enum ImportError {
         /// What it must hold.
         expected: String,
     },
-    /// The bytes are no intact safetensors file.
+    /// The bytes are no intact file of weights.
     #[error(transparent)]
     File(#[from] FileError),
     /// The tensors' names are those of no network of the zoo.
@@ -83,11 +83,11 @@ fn advice(setting: SettingKind) -> &'static str {
     }
 }
 
-/// Why bytes are no safetensors file.
+/// Why bytes are no file of weights.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// No bytes at all.
-    #[error("the file is empty; expected a .safetensors file, choose another one")]
+    #[error("the file is empty; expected a .safetensors file or a PyTorch checkpoint, choose another one")]
     Empty,
     /// More than any supported network needs.
     #[error(
@@ -104,16 +104,22 @@ pub enum FileError {
     #[error("the file holds no tensors; expected those of a network, choose another file")]
     NoTensors,
     /// Another format.
-    #[error("the file is {format}, expected a .safetensors file; {advice}")]
+    #[error("the file is {format}, expected a .safetensors file or a PyTorch checkpoint; {advice}")]
     Foreign {
         /// What it is, with its article.
         format: &'static str,
-        /// How to get a safetensors file from it.
+        /// How to get a file of weights from it.
         advice: &'static str,
     },
     /// Nothing that is known.
-    #[error("the file is not in the safetensors format ({0}); save the weights with safetensors' save_file")]
+    #[error(
+        "the file is neither a .safetensors file ({0}) nor a PyTorch checkpoint; save the weights with safetensors' \
+         save_file or PyTorch's torch.save"
+    )]
     Unknown(String),
+    /// A checkpoint of PyTorch that cannot be read.
+    #[error(transparent)]
+    Torch(#[from] TorchError),
     /// The end is missing.
     #[error("the file is cut off: expected {expected} bytes, found {found}; download or copy it again")]
     Truncated {
@@ -148,22 +154,25 @@ pub struct Problems {
     pub list: Vec<Problem>,
 }
 
-impl Problems {
-    /// Problems that are written out; the rest is only counted.
-    const SHOWN: usize = 8;
+/// Problems that are written out; the rest is only counted.
+const SHOWN: usize = 8;
+
+/// Writes one line for each of the first problems, and how many more there are.
+pub(super) fn write_problems(f: &mut fmt::Formatter<'_>, list: &[Problem]) -> fmt::Result {
+    for problem in list.iter().take(SHOWN) {
+        write!(f, "\n- {problem}")?;
+    }
+    match list.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => write!(f, "\n- and {more} more"),
+    }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { spec, naming, list } = self;
         write!(f, "the tensors do not fit {spec} with {} classes in {naming} names:", spec.classes)?;
-        for problem in list.iter().take(Self::SHOWN) {
-            write!(f, "\n- {problem}")?;
-        }
-        match list.len().saturating_sub(Self::SHOWN) {
-            0 => Ok(()),
-            more => write!(f, "\n- and {more} more"),
-        }
+        write_problems(f, list)
     }
 }
 
@@ -210,7 +219,7 @@ pub enum Problem {
     Type {
         /// Its name.
         name: String,
-        /// Type as safetensors calls it.
+        /// Type by its name in safetensors.
         found: String,
     },
     /// An infinity or no number.

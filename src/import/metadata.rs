@@ -4,11 +4,13 @@ use super::{ImportError, SettingKind};
 use crate::net::{Activation, ColourRange, Graph, Normalization, Padding, Spec, Width};
 use std::{collections::BTreeMap, fmt};
 
-/// An entry of the metadata that was not used, although the import went through.
+/// An entry of the file that was not used, although the import went through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
+    /// Where it stands: `metadata`, or `checkpoint` for one of PyTorch.
+    pub place: &'static str,
     /// Its key.
-    pub key: &'static str,
+    pub key: String,
     /// Its value.
     pub value: String,
     /// Why.
@@ -17,8 +19,8 @@ pub struct Note {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, value, reason } = self;
-        write!(f, "metadata {key} = '{value}' is not used: {reason}")
+        let Self { place, key, value, reason } = self;
+        write!(f, "{place} {key} = '{value}' is not used: {reason}")
     }
 }
 
@@ -198,7 +200,7 @@ impl<'a> Metadata<'a> {
 
     fn ignore<T>(&mut self, key: &'static str, reason: impl Into<String>) -> Option<T> {
         let value = self.get(key).unwrap_or_default().to_owned();
-        self.notes.push(Note { key, value, reason: reason.into() });
+        self.notes.push(Note { place: "metadata", key: key.into(), value, reason: reason.into() });
         None
     }
 }

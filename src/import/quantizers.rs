@@ -4,10 +4,10 @@
 //! `quantizer.L.weight_bits` (U8, all one per output channel); for each layer's output but the logits
 //! `quantizer.L.output_scale`, `quantizer.L.output_zero_point` and `quantizer.L.output_bits` (one each).
 
-use super::{ImportError, file::File};
+use super::{ImportError, file::File, tensor::Tensor};
 use crate::net::{Graph, Normalization};
 use crate::quant::{Bits, Grids, Quantizer};
-use safetensors::{Dtype, tensor::TensorView};
+use safetensors::Dtype;
 
 /// What the names of all tensors of quantizers begin with.
 pub(super) const PREFIX: &str = "quantizer.";
@@ -67,9 +67,9 @@ pub(super) fn read(
 fn quantizers(file: &File, layer: &str, what: &str, count: usize) -> Result<Vec<Quantizer>, ImportError> {
     let part = |part: &str, dtype: Dtype, size: usize| -> Result<&[u8], ImportError> {
         let name = format!("{PREFIX}{layer}.{what}_{part}");
-        let fits = |tensor: &&TensorView| tensor.dtype() == dtype && tensor.data().len() == count * size;
+        let fits = |tensor: &&Tensor| tensor.dtype == dtype && tensor.data.len() == count * size;
         match file.quantizers.get(&name).filter(fits) {
-            Some(tensor) => Ok(tensor.data()),
+            Some(tensor) => Ok(&tensor.data[..]),
             None => {
                 Err(ImportError::Quantizers { name, expected: format!("{count} elements of type {dtype:?}") })
             }
@@ -87,7 +87,7 @@ fn quantizers(file: &File, layer: &str, what: &str, count: usize) -> Result<Vec<
         let fits = quantizer.scale.is_normal()
             && quantizer.scale > 0.0
             && zero_point <= quantizer.bits.max_code()
-            && bits == file.quantizers[&format!("{PREFIX}{layer}.{what}_bits")].data()[0];
+            && bits == file.quantizers[&format!("{PREFIX}{layer}.{what}_bits")].data[0];
         fits.then_some(quantizer)
     };
     let all: Option<Vec<_>> = scales.iter().zip(zero_points).zip(bits).map(one).collect();

@@ -5,10 +5,8 @@ use super::{
     file::File,
     layout,
     naming::{Part, candidates},
-    weights::is_float,
 };
 use crate::net::{Family, Graph, Layer, Op, Spec, Width};
-use safetensors::tensor::TensorView;
 
 /// A network and the way its tensors are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +57,7 @@ type Names = (Naming, Family, String);
 /// The namings and families with the most names in common with the file; several only if they have the same names.
 fn nearest_names(file: &File, forced: Option<Naming>) -> Result<Vec<Names>, ImportError> {
     // Counters of batches and the like must not weigh against a naming.
-    let floats = file.tensors.values().filter(|tensor| is_float(tensor.dtype())).count();
+    let floats = file.tensors.values().filter(|tensor| tensor.is_float()).count();
     let (mut most, mut best) = (0.1, Vec::new());
     for naming in Naming::ALL.into_iter().filter(|naming| forced.is_none_or(|forced| forced == *naming)) {
         for family in Family::ALL.into_iter().filter(|&family| naming.has(family)) {
@@ -102,7 +100,7 @@ fn classifier(file: &File, naming: Naming, family: Family) -> String {
     let mut dense = file
         .tensors
         .iter()
-        .filter(|(_, tensor)| naming == Naming::Keras && tensor.shape().len() == 2)
+        .filter(|(_, tensor)| naming == Naming::Keras && tensor.shape.len() == 2)
         .filter_map(|(name, _)| name.strip_suffix("/kernel"));
     match (dense.next(), dense.next()) {
         (Some(module), None) => module.to_owned(),
@@ -116,7 +114,7 @@ fn nearest_width(file: &File, naming: Naming, family: Family, prefer: Option<Wid
         .map(|layer| {
             let names = candidates(naming, family, layer, Part::Weight, "");
             let tensor = names.iter().find_map(|name| file.tensors.get(name))?;
-            let stored: [usize; 4] = tensor.shape().try_into().ok()?;
+            let stored: [usize; 4] = tensor.shape[..].try_into().ok()?;
             Some(layout::ours(stored, layout::axes(naming, layer.op)))
         })
         .collect();
@@ -142,7 +140,7 @@ fn is_gray(file: &File, naming: Naming, family: Family) -> bool {
     let graph = reference(family).build();
     let Some(stem) = convolutions(&graph).next() else { return false };
     let names = candidates(naming, family, stem, Part::Weight, "");
-    let stored = names.iter().find_map(|name| file.tensors.get(name)).map(TensorView::shape);
+    let stored = names.iter().find_map(|name| file.tensors.get(name)).map(|tensor| &tensor.shape[..]);
     let stored = stored.and_then(|shape| <[usize; 4]>::try_from(shape).ok());
     stored.is_some_and(|stored| layout::ours(stored, layout::axes(naming, stem.op))[3] == 1)
 }
@@ -155,9 +153,9 @@ fn convolutions(graph: &Graph) -> impl Iterator<Item = &Layer> {
 /// Outputs of the classifier; ImageNet's 1000 if it is missing or has no sensible shape.
 fn outputs(file: &File, naming: Naming, classifier: &str) -> u64 {
     let outputs = if naming.is_keras() {
-        file.tensors.get(&format!("{classifier}/kernel")).and_then(|kernel| kernel.shape().last())
+        file.tensors.get(&format!("{classifier}/kernel")).and_then(|kernel| kernel.shape.last())
     } else {
-        file.tensors.get(&format!("{classifier}.weight")).and_then(|weight| weight.shape().first())
+        file.tensors.get(&format!("{classifier}.weight")).and_then(|weight| weight.shape.first())
     };
     outputs.map_or(1000, |&outputs| outputs as u64)
 }

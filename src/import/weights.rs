@@ -6,10 +6,9 @@ use super::{
     layout,
     naming::{Part, candidates, shapes},
     recognize::Recognized,
+    tensor::Tensor,
 };
 use crate::net::{Affine, BatchNorm, Graph, Layer, LayerWeights, Op, Spec};
-use half::{bf16, f16};
-use safetensors::{Dtype, tensor::TensorView};
 use std::collections::BTreeSet;
 
 /// Parts of names that betray squeeze-and-excite, in timm and in Keras.
@@ -32,11 +31,6 @@ pub(super) fn read(
         return Ok(weights);
     }
     Err(Problems { spec: *spec, naming: found.naming, list }.into())
-}
-
-/// Whether elements of a type can be weights.
-pub(super) fn is_float(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64)
 }
 
 /// Parts of red, green and blue in luma: ITU-R BT.601, as in PIL's mode L and in JPEG.
@@ -118,17 +112,17 @@ impl Reader<'_> {
     }
 
     fn unexpected(&self) -> Vec<Problem> {
-        let problem = |(name, tensor): (&String, &TensorView)| Problem::Unexpected {
+        let problem = |(name, tensor): (&String, &Tensor)| Problem::Unexpected {
             name: name.clone(),
-            found: tensor.shape().to_vec(),
+            found: tensor.shape.clone(),
         };
         self.left().map(problem).collect()
     }
 
-    /// Tensors of numbers that no layer has taken. Integers are counters, such as PyTorch's `num_batches_tracked`.
-    fn left(&self) -> impl Iterator<Item = (&String, &TensorView<'_>)> {
+    /// Tensors of numbers that no layer has taken.
+    fn left(&self) -> impl Iterator<Item = (&String, &Tensor<'_>)> {
         self.file.tensors.iter().filter(|(name, tensor)| {
-            is_float(tensor.dtype()) && !name.ends_with("num_batches_tracked") && !self.used.contains(*name)
+            tensor.is_float() && !name.ends_with("num_batches_tracked") && !self.used.contains(*name)
         })
     }
 }
@@ -150,14 +144,20 @@ fn of_luma(weights: &[f32]) -> Vec<f32> {
 }
 
 /// Converts and checks the elements of one tensor.
-fn values(name: &str, tensor: &TensorView, shapes: &[Vec<usize>], part: Part) -> Result<Vec<f32>, Problem> {
+pub(super) fn values(
+    name: &str,
+    tensor: &Tensor,
+    shapes: &[Vec<usize>],
+    part: Part,
+) -> Result<Vec<f32>, Problem> {
     let name = || name.to_owned();
-    if !shapes.iter().any(|shape| shape == tensor.shape()) {
-        let (expected, found) = (shapes[0].clone(), tensor.shape().to_vec());
+    if !shapes.contains(&tensor.shape) {
+        let (expected, found) = (shapes[0].clone(), tensor.shape.clone());
         return Err(Problem::Shape { name: name(), expected, found });
     }
-    let values = to_f32(tensor)
-        .ok_or_else(|| Problem::Type { name: name(), found: format!("{:?}", tensor.dtype()) })?;
+    let values = tensor
+        .to_f32()
+        .ok_or_else(|| Problem::Type { name: name(), found: format!("{:?}", tensor.dtype) })?;
     let first = |wrong: fn(f32) -> bool| values.iter().copied().enumerate().find(|(_, value)| wrong(*value));
     if let Some((index, value)) = first(|value| !value.is_finite()) {
         return Err(Problem::NotFinite { name: name(), index, value });
@@ -168,19 +168,4 @@ fn values(name: &str, tensor: &TensorView, shapes: &[Vec<usize>], part: Part) ->
         return Err(Problem::NegativeVariance { name: name(), index, value });
     }
     Ok(values)
-}
-
-/// Elements as f32, rounded to nearest; `None` if the type is not one of floats.
-fn to_f32(tensor: &TensorView) -> Option<Vec<f32>> {
-    fn convert<const N: usize>(data: &[u8], element: fn([u8; N]) -> f32) -> Vec<f32> {
-        data.as_chunks().0.iter().map(|&bytes| element(bytes)).collect()
-    }
-    let data = tensor.data();
-    match tensor.dtype() {
-        Dtype::F32 => Some(convert(data, f32::from_le_bytes)),
-        Dtype::F16 => Some(convert(data, |bytes| f16::from_le_bytes(bytes).to_f32())),
-        Dtype::BF16 => Some(convert(data, |bytes| bf16::from_le_bytes(bytes).to_f32())),
-        Dtype::F64 => Some(convert(data, |bytes| f64::from_le_bytes(bytes) as f32)),
-        _ => None,
-    }
 }

@@ -51,7 +51,7 @@ pub struct ReadAs {
 }
 
 /// Endings of files with weights, as `accept` takes them.
-pub const WEIGHTS: &str = ".safetensors";
+pub const WEIGHTS: &str = ".safetensors,.pth,.pt,.pth.tar,.bin";
 
 impl Controls {
     /// Stops a task, or takes it back if it has not begun.

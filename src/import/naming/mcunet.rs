@@ -41,16 +41,20 @@ pub(in crate::import) fn plain<T>(tensors: BTreeMap<String, T>) -> BTreeMap<Stri
             }
             None => name,
         };
-        [".conv.conv.", ".bn.bn.", ".linear.linear."].iter().fold(name, |name, twice| {
-            let once = &twice[..twice.len() / 2 + 1];
-            name.replace(twice, once)
-        })
+        once(&name)
     };
     let mut renamed = BTreeMap::new();
     for (name, tensor) in tensors {
         renamed.entry(rename(name)).or_insert(tensor);
     }
     renamed
+}
+
+/// The name that a plain layer's tensor has where an elastic one says it twice.
+pub(in crate::import) fn once(name: &str) -> String {
+    [(".conv.conv.", ".conv."), (".bn.bn.", ".bn."), (".linear.linear.", ".linear.")]
+        .into_iter()
+        .fold(name.to_owned(), |name, (twice, once)| name.replace(twice, once))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use yew::prelude::*;
 pub struct DropZoneProps {
     /// Beginning of the fields' ids.
     pub id: AttrValue,
-    /// What to drop: `a .safetensors file`.
+    /// What to drop: `a folder, .zip or .tar`.
     pub what: AttrValue,
     /// Endings of the files to pick, as `accept` takes them.
     pub accept: AttrValue,

@@ -1,4 +1,4 @@
-//! Weights in safetensors, with metadata and quantizers.
+//! Weights in safetensors, with metadata and quantizers, and in checkpoints of PyTorch.
 
 use super::{KIB, MIB, Target, nothing};
 use crate::input::Input;
@@ -18,7 +18,8 @@ pub const TARGET: Target = Target {
     words: "mean|std|image_mean|pixel_range|255|bn_eps|0.001|padding|TensorFlow SAME|PyTorch symmetric|\
         preprocessing|x/127.5 - 1|(x/255 - mean) / std|imagenet|resolution|128x128|labels|[\"a\", \"b\"]|\
         width|0.25|activation|relu6|resize|crop=0.9|module|model_weights|quantizer.|F16|BF16|F64|I64|U8|\
-        __metadata__|data_offsets|shape|dtype|\u{e9}",
+        __metadata__|data_offsets|shape|dtype|\u{e9}|state_dict|model_ema|_modules|_parameters|_buffers|\
+        torch._utils|_rebuild_tensor_v2|_rebuild_parameter|FloatStorage|HalfStorage|OrderedDict|data.pkl",
 };
 
 /// Bytes of tensors that a described file may have.
@@ -174,6 +175,14 @@ fn seeds() -> Vec<Vec<u8>> {
     }
     let small = json!({"a.weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).to_string();
     seeds.push([&[0][..], &(small.len() as u64).to_le_bytes(), small.as_bytes(), &[0; 4]].concat());
+    for checkpoint in [
+        &include_bytes!("../../../import/torch/legacy.pth")[..],
+        include_bytes!("../../../import/torch/zip_5.pth"),
+        include_bytes!("../../../import/torch/tensors_legacy.pth"),
+        include_bytes!("../../../import/torch/checkpoint_model.pth"),
+    ] {
+        seeds.push([b"\0", checkpoint].concat());
+    }
     seeds.extend([&b"\0PK\x03\x04data.pkl"[..], b"\0\x89HDF\r\n", b"\0<!DOCTYPE html>"].map(<[u8]>::to_vec));
     seeds
 }
