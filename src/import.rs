@@ -30,8 +30,8 @@ pub mod raw;
 mod recognize;
 mod save;
 mod settings;
-pub mod tflite;
 mod tensor;
+pub mod tflite;
 pub mod torch;
 mod weights;
 

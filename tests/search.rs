@@ -145,7 +145,8 @@ fn a_checkpoint_is_known_by_its_beginning() {
 #[test]
 fn the_run_off_decides_among_finalists() {
     let subject = Subject::new("mobilenet-v2-0.35-32");
-    let graph = &quantized::model("mobilenet-v2-0.35-32").graph;
+    let model = quantized::model("mobilenet-v2-0.35-32");
+    let graph = model.graph();
     let settings =
         Settings { allocators: vec![Allocator::Rule, Allocator::Random], episodes: 30, ..subject.settings() };
     let float = Score { correct: 90, images: 100, ..Score::default() };
@@ -263,7 +264,7 @@ fn the_agent_begins_with_policies_that_need_no_probes() {
 /// What the page draws of a log.
 #[test]
 fn a_log_knows_best_front_and_sensitivities() {
-    let graph = quantized::model("mobilenet-v1-0.25-32").graph;
+    let graph = quantized::model("mobilenet-v1-0.25-32").graph().clone();
     let slot = bitsmith::quant::Slot::all(&graph)[2];
     let policy =
         bitsmith::quant::Policy::uniform(&graph, bitsmith::quant::Bits::B8, bitsmith::quant::Bits::B8);
