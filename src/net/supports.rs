@@ -59,13 +59,17 @@ pub enum Reason {
     #[error("{0} classes: {min} to {max}", min = CLASSES.start(), max = CLASSES.end())]
     Classes(usize),
     /// Logits come from a fully connected layer without an activation.
-    #[error("it is the last layer: expected a fully connected one, or a convolution of the pooled map, without activation")]
+    #[error(
+        "it is the last layer: expected a fully connected one, or a convolution of the pooled map, without activation"
+    )]
     Last,
     /// Operands of different sizes.
     #[error("operands of {0} and {1}: expected equal sizes")]
     Operands(Shape, Shape),
     /// An activation where none can be.
-    #[error("an activation behind a pool: expected it behind a convolution, a fully connected layer or a sum")]
+    #[error(
+        "an activation behind a pool: expected it behind a convolution, a fully connected layer or a sum"
+    )]
     Activation,
 }
 

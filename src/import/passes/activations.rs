@@ -22,12 +22,17 @@ const FAR: f64 = 1e6;
 pub(super) fn recognize(draft: &mut Draft) {
     let wires = draft.wires();
     let graph = &mut draft.graph;
+    let scalars: HashMap<String, f64> = graph
+        .constants
+        .iter()
+        .filter_map(|(name, constant)| Some((name.clone(), f64::from(constant.scalar()?))))
+        .collect();
     let mut gone: BTreeSet<usize> = BTreeSet::new();
     for last in (0..graph.nodes.len()).rev() {
         if gone.contains(&last) {
             continue;
         }
-        let Some(found) = group(graph, &wires, last) else { continue };
+        let Some(found) = group(graph, &scalars, &wires, last) else { continue };
         gone.extend(found.inner);
         if let Some(node) = graph.nodes.get_mut(last) {
             node.op = found.op;
@@ -52,7 +57,7 @@ struct Group {
 }
 
 /// The largest group that ends with a node and is a known function.
-fn group(graph: &RawGraph, wires: &Wires, last: usize) -> Option<Group> {
+fn group(graph: &RawGraph, scalars: &HashMap<String, f64>, wires: &Wires, last: usize) -> Option<Group> {
     let mut nodes = BTreeSet::new();
     let mut open = BTreeSet::new();
     let mut best = None;
@@ -65,7 +70,7 @@ fn group(graph: &RawGraph, wires: &Wires, last: usize) -> Option<Group> {
             open.remove(output);
         }
         if let (1, Some(root)) = (open.len(), open.first())
-            && let Some(op) = function(graph, &nodes, last, root)
+            && let Some(op) = function(graph, scalars, &nodes, root)
         {
             let inner = nodes.iter().copied().filter(|&position| position != last).collect();
             best = Some(Group { root: root.clone(), op, inner });
@@ -76,7 +81,8 @@ fn group(graph: &RawGraph, wires: &Wires, last: usize) -> Option<Group> {
         let closed = graph.nodes.get(latest).is_some_and(|node| {
             is_elementwise(node)
                 && node.outputs.iter().all(|output| {
-                    !wires.is_output(output) && wires.readers(output).iter().all(|reader| nodes.contains(reader))
+                    !wires.is_output(output)
+                        && wires.readers(output).iter().all(|reader| nodes.contains(reader))
                 })
         });
         if !closed {
@@ -104,28 +110,69 @@ fn is_elementwise(node: &RawNode) -> bool {
     )
 }
 
+/// Something that a step reads.
+#[derive(Clone, Copy)]
+enum Operand {
+    Number(f64),
+    /// The root is 0, the result of the first step 1.
+    Result(usize),
+}
+
+/// The nodes of a group as steps of a calculation with one number.
+fn steps<'a>(
+    graph: &'a RawGraph,
+    scalars: &HashMap<String, f64>,
+    nodes: &BTreeSet<usize>,
+    root: &'a str,
+) -> Option<Vec<(&'a RawOp, Operand, Option<Operand>)>> {
+    let mut results: HashMap<&str, usize> = HashMap::from([(root, 0)]);
+    let mut steps = Vec::with_capacity(nodes.len());
+    for node in nodes.iter().filter_map(|&position| graph.nodes.get(position)) {
+        let mut operands = node.inputs.iter().map(|input| match results.get(input.as_str()) {
+            Some(&result) => Some(Operand::Result(result)),
+            None => scalars.get(input).copied().map(Operand::Number),
+        });
+        let first = operands.next()??;
+        let second = match operands.next() {
+            Some(operand) => Some(operand?),
+            None => None,
+        };
+        steps.push((&node.op, first, second));
+        results.insert(node.outputs.first()?, steps.len());
+    }
+    Some(steps)
+}
+
 /// The known function that a group is; `None` also for a single node that says so itself.
-fn function(graph: &RawGraph, nodes: &BTreeSet<usize>, last: usize, root: &str) -> Option<RawOp> {
+fn function(
+    graph: &RawGraph,
+    scalars: &HashMap<String, f64>,
+    nodes: &BTreeSet<usize>,
+    root: &str,
+) -> Option<RawOp> {
+    let steps = steps(graph, scalars, nodes, root)?;
     let apply = |x: f64| -> Option<f64> {
-        let mut values: HashMap<&str, f64> = HashMap::from([(root, x)]);
-        for node in nodes.iter().filter_map(|&position| graph.nodes.get(position)) {
-            let mut operands = node.inputs.iter().map(|input| match values.get(input.as_str()) {
-                Some(value) => Some(*value),
-                None => graph.constants.get(input)?.scalar().map(f64::from),
-            });
-            let result = apply(&node.op, operands.next()??, operands.next().flatten())?;
-            values.insert(node.outputs.first()?, result);
+        let mut results = vec![x];
+        for &(op, first, second) in &steps {
+            let number = |operand: Operand| match operand {
+                Operand::Number(number) => Some(number),
+                Operand::Result(result) => results.get(result).copied(),
+            };
+            let result = apply(op, number(first)?, second.and_then(number))?;
+            results.push(result);
         }
-        values.get(graph.nodes.get(last)?.outputs.first()?.as_str()).copied()
+        results.last().copied()
     };
     let known = candidates(&apply)?.into_iter().find(|op| {
         let mut points: Vec<f64> = (-48..=48).map(|step| f64::from(step) * 0.25).collect();
         points.extend([-FAR, FAR, -100.0, 100.0, -2.9, 2.9, 0.01, -0.01]);
         if let RawOp::Clip { min, max } = op {
-            points.extend([*min, *max].map(f64::from).into_iter().filter(|bend| bend.is_finite()).flat_map(|bend| {
-                let near = 0.01 * bend.abs().max(0.01);
-                [bend - near, bend, bend + near]
-            }));
+            points.extend([*min, *max].map(f64::from).into_iter().filter(|bend| bend.is_finite()).flat_map(
+                |bend| {
+                    let near = 0.01 * bend.abs().max(0.01);
+                    [bend - near, bend, bend + near]
+                },
+            ));
         }
         points.into_iter().all(|x| match (apply(x), self::apply(op, x, None)) {
             (Some(found), Some(expected)) => (found - expected).abs() <= TOLERANCE * expected.abs().max(0.1),
@@ -172,7 +219,9 @@ fn candidates(f: &impl Fn(f64) -> Option<f64>) -> Option<Vec<RawOp>> {
 /// A whole number if one is meant: 6 may come as 0.99999 of 6.
 fn rounded(value: f64) -> f32 {
     let whole = value.round();
-    if (value - whole).abs() < 1e-5 * whole.abs().max(1e-3) { whole as f32 } else { value as f32 }
+    let value = if (value - whole).abs() < 1e-5 * whole.abs().max(1e-3) { whole } else { value };
+    // No negative zero.
+    value as f32 + 0.0
 }
 
 /// The function of an elementwise operation.
@@ -182,7 +231,13 @@ pub(super) fn apply(op: &RawOp, a: f64, b: Option<f64>) -> Option<f64> {
     Some(match *op {
         // As the operation is defined, also where the bounds have changed places.
         RawOp::Clip { min, max } => a.max(f64::from(min)).min(f64::from(max)),
-        RawOp::LeakyRelu { slope } => if a > 0.0 { a } else { a * f64::from(slope) },
+        RawOp::LeakyRelu { slope } => {
+            if a > 0.0 {
+                a
+            } else {
+                a * f64::from(slope)
+            }
+        }
         RawOp::Sigmoid => sigmoid(),
         RawOp::HardSigmoid { slope, offset } => hard(f64::from(slope), f64::from(offset)),
         RawOp::HardSwish => a * hard(1.0 / 6.0, 0.5),
@@ -238,7 +293,10 @@ mod tests {
             (&[By(Add, 3.0), relu6(), By(Mul, 1.0 / 6.0), WithFirst(Mul)][..], &["Conv", "HardSwish"][..]),
             (&[By(Add, 3.0), relu6(), By(Div, 6.0), WithFirst(Mul)], &["Conv", "HardSwish"]),
             (&[By(Add, 3.0), relu6(), WithFirst(Mul), By(Div, 6.0)], &["Conv", "HardSwish"]),
-            (&[From(3.0, Add), clip(0.0, high), clip(low, 6.0), WithFirst(Mul), By(Mul, 0.166_667)], &["Conv", "HardSwish"]),
+            (
+                &[From(3.0, Add), clip(0.0, high), clip(low, 6.0), WithFirst(Mul), By(Mul, 0.166_667)],
+                &["Conv", "HardSwish"],
+            ),
             (&[Of(hard()), WithFirst(Mul)], &["Conv", "HardSwish"]),
             (&[Of(HardSwish)], &["Conv", "HardSwish"]),
             (&[Of(Sigmoid), WithFirst(Mul)], &["Conv", "Swish"]),
@@ -251,7 +309,10 @@ mod tests {
             (&[By(Mul, 2.0), By(Mul, 0.5), clip(0.0, high)], &["Conv", "Clip(0, inf)"]),
             (&[By(Mul, 1.0)], &["Conv", "Identity"]),
             // Not the same.
-            (&[By(Add, 2.9), relu6(), By(Div, 6.0), WithFirst(Mul)], &["Conv", "Add", "Clip(0, 6)", "Div", "Mul"]),
+            (
+                &[By(Add, 2.9), relu6(), By(Div, 6.0), WithFirst(Mul)],
+                &["Conv", "HardSigmoid(0.16666667, 0.48333335)", "Mul"],
+            ),
             (&[By(Mul, 2.0)], &["Conv", "Mul"]),
             (&[By(Sub, 0.5)], &["Conv", "Sub"]),
             (&[By(Mul, 0.0)], &["Conv", "Mul"]),

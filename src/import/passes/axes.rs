@@ -91,7 +91,10 @@ impl View {
         if self.is_map(layout) {
             return Ok(self.shape);
         }
-        Err(format!("it reads a tensor of {} axes that is no map of rows, columns and channels in the file's order", self.axes.len()))
+        Err(format!(
+            "it reads a tensor of {} axes that is no map of rows, columns and channels in the file's order",
+            self.axes.len()
+        ))
     }
 
     /// An axis by its number, which may count from the end.
@@ -122,7 +125,8 @@ impl View {
                 size *= self.size(atom);
             }
             if size != dim {
-                let reason = "it splits rows, columns or channels in groups, as a channel shuffle or patches do";
+                let reason =
+                    "it splits rows, columns or channels in groups, as a channel shuffle or patches do";
                 return Err(format!("it makes {wanted:?} of {:?}: {reason}", self.dims()));
             }
             axes.push(axis);
@@ -205,7 +209,12 @@ mod tests {
             case(map, [N, H, W, C], &[-1, 24], Ok(vec![vec![], vec![H, W, C]])),
             case(map, [N, C, H, W], &[0, 0, -1], Ok(vec![vec![], vec![C], vec![H, W]])),
             case(map, [N, C, H, W], &[24], Ok(vec![vec![C, H, W]])),
-            case(map, [N, C, H, W], &[1, 1, 4, 1, 6, 1], Ok(vec![vec![], vec![], vec![C], vec![], vec![H, W], vec![]])),
+            case(
+                map,
+                [N, C, H, W],
+                &[1, 1, 4, 1, 6, 1],
+                Ok(vec![vec![], vec![], vec![C], vec![], vec![H, W], vec![]]),
+            ),
             case(pooled, [N, C, H, W], &[-1, 4], Ok(vec![vec![], vec![C]])),
             case(pooled, [N, C, H, W], &[1, 1, 1, 4], Ok(vec![vec![], vec![], vec![], vec![C]])),
             case(map, [N, C, H, W], &[1, 2, 2, 2, 3], Err("groups")),
@@ -220,7 +229,9 @@ mod tests {
             let found = view(shape, &axes).reshape(wanted);
             match expected {
                 Ok(axes) => assert_eq!(found.map(|view| view.axes), Ok(axes), "{wanted:?}"),
-                Err(reason) => assert!(found.clone().is_err_and(|e| e.contains(reason)), "{wanted:?}: {found:?}"),
+                Err(reason) => {
+                    assert!(found.clone().is_err_and(|e| e.contains(reason)), "{wanted:?}: {found:?}")
+                }
             }
         }
     }

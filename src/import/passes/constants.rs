@@ -14,18 +14,21 @@ pub(super) fn per_channel(view: &View, dims: &[usize], values: &[f32]) -> Result
     let mut covered: Vec<&[Atom]> = Vec::new();
     for (axis, &dim) in matched {
         if widened.dim(axis) != dim {
-            let reason = format!("its constant of the size {dims:?} does not fit a tensor of {:?}", view.dims());
+            let reason =
+                format!("its constant of the size {dims:?} does not fit a tensor of {:?}", view.dims());
             return Err(reason);
         }
         covered.push(axis);
     }
     let Some(&value) = values.first() else { return Err("its constant is empty".into()) };
-    let found = if values.iter().all(|other| *other == value) {
+    let found = if values.len() == 1 || values.iter().all(|other| *other == value) {
         Values::Same(value)
     } else if matches!(covered.as_slice(), [[Atom::Channel]]) {
         Values::Channels(values.to_vec())
     } else {
-        return Err("its constant has another number for each pixel: one for all or one per channel is taken".into());
+        return Err(
+            "its constant has another number for each pixel: one for all or one per channel is taken".into(),
+        );
     };
     Ok((found, widened))
 }
@@ -70,11 +73,14 @@ mod tests {
             (Layout::ChannelsLast, &[4, 1], Err("does not fit")),
             (Layout::ChannelsLast, &[2, 2, 1], Err("each pixel")),
         ] {
-            let view = View::new(1, Shape::new(2, if dims == [2, 2, 1] { 2 } else { 3 }, 4), &order(layout)).expect("small");
+            let view = View::new(1, Shape::new(2, if dims == [2, 2, 1] { 2 } else { 3 }, 4), &order(layout))
+                .expect("small");
             let found = per_channel(&view, dims, &[1.0, 2.0, 3.0, 4.0]).map(|(values, _)| values);
             match expected {
                 Ok(values) => assert_eq!(found, Ok(values), "{layout:?} {dims:?}"),
-                Err(reason) => assert!(found.clone().is_err_and(|e| e.contains(reason)), "{dims:?}: {found:?}"),
+                Err(reason) => {
+                    assert!(found.clone().is_err_and(|e| e.contains(reason)), "{dims:?}: {found:?}")
+                }
             }
         }
         let view = View::new(1, Shape::new(2, 3, 4), &order(Layout::ChannelsFirst)).expect("small");

@@ -38,6 +38,6 @@ mod tests {
         remove(&mut draft);
         assert_eq!(operators(&draft.graph), ["Conv"]);
         assert_eq!(draft.graph.inputs.len(), 1);
-        assert_eq!(draft.graph.constants.len(), 2);
+        assert_eq!(draft.graph.constants.len(), 1);
     }
 }

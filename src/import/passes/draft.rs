@@ -43,7 +43,9 @@ impl Draft {
                 self.budget = left;
                 Ok(())
             }
-            None => Err("its weights, which other layers share, would take far more memory than the file".into()),
+            None => {
+                Err("its weights, which other layers share, would take far more memory than the file".into())
+            }
         }
     }
 
@@ -71,35 +73,27 @@ impl Draft {
         super::wires::Wires::new(&self.graph)
     }
 
-    /// Replaces tensors by others wherever they are read, and hands the quantizers on.
+    /// Replaces tensors by others wherever they are read, and hands the quantizers on. What they are replaced by is not
+    /// replaced itself.
     pub fn rename(&mut self, renames: &BTreeMap<String, String>) {
         if renames.is_empty() {
             return;
         }
-        let end = |name: &String| {
-            let mut name = name;
-            // Bounded, should names go round in a circle.
-            for _ in 0..=renames.len() {
-                match renames.get(name) {
-                    Some(next) => name = next,
-                    None => break,
-                }
-            }
-            name.clone()
-        };
         for name in self.graph.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
-            if renames.contains_key(name) {
-                *name = end(name);
+            if let Some(other) = renames.get(name) {
+                name.clone_from(other);
             }
         }
         let mut seen = HashSet::new();
         for name in &mut self.graph.outputs {
-            *name = end(name);
+            if let Some(other) = renames.get(name) {
+                name.clone_from(other);
+            }
         }
         self.graph.outputs.retain(|name| seen.insert(name.clone()));
-        for old in renames.keys() {
+        for (old, new) in renames {
             if let Some(quantizer) = self.graph.quantizers.remove(old) {
-                self.graph.quantizers.entry(end(old)).or_insert(quantizer);
+                self.graph.quantizers.entry(new.clone()).or_insert(quantizer);
             }
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn take(draft: &mut Draft) {
     if !IMAGE_CHANNELS.contains(&channels) || draft.graph.inputs.len() != 1 {
         return;
     }
-    let quantizer = draft.graph.quantizers.get(&image).and_then(|quantizer| line(quantizer));
+    let quantizer = draft.graph.quantizers.get(&image).and_then(line);
     let (lines, end, removed) = scales(draft, &image, channels);
     if removed > 0 {
         match normalization(&lines, quantizer) {
@@ -39,7 +39,8 @@ pub(super) fn take(draft: &mut Draft) {
                 return;
             }
             None => {
-                let text = "the network's first scale and shift stay a layer: they are no preprocessing of an image";
+                let text =
+                    "the network's first scale and shift stay a layer: they are no preprocessing of an image";
                 draft.remarks.push(Remark::Recognised(text.into()));
             }
         }
@@ -84,17 +85,21 @@ fn scales(draft: &Draft, image: &str, channels: usize) -> (Lines, String, usize)
 }
 
 /// The normalization of codes, and what was assumed of the file's unit.
-fn normalization(lines: &Lines, quantizer: Option<(f64, f64)>) -> Option<(Normalization, Option<&'static str>)> {
+fn normalization(
+    lines: &Lines,
+    quantizer: Option<(f64, f64)>,
+) -> Option<(Normalization, Option<&'static str>)> {
     let (lines, unit): (Lines, _) = match quantizer {
         Some((scale, shift)) => {
             (lines.iter().map(|(slope, offset)| (slope * scale, slope * shift + offset)).collect(), None)
         }
         None => {
-            let of_one = lines.iter().all(|(slope, offset)| {
-                1.0 / slope <= LARGEST_DEVIATION_OF_ONE && -offset / slope <= 1.0
-            });
+            let of_one = lines
+                .iter()
+                .all(|(slope, offset)| 1.0 / slope <= LARGEST_DEVIATION_OF_ONE && -offset / slope <= 1.0);
             if of_one {
-                let unit = "the file's image has colours from 0 to 1, as the scale of its normalization suggests";
+                let unit =
+                    "the file's image has colours from 0 to 1, as the scale of its normalization suggests";
                 (lines.iter().map(|(slope, offset)| (slope / 255.0, *offset)).collect(), Some(unit))
             } else {
                 (lines.clone(), None)
@@ -156,8 +161,11 @@ mod tests {
         let signed_steps: Steps = vec![(Div, one(127.5)), (Sub, one(1.0))];
         let deviations = vec![0.229, 0.224, 0.225];
         let imagenet: Steps = vec![(Sub, COLOURS.to_vec()), (Div, deviations.clone())];
-        let keras: Steps =
-            vec![(Mul, one(1.0 / 255.0)), (Sub, COLOURS.to_vec()), (Mul, deviations.iter().map(|d| 1.0 / d).collect())];
+        let keras: Steps = vec![
+            (Mul, one(1.0 / 255.0)),
+            (Sub, COLOURS.to_vec()),
+            (Mul, deviations.iter().map(|d| 1.0 / d).collect()),
+        ];
         let caffe = vec![(Sub, vec![103.939, 116.779, 123.68])];
         for (steps, quantizer, expected, left) in [
             (signed_steps.clone(), None, Some(Normalization::SIGNED), 1),
@@ -166,12 +174,7 @@ mod tests {
             (vec![(Div, one(255.0))], None, Some(Normalization::UNIT), 1),
             (imagenet.clone(), None, Some(Normalization::IMAGENET), 1),
             (keras, None, Some(Normalization::IMAGENET), 1),
-            (
-                caffe,
-                None,
-                Some(Normalization { mean: [103.939, 116.779, 123.68], deviation: [1.0; 3] }),
-                1,
-            ),
+            (caffe, None, Some(Normalization { mean: [103.939, 116.779, 123.68], deviation: [1.0; 3] }), 1),
             // 1 - x: no image is inverted by its normalization.
             (vec![(Mul, one(-1.0)), (Add, one(1.0))], None, None, 3),
             (vec![], None, None, 1),
@@ -198,10 +201,14 @@ mod tests {
             for pass in [layout::settle, identities::remove, super::super::scales::to_norms, take] {
                 pass(&mut draft);
             }
-            let close = |a: [f32; 3], b: [f32; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-4 * b.abs());
+            let close =
+                |a: [f32; 3], b: [f32; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-4 * b.abs());
             match (draft.normalization, expected) {
                 (Some(found), Some(expected)) => {
-                    assert!(close(found.mean, expected.mean) && close(found.deviation, expected.deviation), "{found:?}");
+                    assert!(
+                        close(found.mean, expected.mean) && close(found.deviation, expected.deviation),
+                        "{found:?}"
+                    );
                 }
                 (found, expected) => assert_eq!(found, expected, "{steps:?}"),
             }

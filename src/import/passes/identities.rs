@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 
 /// Takes them out; who read their output reads their input.
 pub(super) fn remove(draft: &mut Draft) {
-    let mut renames = BTreeMap::new();
+    let mut renames: BTreeMap<String, String> = BTreeMap::new();
     draft.graph.nodes.retain(|node| match (node.inputs.as_slice(), node.outputs.as_slice()) {
         ([input, ..], [output]) if is_identity(node) => {
-            renames.insert(output.clone(), input.clone());
+            // Nodes stand in execution order: what the input is itself replaced by is known.
+            let source = renames.get(input).unwrap_or(input).clone();
+            renames.insert(output.clone(), source);
             false
         }
         _ => true,

@@ -9,12 +9,21 @@ use crate::net::{IMAGE_CHANNELS, Shape, supports_image};
 /// The network's input, or what is wrong with it.
 pub(super) fn image(draft: &mut Draft) -> Result<(String, View), Vec<Refusal>> {
     read_reshaped(draft);
-    let refusal = |name: &str, reason: String| Refusal { name: name.into(), operator: "input".into(), reason };
+    let refusal =
+        |name: &str, reason: String| Refusal { name: name.into(), operator: "input".into(), reason };
     let input = match draft.graph.inputs.as_slice() {
         [input] => input.clone(),
-        [] => return Err(vec![refusal(&draft.graph.name, "the network reads no image: expected one input".into())]),
+        [] => {
+            return Err(vec![refusal(
+                &draft.graph.name,
+                "the network reads no image: expected one input".into(),
+            )]);
+        }
         inputs => {
-            let reason = format!("one of {} inputs: expected one, the image; export the network without the others", inputs.len());
+            let reason = format!(
+                "one of {} inputs: expected one, the image; export the network without the others",
+                inputs.len()
+            );
             return Err(inputs.iter().map(|input| refusal(&input.name, reason.clone())).collect());
         }
     };
@@ -40,7 +49,8 @@ fn read_reshaped(draft: &mut Draft) {
         return;
     }
     // A batch of another size goes with the elements.
-    input.dims = std::iter::once(None).chain(dims.iter().skip(1).map(|&dim| usize::try_from(dim).ok())).collect();
+    input.dims =
+        std::iter::once(None).chain(dims.iter().skip(1).map(|&dim| usize::try_from(dim).ok())).collect();
     node.op = RawOp::Identity;
 }
 
@@ -97,14 +107,18 @@ fn axes(graph: &RawGraph, input: &RawInput) -> Result<Vec<Atom>, String> {
                 let position = axes.iter().position(|atom| *atom == Atom::Channel);
                 position.and_then(|position| dims.get(position).copied().flatten())
             };
-            let sure = candidates.iter().find(|axes| channels(axes).is_some_and(|c| IMAGE_CHANNELS.contains(&c)));
+            let sure =
+                candidates.iter().find(|axes| channels(axes).is_some_and(|c| IMAGE_CHANNELS.contains(&c)));
             let open = candidates.iter().find(|axes| channels(axes).is_none());
             Ok(sure.or(open).unwrap_or(&own).to_vec())
         }
         // Without a channel, or without the batch.
         3 if matches!(dims.first(), Some(None | Some(1))) => Ok(vec![Atom::Batch, Atom::Row, Atom::Column]),
         3 => Ok(own.into_iter().filter(|atom| *atom != Atom::Batch).collect()),
-        2 => Err(format!("it is a row of {} numbers: expected an image", dims.last().copied().flatten().unwrap_or(0))),
+        2 => Err(format!(
+            "it is a row of {} numbers: expected an image",
+            dims.last().copied().flatten().unwrap_or(0)
+        )),
         count => Err(format!("it has {count} axes: expected an image, [batch, rows, columns, channels]")),
     }
 }

@@ -13,10 +13,13 @@
 //!
 //! What reads a tensor that is not known, as its writer cannot be taken, stays as it is.
 
+mod dense;
+mod two;
+
 use super::axes::{Atom, View, order};
 use super::draft::{Draft, refuse};
+use super::image;
 use super::windows::Sliding;
-use super::{constants, image};
 use crate::import::raw::{Layout, RawInput, RawNode, RawOp, RawPadding, RawWindow};
 use crate::net::Shape;
 use std::collections::HashMap;
@@ -80,7 +83,9 @@ impl Settler<'_> {
             }
             RawOp::AvgPool { window, counts_pads } => {
                 let shape = self.pool(window, &view, *counts_pads)?;
-                let RawPadding::Explicit(pads) = window.padding else { return Err("pads without numbers".into()) };
+                let RawPadding::Explicit(pads) = window.padding else {
+                    return Err("pads without numbers".into());
+                };
                 let Shape { height, width, .. } = view.shape;
                 let [top, left, ..] = pads;
                 let sees_all = (shape.height, shape.width) == (1, 1)
@@ -125,9 +130,13 @@ impl Settler<'_> {
             return Err("no convolution".into());
         };
         if inputs.checked_mul(*groups) != Some(map.channels) {
-            return Err(format!("its weights are of {inputs} x {groups} input channels, and it reads {}", map.channels));
+            return Err(format!(
+                "its weights are of {inputs} x {groups} input channels, and it reads {}",
+                map.channels
+            ));
         }
-        let sliding = Sliding { kernel, dilation: *dilation, stride: *stride, padding: *padding, ceil: false };
+        let sliding =
+            Sliding { kernel, dilation: *dilation, stride: *stride, padding: *padding, ceil: false };
         let placed = sliding.place([map.height, map.width])?;
         *padding = RawPadding::Explicit(placed.pads);
         view.with_shape(Shape::new(placed.output[0], placed.output[1], channels), self.layout)
@@ -151,51 +160,6 @@ impl Settler<'_> {
             Some((_, values)) => Err(format!("its bias has {} numbers: expected {channels}", values.len())),
             None => Err("its bias is no constant of the file".into()),
         }
-    }
-
-    fn dense(&mut self, node: &mut RawNode, view: &View) -> Result<View, String> {
-        let name = node.inputs.get(1).cloned().unwrap_or_default();
-        let (dims, values) = self.draft.floats(&name).ok_or("its matrix is no constant of the file")?;
-        let [channels, columns]: [usize; 2] =
-            dims.try_into().map_err(|_| format!("its matrix has {} axes: expected 2", dims.len()))?;
-        let elements = values.len();
-        self.bias(node, channels)?;
-        let Some((last, before)) = view.axes.split_last() else { return Err("it reads a single number".into()) };
-        if view.dim(last) != columns {
-            return Err(format!("its matrix has {columns} columns, and it reads rows of {}", view.dim(last)));
-        }
-        let Shape { height, width, .. } = view.shape;
-        let reads_all = before.iter().flatten().all(|atom| *atom == Atom::Batch) && !last.contains(&Atom::Batch);
-        let shape = if reads_all {
-            Shape::new(1, 1, channels)
-        } else if last.iter().all(|atom| *atom == Atom::Channel) {
-            Shape::new(height, width, channels)
-        } else {
-            return Err("a matrix product over rows or columns alone".into());
-        };
-        let mut output = View { shape, ..view.clone() };
-        if let Some(axis) = output.axes.last_mut() {
-            *axis = if channels == 1 { Vec::new() } else { vec![Atom::Channel] };
-        }
-        // Sizes of the new map are small enough.
-        View::new(view.batch, shape, &order(self.layout))?;
-        let is_vector = (height, width) == (1, 1);
-        if is_vector {
-            return Ok(output);
-        }
-        self.draft.spend(elements)?;
-        let (kernel, values) = match self.draft.floats(&name) {
-            Some((_, values)) if reads_all => ([height, width], in_our_order(view, last, values)),
-            Some((_, values)) => ([1, 1], values.to_vec()),
-            None => return Err("its matrix is no constant of the file".into()),
-        };
-        let inputs = columns / (kernel[0] * kernel[1]);
-        let made = self.draft.keep(&name, vec![channels, kernel[0], kernel[1], inputs], values);
-        if let Some(matrix) = node.inputs.get_mut(1) {
-            *matrix = made;
-        }
-        node.op = RawOp::Conv { stride: [1; 2], dilation: [1; 2], padding: RawPadding::VALID, groups: 1 };
-        Ok(output)
     }
 
     fn batch_norm(&self, node: &RawNode, view: &View) -> Result<View, String> {
@@ -245,7 +209,9 @@ impl Settler<'_> {
         let plain = order(self.layout);
         let mut settled = [[0; 2]; 4];
         let mut shape = view.shape;
-        for (position, (axis, &pad)) in view.axes.iter().zip(pads).enumerate().filter(|(_, (_, pad))| **pad != [0; 2]) {
+        for (position, (axis, &pad)) in
+            view.axes.iter().zip(pads).enumerate().filter(|(_, (_, pad))| **pad != [0; 2])
+        {
             let atom = match axis.as_slice() {
                 [atom] => Some(*atom),
                 [] if view.is_map(self.layout) => plain.get(position).copied(),
@@ -266,7 +232,14 @@ impl Settler<'_> {
         }
         let atoms: Option<Vec<Atom>> = match view.is_map(self.layout) {
             true => Some(plain.to_vec()),
-            false => view.axes.iter().map(|axis| match axis.as_slice() { [atom] => Some(*atom), _ => None }).collect(),
+            false => view
+                .axes
+                .iter()
+                .map(|axis| match axis.as_slice() {
+                    [atom] => Some(*atom),
+                    _ => None,
+                })
+                .collect(),
         };
         match atoms {
             Some(atoms) => Ok((settled.to_vec(), View::new(view.batch, shape, &atoms)?)),
@@ -274,81 +247,6 @@ impl Settler<'_> {
             // Axes of size 1 stay what they are.
             None => Ok((settled.to_vec(), View { shape, ..view.clone() })),
         }
-    }
-
-    fn binary(&mut self, node: &mut RawNode) -> Result<Option<View>, String> {
-        let [a, b] = node.inputs.as_slice() else { return Err("it reads other than two tensors".into()) };
-        let is_constant = |name: &String| self.draft.graph.constants.contains_key(name);
-        let position = match (is_constant(a), is_constant(b)) {
-            (false, false) => return self.of_two(a, b),
-            (true, true) => return Err("it computes something of constants".into()),
-            (first, _) => usize::from(!first),
-        };
-        let (constant, other) = if position == 0 { (a.clone(), b.clone()) } else { (b.clone(), a.clone()) };
-        let Some(view) = self.views.get(&other).cloned() else { return Ok(None) };
-        let (dims, values) = self.draft.floats(&constant).ok_or("its constant is of integers")?;
-        let (values, view) = constants::per_channel(&view, dims, values)?;
-        let channels = view.shape.channels;
-        self.draft.spend(channels)?;
-        let made = self.draft.keep(&constant, vec![channels], values.spread(channels));
-        if let Some(input) = node.inputs.get_mut(position) {
-            *input = made;
-        }
-        Ok(Some(view))
-    }
-
-    /// Sum, product and the like of two maps.
-    fn of_two(&self, a: &str, b: &str) -> Result<Option<View>, String> {
-        let (Some(a), Some(b)) = (self.views.get(a), self.views.get(b)) else { return Ok(None) };
-        let count = a.axes.len().max(b.axes.len());
-        let (wide_a, wide_b) = (a.widened(count), b.widened(count));
-        if wide_a == wide_b {
-            return Ok(Some(wide_a));
-        }
-        let vector = |view: &View| (view.shape.height, view.shape.width) == (1, 1);
-        if a.shape.channels == b.shape.channels && vector(a) != vector(b) {
-            return Err("one of its operands is one number per channel of the other, as in squeeze-and-excite".into());
-        }
-        Err(format!("its operands have the sizes {:?} and {:?}, or other axes: equal ones are taken", a.dims(), b.dims()))
-    }
-
-    fn concat(&self, node: &mut RawNode, axis: i64) -> Result<Option<View>, String> {
-        let Some(views) = node.inputs.iter().map(|input| self.views.get(input)).collect::<Option<Vec<_>>>() else {
-            return match node.inputs.iter().any(|input| self.draft.graph.constants.contains_key(input)) {
-                true => Err("it joins a map and a constant".into()),
-                false => Ok(None),
-            };
-        };
-        let Some(first) = views.first() else { return Err("it joins nothing".into()) };
-        let axis = first.axis(axis)?;
-        let mut channels = 0_usize;
-        for view in &views {
-            let is_channels = match view.axes.get(axis).map(Vec::as_slice) {
-                Some([Atom::Channel]) => true,
-                Some([]) => view.shape.channels == 1 && order(self.layout).get(axis) == Some(&Atom::Channel),
-                _ => false,
-            };
-            let Shape { height, width, .. } = first.shape;
-            if !is_channels || (view.shape.height, view.shape.width, view.batch) != (height, width, first.batch) {
-                return Err("it joins other than the channels of maps of one size".into());
-            }
-            let others = |view: &View| {
-                let others = view.axes.iter().enumerate().filter(|(position, _)| *position != axis);
-                others.map(|(_, axis)| axis.clone()).collect::<Vec<_>>()
-            };
-            if others(view) != others(first) {
-                return Err("it joins maps with other axes".into());
-            }
-            channels = channels.saturating_add(view.shape.channels);
-        }
-        let shape = Shape { channels, ..first.shape };
-        View::new(first.batch, shape, &order(self.layout))?;
-        let mut view = View { shape, ..(*first).clone() };
-        if let Some(axis) = view.axes.get_mut(axis) {
-            *axis = if channels == 1 { Vec::new() } else { vec![Atom::Channel] };
-        }
-        node.op = RawOp::Concat { axis: 3 };
-        Ok(Some(view))
     }
 }
 
@@ -389,26 +287,4 @@ fn squeezed(mut view: View, axes: &[usize], keep: bool) -> View {
         }
     }
     view
-}
-
-/// The columns of a matrix that reads a flattened map, in the order rows, columns, channels.
-fn in_our_order(view: &View, flattened: &[Atom], values: &[f32]) -> Vec<f32> {
-    let Shape { height, width, channels } = view.shape;
-    let elements = height * width * channels;
-    let step = |atom: Atom| -> usize {
-        let behind = flattened.iter().rev().take_while(|other| **other != atom);
-        let size = behind.map(|&other| view.size(other)).product();
-        if flattened.contains(&atom) { size } else { 0 }
-    };
-    let [row, column, channel] = [Atom::Row, Atom::Column, Atom::Channel].map(step);
-    let mut ours = Vec::with_capacity(values.len());
-    for output in values.chunks_exact(elements) {
-        for y in 0..height {
-            for x in 0..width {
-                let start = y * row + x * column;
-                ours.extend((0..channels).filter_map(|c| output.get(start + c * channel)));
-            }
-        }
-    }
-    ours
 }

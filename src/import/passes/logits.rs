@@ -9,7 +9,9 @@ use crate::import::raw::{RawGraph, RawOp, RawPadding};
 pub(super) fn pool_first(draft: &mut Draft) {
     let wires = draft.wires();
     let Some([conv, before, pool]) = chain(&draft.graph, &wires) else { return };
-    let Some(reads) = draft.graph.nodes.get(conv).and_then(|node| node.inputs.first()).cloned() else { return };
+    let Some(reads) = draft.graph.nodes.get(conv).and_then(|node| node.inputs.first()).cloned() else {
+        return;
+    };
     let pooled = draft.fresh(&reads);
     let nodes = &mut draft.graph.nodes;
     // The pool stands behind the other two.
@@ -43,8 +45,7 @@ fn chain(graph: &RawGraph, wires: &Wires) -> Option<[usize; 3]> {
         _ => before,
     };
     let node = graph.nodes.get(conv)?;
-    let plain =
-        matches!(node.op, RawOp::Conv { stride: [1, 1], padding: RawPadding::VALID, groups: 1, .. });
+    let plain = matches!(node.op, RawOp::Conv { stride: [1, 1], padding: RawPadding::VALID, groups: 1, .. });
     let kernel = graph.constants.get(node.inputs.get(1)?)?;
     (plain && matches!(kernel.dims.as_slice(), [_, 1, 1, _])).then_some([conv, before, pool])
 }

@@ -93,7 +93,9 @@ impl Lowering {
             RawOp::Dense => self.dense(position, &node),
             RawOp::BatchNorm { .. } => self.batch_norm(position, &node),
             RawOp::MaxPool(ref window) => self.pool(position, &node, window, None),
-            RawOp::AvgPool { ref window, counts_pads } => self.pool(position, &node, window, Some(counts_pads)),
+            RawOp::AvgPool { ref window, counts_pads } => {
+                self.pool(position, &node, window, Some(counts_pads))
+            }
             RawOp::Mean { .. } => self.global_pool(position, &node),
             RawOp::Add => self.add(position, &node),
             RawOp::Identity => {
@@ -157,8 +159,11 @@ impl Lowering {
                 if let Err(reason) = supports(&self.graph, layer)
                     && let Some(RawNode { name, operator, .. }) = self.draft.graph.nodes.get(position)
                 {
-                    let refusal =
-                        Refusal { name: name.clone(), operator: operator.clone(), reason: reason.to_string() };
+                    let refusal = Refusal {
+                        name: name.clone(),
+                        operator: operator.clone(),
+                        reason: reason.to_string(),
+                    };
                     self.refusals.push((position, refusal));
                 }
             }
@@ -179,7 +184,8 @@ impl Lowering {
         let labels = draft.graph.labels.take().filter(|labels| {
             let fits = labels.len() == classes;
             if !fits {
-                let text = format!("the file's {} labels are not used: there are {classes} classes", labels.len());
+                let text =
+                    format!("the file's {} labels are not used: there are {classes} classes", labels.len());
                 draft.remarks.push(Remark::Recognised(text));
             }
             fits
@@ -191,7 +197,8 @@ impl Lowering {
     /// Whether the last layer gives the one result.
     fn check_result(&mut self) {
         let outputs = self.draft.graph.outputs.clone();
-        let refusal = |name: &str, reason: String| Refusal { name: name.into(), operator: "output".into(), reason };
+        let refusal =
+            |name: &str, reason: String| Refusal { name: name.into(), operator: "output".into(), reason };
         match outputs.as_slice() {
             [output] => {
                 let is_last = self.tensors.get(output).is_some_and(|&tensor| tensor == self.graph.logits());
@@ -203,8 +210,9 @@ impl Lowering {
             }
             outputs => {
                 let count = outputs.len();
-                let reason =
-                    format!("one of {count} results: expected one, the class scores; export the network without the others");
+                let reason = format!(
+                    "one of {count} results: expected one, the class scores; export the network without the others"
+                );
                 self.draft.refusals.extend(outputs.iter().map(|output| refusal(output, reason.clone())));
             }
         }
@@ -214,7 +222,9 @@ impl Lowering {
     fn ranges(&self) -> Vec<Option<(f32, f32)>> {
         let mut ranges = vec![None; self.graph.tensors.len()];
         for (name, &tensor) in &self.tensors {
-            if let (Some(slot), Some(quantizer)) = (ranges.get_mut(tensor), self.draft.graph.quantizers.get(name)) {
+            if let (Some(slot), Some(quantizer)) =
+                (ranges.get_mut(tensor), self.draft.graph.quantizers.get(name))
+            {
                 *slot = range(quantizer);
             }
         }
@@ -249,7 +259,9 @@ fn activation(op: &RawOp) -> Option<Result<Activation, String>> {
         RawOp::Clip { min: 0.0, max: f32::INFINITY } => Some(Ok(Activation::Relu)),
         RawOp::Clip { min: 0.0, max } if (max - 6.0).abs() < 1e-4 => Some(Ok(Activation::Relu6)),
         RawOp::Clip { min, max } => no(format!("a clip from {min} to {max}: ReLU and ReLU6 are taken")),
-        RawOp::LeakyRelu { slope } => no(format!("a leaky ReLU with a slope of {slope}: ReLU and ReLU6 are taken")),
+        RawOp::LeakyRelu { slope } => {
+            no(format!("a leaky ReLU with a slope of {slope}: ReLU and ReLU6 are taken"))
+        }
         RawOp::Sigmoid => no("a sigmoid that is not at the end".into()),
         RawOp::HardSigmoid { .. } => no("a hard sigmoid: ReLU and ReLU6 are taken".into()),
         RawOp::HardSwish => no("a hard swish: ReLU and ReLU6 are taken".into()),

@@ -1,13 +1,26 @@
 //! Short, unique names of layers out of a file's names of nodes. They go into C comments, reports and tables.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Characters of the longest name.
 pub(super) const MOST_CHARACTERS: usize = 64;
 
+/// Parts of a path that are looked at, from its end.
+const MOST_PARTS: usize = 16;
+
 /// Ends that say again what the operation is.
 const ENDS: [&str; 12] = [
-    "Conv2D", "depthwise", "BiasAdd", "MatMul", "Conv", "Gemm", "convolution", "Relu6", "Relu", "Add", "add",
+    "Conv2D",
+    "depthwise",
+    "BiasAdd",
+    "MatMul",
+    "Conv",
+    "Gemm",
+    "convolution",
+    "Relu6",
+    "Relu",
+    "Add",
+    "add",
     "FusedBatchNormV3",
 ];
 
@@ -18,9 +31,10 @@ pub(super) fn short(names: &[&str]) -> Vec<String> {
         .iter()
         .map(|name| {
             let first = name.split([';', '\0']).next().unwrap_or(name);
-            let parts: Vec<&str> = first.split('/').filter(|part| !part.is_empty()).collect();
+            let mut parts: Vec<&str> =
+                first.rsplit('/').filter(|part| !part.is_empty()).take(MOST_PARTS).collect();
+            parts.reverse();
             // A name that a tool gave twice in a row, as in `conv1/conv1/Conv2D`.
-            let mut parts = parts;
             parts.dedup();
             parts
         })
@@ -33,8 +47,8 @@ pub(super) fn short(names: &[&str]) -> Vec<String> {
             parts.remove(0);
         }
     }
-    let mut taken = HashSet::new();
-    parts.into_iter().map(|parts| unique(&plain(&parts), &mut taken)).collect()
+    let mut names = Unique::default();
+    parts.into_iter().map(|parts| names.add(&plain(&parts))).collect()
 }
 
 /// Without the operation at the end, and in letters, digits and `_.-/` alone.
@@ -51,17 +65,27 @@ fn plain(parts: &[&str]) -> String {
     if name.chars().any(|c| c.is_ascii_alphanumeric()) { name.to_owned() } else { "layer".into() }
 }
 
-/// The name, or with a number that makes it unique.
-fn unique(name: &str, taken: &mut HashSet<String>) -> String {
-    let mut candidate = name.to_owned();
-    let mut number = taken.len().min(1) + 1;
-    while !taken.insert(candidate.clone()) {
-        let end = format!("_{number}");
-        let start = name.get(..name.len().min(MOST_CHARACTERS - end.len())).unwrap_or(name);
-        candidate = format!("{start}{end}");
-        number += 1;
+/// Names that are there already.
+#[derive(Default)]
+struct Unique {
+    taken: HashSet<String>,
+    /// The number after the last that a name got.
+    next: HashMap<String, usize>,
+}
+
+impl Unique {
+    /// The name, or with a number that makes it unique.
+    fn add(&mut self, name: &str) -> String {
+        let mut candidate = name.to_owned();
+        let next = self.next.entry(candidate.clone()).or_insert(2);
+        while !self.taken.insert(candidate.clone()) {
+            let end = format!("_{next}");
+            let start = name.get(..name.len().min(MOST_CHARACTERS - end.len())).unwrap_or(name);
+            candidate = format!("{start}{end}");
+            *next += 1;
+        }
+        candidate
     }
-    candidate
 }
 
 #[cfg(test)]
@@ -74,11 +98,10 @@ mod tests {
         for (names, expected) in [
             (&["model/conv1/Conv2D", "model/block_1/depthwise/depthwise"][..], &["conv1", "block_1"][..]),
             (&["model/conv1/Relu;model/bn/FusedBatchNormV3;x", "model/dense/MatMul"], &["conv1", "dense"]),
-            (&["/features/features.0/features.0.0/Conv", "/features/features.1/Conv", "/features/Add"], &[
-                "features.0/features.0.0",
-                "features.1",
-                "Add",
-            ]),
+            (
+                &["/features/features.0/features.0.0/Conv", "/features/features.1/Conv", "/features/Add"],
+                &["features.0/features.0.0", "features.1", "Add"],
+            ),
             (&["Conv_0", "Conv_0", "Conv_0"], &["Conv_0", "Conv_0_2", "Conv_0_3"]),
             (&["a*/b\u{1b}[2J", "\u{4e2d}\u{6587}", "", "*/"], &["a_/b__2J", "layer", "layer_2", "layer_3"]),
             (&["Conv"], &["Conv"]),

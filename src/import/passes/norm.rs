@@ -7,7 +7,8 @@ use crate::net::{Affine, BatchNorm};
 /// Those of a node; `None` if it is none, or its parameters are no constants of one length.
 pub(super) fn read(draft: &Draft, node: &RawNode) -> Option<BatchNorm> {
     let RawOp::BatchNorm { epsilon } = node.op else { return None };
-    let mut values = node.inputs.iter().skip(1).map(|name| draft.floats(name).map(|(_, values)| values.to_vec()));
+    let mut values =
+        node.inputs.iter().skip(1).map(|name| draft.floats(name).map(|(_, values)| values.to_vec()));
     let mut next = || values.next().flatten();
     let (gamma, beta, mean, variance) = (next()?, next()?, next()?, next()?);
     let count = gamma.len();
@@ -16,7 +17,12 @@ pub(super) fn read(draft: &Draft, node: &RawNode) -> Option<BatchNorm> {
 }
 
 /// Gives a node these parameters; it becomes a batch normalization of its first input.
-pub(super) fn write(draft: &mut Draft, node: &mut RawNode, norm: BatchNorm, input: String) -> Result<(), String> {
+pub(super) fn write(
+    draft: &mut Draft,
+    node: &mut RawNode,
+    norm: BatchNorm,
+    input: String,
+) -> Result<(), String> {
     let BatchNorm { gamma, beta, mean, variance, epsilon } = norm;
     draft.spend(4 * gamma.len())?;
     let dims = vec![gamma.len()];

@@ -29,6 +29,9 @@ pub(super) fn join(draft: &mut Draft) {
 /// Joins one; whether its node is superfluous now. `None` if there is nothing to join.
 fn joined(draft: &mut Draft, wires: &mut Wires, position: usize) -> Option<bool> {
     let node = draft.graph.nodes.get(position)?.clone();
+    let count = node.inputs.get(1).and_then(|gamma| draft.floats(gamma)).map(|(_, gamma)| gamma.len())?;
+    // Of what follows: parameters that thousands of nodes share must not cost time either.
+    draft.spend(count).ok()?;
     let found = norm::read(draft, &node)?;
     let (input, output) = (node.inputs.first()?.clone(), node.outputs.first()?.clone());
     let source = wires.producer(&input).filter(|_| wires.only_reader(&input) == Some(position));
@@ -99,7 +102,8 @@ fn composed(first: BatchNorm, second: &BatchNorm) -> Option<BatchNorm> {
         return None;
     }
     let lines = norm::slope_offset(second);
-    let gamma = first.gamma.iter().zip(&lines).map(|(gamma, line)| (f64::from(*gamma) * line.0) as f32).collect();
+    let gamma =
+        first.gamma.iter().zip(&lines).map(|(gamma, line)| (f64::from(*gamma) * line.0) as f32).collect();
     let beta = first.beta.iter().zip(&lines).map(|(beta, line)| (f64::from(*beta) * line.0 + line.1) as f32);
     let beta = beta.collect();
     Some(BatchNorm { gamma, beta, ..first })

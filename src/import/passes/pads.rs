@@ -15,7 +15,9 @@ pub(super) fn join(draft: &mut Draft) {
     for position in 0..graph.nodes.len() {
         let Some((input, pads, value)) = graph.nodes.get(position).and_then(pad) else { continue };
         let nonnegative = is_nonnegative(graph, &wires, &input);
-        let Some(output) = graph.nodes.get(position).and_then(|node| node.outputs.first()).cloned() else { continue };
+        let Some(output) = graph.nodes.get(position).and_then(|node| node.outputs.first()).cloned() else {
+            continue;
+        };
         for &reader in wires.readers(&output) {
             let Some(node) = graph.nodes.get_mut(reader) else { continue };
             if node.inputs.first() == Some(&output) && joined(&mut node.op, pads, value, nonnegative) {

@@ -2,8 +2,8 @@
 //! the convolution.
 
 use super::draft::Draft;
-use super::wires::Wires;
 use super::norm;
+use super::wires::Wires;
 use crate::import::raw::{RawGraph, RawOp, RawPadding};
 
 /// Puts pools last.

@@ -54,7 +54,11 @@ mod tests {
     use super::*;
 
     fn refusal(name: &str) -> Refusal {
-        Refusal { name: name.into(), operator: "Conv".into(), reason: "groups = 4: grouped convolution".into() }
+        Refusal {
+            name: name.into(),
+            operator: "Conv".into(),
+            reason: "groups = 4: grouped convolution".into(),
+        }
     }
 
     #[test]
@@ -63,7 +67,10 @@ mod tests {
         let text = "the network has something that cannot be taken: a\\u001b (Conv): groups = 4: grouped convolution";
         assert_eq!(one.to_string(), text);
         let many = Refusals { list: vec![refusal("a"); 42] }.to_string();
-        assert!(many.starts_with("the network has 42 things that cannot be taken:\n- a (Conv): groups"), "{many}");
+        assert!(
+            many.starts_with("the network has 42 things that cannot be taken:\n- a (Conv): groups"),
+            "{many}"
+        );
         assert!(many.ends_with("\n- and 2 more"), "{many}");
     }
 }

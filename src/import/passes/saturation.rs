@@ -93,7 +93,8 @@ mod tests {
             relu_before: bool,
             expected: &'static [&'static str],
         }
-        let case = |scale, zero_point, relu_before, expected| Case { scale, zero_point, relu_before, expected };
+        let case =
+            |scale, zero_point, relu_before, expected| Case { scale, zero_point, relu_before, expected };
         for c in [
             case(0.1, -128, false, &["Conv", "Clip(0, inf)", "Conv"]),
             case(6.0 / 255.0, -128, false, &["Conv", "Clip(0, 6)", "Conv"]),
@@ -107,8 +108,7 @@ mod tests {
                 x = builder.relu(&x);
             }
             builder.conv(&x, 2, [1, 1], [1, 1]);
-            let quantizer =
-                RawQuantizer { scale: c.scale, zero_point: c.zero_point, range: (-128, 127) };
+            let quantizer = RawQuantizer { scale: c.scale, zero_point: c.zero_point, range: (-128, 127) };
             builder.graph.quantizers.insert(x, quantizer);
             let mut draft = Draft::new(builder.finish(), Default::default());
             insert(&mut draft);

@@ -17,7 +17,8 @@ pub(super) fn to_norms(draft: &mut Draft) {
 }
 
 fn replace(draft: &mut Draft, node: &mut RawNode) -> Result<(), String> {
-    let ([a, b], RawOp::Add | RawOp::Sub | RawOp::Mul | RawOp::Div) = (node.inputs.as_slice(), &node.op) else {
+    let ([a, b], RawOp::Add | RawOp::Sub | RawOp::Mul | RawOp::Div) = (node.inputs.as_slice(), &node.op)
+    else {
         return Ok(());
     };
     let (input, values, constant_first) = match (draft.floats(a), draft.floats(b)) {

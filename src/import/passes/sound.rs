@@ -61,8 +61,11 @@ fn damaged_constants(graph: &mut RawGraph) -> HashMap<String, String> {
         let expected = constant.dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
         let fits = expected == Some(constant.len());
         if !fits {
-            let reason =
-                format!("its constant '{name}' has {} values and the size {:?}", constant.len(), constant.dims);
+            let reason = format!(
+                "its constant '{name}' has {} values and the size {:?}",
+                constant.len(),
+                constant.dims
+            );
             damaged.insert(name.clone(), reason);
         }
         fits
@@ -70,11 +73,7 @@ fn damaged_constants(graph: &mut RawGraph) -> HashMap<String, String> {
     damaged
 }
 
-fn sound(
-    node: &RawNode,
-    known: &HashSet<String>,
-    damaged: &HashMap<String, String>,
-) -> Result<(), String> {
+fn sound(node: &RawNode, known: &HashSet<String>, damaged: &HashMap<String, String>) -> Result<(), String> {
     if matches!(node.op, RawOp::Unsupported { .. }) {
         return Ok(());
     }
@@ -155,7 +154,10 @@ mod tests {
             let mut draft = Draft::new(graph, Default::default());
             check(&mut draft);
             let found = reasons(&draft.graph);
-            assert!(if reason.is_empty() { found.is_empty() } else { found.contains(reason) }, "{reason}: {found}");
+            assert!(
+                if reason.is_empty() { found.is_empty() } else { found.contains(reason) },
+                "{reason}: {found}"
+            );
         }
     }
 }

@@ -40,7 +40,9 @@ impl Sliding {
             RawPadding::Same | RawPadding::SameLower => [0; 4],
         };
         let numbers = [self.kernel, self.dilation, self.stride].into_iter().flatten();
-        if !numbers.clone().all(|number| (1..=MOST).contains(&number)) || explicit.iter().any(|&pad| pad > MOST) {
+        if !numbers.clone().all(|number| (1..=MOST).contains(&number))
+            || explicit.iter().any(|&pad| pad > MOST)
+        {
             let Self { kernel, stride, dilation, .. } = self;
             return Err(format!(
                 "kernel {kernel:?}, stride {stride:?}, dilation {dilation:?}, pads {explicit:?}: expected small numbers"
@@ -74,7 +76,9 @@ impl Sliding {
         }
         let padded = size + before + after;
         let Some(free) = padded.checked_sub(reach) else {
-            return Err(format!("a window of {reach} rows or columns on {padded} of them: expected a larger image"));
+            return Err(format!(
+                "a window of {reach} rows or columns on {padded} of them: expected a larger image"
+            ));
         };
         let mut output = free / stride + 1;
         // The last window may stick out, but must begin on the map or on what is before it.
@@ -151,7 +155,13 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_are_refused() {
-        let good = Sliding { kernel: [3; 2], dilation: [1; 2], stride: [1; 2], padding: RawPadding::VALID, ceil: false };
+        let good = Sliding {
+            kernel: [3; 2],
+            dilation: [1; 2],
+            stride: [1; 2],
+            padding: RawPadding::VALID,
+            ceil: false,
+        };
         for bad in [
             Sliding { kernel: [0, 1], ..good },
             Sliding { stride: [1, 0], ..good },

@@ -27,11 +27,14 @@ impl Lowering {
     pub(super) fn conv(&mut self, position: usize, node: &RawNode) -> Result<(), String> {
         let RawOp::Conv { stride, dilation, padding, groups } = node.op else { return Ok(()) };
         let dims = node.inputs.get(1).and_then(|name| self.draft.floats(name)).map(|(dims, _)| dims.to_vec());
-        let Some(&[channels, rows, columns, inputs]) = dims.as_deref().and_then(|dims| dims.as_array()) else {
+        let Some(&[channels, rows, columns, inputs]) = dims.as_deref().and_then(|dims| dims.as_array())
+        else {
             return Err("its weights are no constant of the file with 4 axes".into());
         };
         let kernel = [rows, columns];
-        if let Some((dilation, _)) = dilation.iter().zip(kernel).find(|(dilation, side)| **dilation != 1 && *side > 1) {
+        if let Some((dilation, _)) =
+            dilation.iter().zip(kernel).find(|(dilation, side)| **dilation != 1 && *side > 1)
+        {
             return Err(format!("dilation {dilation}: 1 is taken"));
         }
         let is_depthwise = groups != 1 && inputs == 1 && channels == groups;
@@ -79,7 +82,13 @@ impl Lowering {
     }
 
     /// A fully connected layer, which reads all elements of its input.
-    fn matrix(&mut self, position: usize, node: &RawNode, channels: usize, behind: Behind) -> Result<(), String> {
+    fn matrix(
+        &mut self,
+        position: usize,
+        node: &RawNode,
+        channels: usize,
+        behind: Behind,
+    ) -> Result<(), String> {
         let Some((input, map)) = self.input(node, 0) else { return Ok(()) };
         let mut weights = self.weights_of(node, channels, &behind)?;
         if weights.weight.len() != map.elements().saturating_mul(channels) {
@@ -89,7 +98,8 @@ impl Lowering {
         if channels == 1 && self.is_result(&behind.end) {
             add_zero_output(&mut weights);
             outputs = 2;
-            let text = "one output, as a sigmoid has it: two classes, the second where the one output is above 0";
+            let text =
+                "one output, as a sigmoid has it: two classes, the second where the one output is above 0";
             self.draft.remarks.push(Remark::Recognised(text.into()));
         }
         let tensor = self.graph.dense(self.name(position), input, outputs, behind.activation);
@@ -98,7 +108,12 @@ impl Lowering {
     }
 
     /// Parameters of a layer with so many outputs.
-    fn weights_of(&mut self, node: &RawNode, channels: usize, behind: &Behind) -> Result<LayerWeights, String> {
+    fn weights_of(
+        &mut self,
+        node: &RawNode,
+        channels: usize,
+        behind: &Behind,
+    ) -> Result<LayerWeights, String> {
         let weight = match node.inputs.get(1) {
             Some(name) => self.values(name)?,
             None => Vec::new(),
@@ -107,6 +122,7 @@ impl Lowering {
             Some(name) => Some(self.values(name)?),
             None => None,
         };
+        self.draft.spend(behind.norm.as_ref().map_or(channels, |norm| 4 * norm.gamma.len()))?;
         let affine = match (behind.norm.clone(), bias) {
             (None, None) => Affine::Bias(vec![0.0; channels]),
             (None, Some(bias)) => Affine::Bias(bias),
@@ -157,6 +173,7 @@ impl Lowering {
             return Err("its parameters are no constants of the file".into());
         };
         checked(&norm)?;
+        self.draft.spend(4 * norm.gamma.len())?;
         let behind = self.behind(node, false)?;
         self.carrier(position, node, Affine::BatchNorm(norm), behind)
     }
@@ -175,7 +192,13 @@ impl Lowering {
     }
 
     /// A depthwise convolution of 1x1 with weights of one: it carries what stands by itself in the file.
-    fn carrier(&mut self, position: usize, node: &RawNode, affine: Affine, behind: Behind) -> Result<(), String> {
+    fn carrier(
+        &mut self,
+        position: usize,
+        node: &RawNode,
+        affine: Affine,
+        behind: Behind,
+    ) -> Result<(), String> {
         let Some((input, map)) = self.input(node, 0) else { return Ok(()) };
         self.draft.spend(map.channels)?;
         let window = Window { kernel: [1; 2], stride: [1; 2], pads: Pads::default() };
@@ -204,7 +227,7 @@ impl Lowering {
             let behind = self.behind(node, true)?;
             let [rows, columns] = window.kernel;
             let elements = rows * columns;
-            self.draft.spend(map.channels.saturating_mul(elements + 1))?;
+            self.draft.spend(map.channels.saturating_mul(elements + 4))?;
             let weight = vec![(1.0 / elements as f64) as f32; map.channels * elements];
             let affine = match behind.norm.clone() {
                 Some(norm) => Affine::BatchNorm(norm),

@@ -57,7 +57,8 @@ fn compute(node: &RawNode, inputs: &[&Tensor], layout: Layout) -> Tensor {
                 let weights = &inputs[1].values[output * columns..][..columns];
                 row.iter().zip(weights).map(|(a, b)| a * b).sum::<f64>() + bias(output)
             };
-            let values = rows.flat_map(|values| (0..outputs).map(move |output| row(values, output))).collect();
+            let values =
+                rows.flat_map(|values| (0..outputs).map(move |output| row(values, output))).collect();
             let mut dims = x.dims.clone();
             *dims.last_mut().expect("axes") = outputs;
             Tensor { dims, values }
@@ -73,9 +74,9 @@ fn compute(node: &RawNode, inputs: &[&Tensor], layout: Layout) -> Tensor {
             }
             result
         }
-        RawOp::MaxPool(window) => pool(x, layout, window, |taps| {
-            taps.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max)
-        }),
+        RawOp::MaxPool(window) => {
+            pool(x, layout, window, |taps| taps.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max))
+        }
         RawOp::AvgPool { window, counts_pads } => pool(x, layout, window, |taps| {
             let inside = taps.iter().flatten().count();
             let sum: f64 = taps.iter().flatten().sum();
@@ -108,7 +109,7 @@ fn compute(node: &RawNode, inputs: &[&Tensor], layout: Layout) -> Tensor {
                 x.values[flat(&from, &x.dims)]
             });
             let values = values.collect();
-    Tensor { values, dims }
+            Tensor { values, dims }
         }
         RawOp::Softmax | RawOp::Identity => x.clone(),
         RawOp::Add | RawOp::Sub | RawOp::Mul | RawOp::Div => binary(&node.op, x, inputs[1]),
@@ -122,7 +123,13 @@ fn compute(node: &RawNode, inputs: &[&Tensor], layout: Layout) -> Tensor {
 fn unary(op: &RawOp, x: f64) -> f64 {
     match *op {
         RawOp::Clip { min, max } => x.max(f64::from(min)).min(f64::from(max)),
-        RawOp::LeakyRelu { slope } => if x > 0.0 { x } else { f64::from(slope) * x },
+        RawOp::LeakyRelu { slope } => {
+            if x > 0.0 {
+                x
+            } else {
+                f64::from(slope) * x
+            }
+        }
         RawOp::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         ref op => panic!("{op:?}"),
     }
@@ -237,7 +244,7 @@ impl Slid {
                     before[axis] = pads[axis] as i64;
                     let free = size[axis] + pads[axis] + pads[axis + 2] - reach;
                     output[axis] = free / stride[axis] + 1;
-                    let sticks_out = ceil && free % stride[axis] != 0;
+                    let sticks_out = ceil && !free.is_multiple_of(stride[axis]);
                     if sticks_out && output[axis] * stride[axis] < size[axis] + pads[axis] {
                         output[axis] += 1;
                     }
@@ -259,7 +266,7 @@ impl Slid {
                 let y = (row * self.stride[0] + r * self.dilation[0]) as i64 - self.before[0];
                 let x = (column * self.stride[1] + c * self.dilation[1]) as i64 - self.before[1];
                 let inside = (0..self.size[0] as i64).contains(&y) && (0..self.size[1] as i64).contains(&x);
-                taps.push((r, c, inside.then_some(y as usize * self.size[1] + x as usize)));
+                taps.push((r, c, inside.then(|| y as usize * self.size[1] + x as usize)));
             }
         }
         taps
@@ -276,7 +283,7 @@ impl Slid {
             Layout::ChannelsFirst => of(self.taps(index[2], index[3]), index[1]),
         });
         let values = values.collect();
-    Tensor { values, dims }
+        Tensor { values, dims }
     }
 }
 

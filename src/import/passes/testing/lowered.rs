@@ -15,14 +15,18 @@ pub(in super::super) fn evaluate_lowered(network: &Lowered, image: &[f64]) -> Ve
         let channels = output.channels;
         let mut result = match layer.op {
             Op::Add => x.iter().zip(&tensors[layer.inputs[1]]).map(|(a, b)| a + b).collect(),
-            Op::GlobalAvgPool => {
-                (0..channels).map(|c| x.iter().skip(c).step_by(channels).sum::<f64>() / input.pixels() as f64).collect()
-            }
+            Op::GlobalAvgPool => (0..channels)
+                .map(|c| x.iter().skip(c).step_by(channels).sum::<f64>() / input.pixels() as f64)
+                .collect(),
             Op::MaxPool(window) => slide(input, output, window, |taps, c| {
-                taps.iter().filter_map(|(_, pixel)| *pixel).map(|p| x[p * channels + c]).fold(f64::MIN, f64::max)
+                taps.iter()
+                    .filter_map(|(_, pixel)| *pixel)
+                    .map(|p| x[p * channels + c])
+                    .fold(f64::MIN, f64::max)
             }),
             Op::AvgPool(window) => slide(input, output, window, |taps, c| {
-                let inside: Vec<f64> = taps.iter().filter_map(|(_, pixel)| *pixel).map(|p| x[p * channels + c]).collect();
+                let inside: Vec<f64> =
+                    taps.iter().filter_map(|(_, pixel)| *pixel).map(|p| x[p * channels + c]).collect();
                 inside.iter().sum::<f64>() / inside.len() as f64
             }),
             Op::Dense => {
@@ -81,8 +85,12 @@ fn slide(
             let mut taps = Vec::new();
             for r in 0..window.kernel[0] {
                 for c in 0..window.kernel[1] {
-                    let y = (row * window.stride[0] + r).checked_sub(window.pads.top).filter(|y| *y < input.height);
-                    let x = (column * window.stride[1] + c).checked_sub(window.pads.left).filter(|x| *x < input.width);
+                    let y = (row * window.stride[0] + r)
+                        .checked_sub(window.pads.top)
+                        .filter(|y| *y < input.height);
+                    let x = (column * window.stride[1] + c)
+                        .checked_sub(window.pads.left)
+                        .filter(|x| *x < input.width);
                     taps.push((r * window.kernel[1] + c, y.zip(x).map(|(y, x)| y * input.width + x)));
                 }
             }

@@ -68,9 +68,8 @@ fn op() -> impl Strategy<Value = RawOp> {
 }
 
 fn node() -> impl Strategy<Value = RawNode> {
-    (name(), op(), prop::collection::vec(name(), 0..6), prop::collection::vec(name(), 0..3)).prop_map(
-        |(name, op, inputs, outputs)| RawNode { name, operator: "Op".into(), op, inputs, outputs },
-    )
+    (name(), op(), prop::collection::vec(name(), 0..6), prop::collection::vec(name(), 0..3))
+        .prop_map(|(name, op, inputs, outputs)| RawNode { name, operator: "Op".into(), op, inputs, outputs })
 }
 
 /// Mostly as large as it says.
@@ -93,8 +92,11 @@ fn constant() -> impl Strategy<Value = Constant> {
 
 fn quantizer() -> impl Strategy<Value = RawQuantizer> {
     let end = || prop_oneof![Just(-128_i64), Just(127), Just(0), Just(255), any::<i64>()];
-    (real(), end(), end(), end())
-        .prop_map(|(scale, zero_point, low, high)| RawQuantizer { scale, zero_point, range: (low, high) })
+    (real(), end(), end(), end()).prop_map(|(scale, zero_point, low, high)| RawQuantizer {
+        scale,
+        zero_point,
+        range: (low, high),
+    })
 }
 
 fn graph() -> impl Strategy<Value = RawGraph> {

@@ -35,11 +35,15 @@ fn each_reason_says_what_is_wrong() {
             Box::new(conv([4, 3, 3, 4], [1, 1], RawPadding::Explicit([3, 0, 0, 0]), 1)),
             "3 rows or columns around the map for a kernel of 3: at most 2",
         ),
-        (Box::new(conv([4, 3, 3, 5], [1, 1], valid, 1)), "weights are of 5 x 1 input channels, and it reads 4"),
+        (
+            Box::new(conv([4, 3, 3, 5], [1, 1], valid, 1)),
+            "weights are of 5 x 1 input channels, and it reads 4",
+        ),
         (
             Box::new(|b: &mut Builder, x: &str| {
                 let kernel = b.constant(&[4, 3, 3, 4]);
-                let op = RawOp::Conv { stride: [1; 2], dilation: [2; 2], padding: RawPadding::VALID, groups: 1 };
+                let op =
+                    RawOp::Conv { stride: [1; 2], dilation: [2; 2], padding: RawPadding::VALID, groups: 1 };
                 b.node(op, &[x, &kernel])
             }),
             "dilation 2: 1 is taken",
@@ -51,13 +55,16 @@ fn each_reason_says_what_is_wrong() {
         (Box::new(unary(RawOp::Clip { min: 0.0, max: 1.0 })), "a clip from 0 to 1"),
         (Box::new(unary(RawOp::Softmax)), "a softmax that is not at the end"),
         (Box::new(unary(RawOp::Reshape { dims: vec![1, 14, 14, 2, 2] })), "channel shuffle"),
-        (Box::new(unary(RawOp::Transpose { order: vec![0, 2, 1, 3] })), "other than all rows and columns"),
+        (Box::new(unary(RawOp::Transpose { order: vec![0, 3, 2, 1] })), "other than all rows and columns"),
         (Box::new(unary(RawOp::Mean { axes: vec![3], keep: true })), "a mean over other than"),
         (
             Box::new(unary(RawOp::Pad { pads: vec![[0; 2], [1; 2], [1; 2], [0; 2]], value: 0.0 })),
             "no convolution or pool can take over",
         ),
-        (Box::new(unary(RawOp::Pad { pads: vec![[0; 2], [-1; 2], [0; 2], [0; 2]], value: 0.0 })), "-1 and -1"),
+        (
+            Box::new(unary(RawOp::Pad { pads: vec![[0; 2], [-1; 2], [0; 2], [0; 2]], value: 0.0 })),
+            "-1 and -1",
+        ),
         (Box::new(unary(RawOp::Unsupported { reason: "a recurrent layer".into() })), "a recurrent layer"),
         (
             Box::new(|b: &mut Builder, x: &str| {

@@ -39,7 +39,8 @@ fn a_whole_network_is_taken() {
     let mut graph = b.finish();
     graph.labels = Some(["a", "b", "c", "d", "e"].map(str::to_owned).to_vec());
     let network = lowered(graph);
-    let expected = ["Conv Relu6", "Depthwise Relu6", "Conv Linear", "Add Relu", "GlobalAvgPool Linear", "Dense Linear"];
+    let expected =
+        ["Conv Relu6", "Depthwise Relu6", "Conv Linear", "Add Relu", "GlobalAvgPool Linear", "Dense Linear"];
     assert_eq!(layers(&network), expected);
     assert_eq!(network.normalization, Some(Normalization::IMAGENET));
     assert_eq!(network.graph.image().shape, Shape::new(32, 32, 3));
@@ -49,7 +50,10 @@ fn a_whole_network_is_taken() {
     assert!(matches!(affine(1), Affine::Bias(_)));
     let remarks: Vec<String> = network.remarks.iter().map(ToString::to_string).collect();
     assert!(remarks.iter().any(|text| text.contains("a softmax at the end")), "{remarks:?}");
-    assert!(remarks.iter().any(|text| text.starts_with("assumed: the file's image has colours from 0 to 1")), "{remarks:?}");
+    assert!(
+        remarks.iter().any(|text| text.starts_with("assumed: the file's image has colours from 0 to 1")),
+        "{remarks:?}"
+    );
 }
 
 #[test]
