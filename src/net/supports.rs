@@ -165,3 +165,111 @@ pub fn supports_window(window: Window, map: Option<Shape>) -> Result<(), Reason>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAP: Shape = Shape::new(8, 8, 3);
+
+    fn window(kernel: [usize; 2], stride: [usize; 2], pads: [usize; 4]) -> Window {
+        let [top, left, bottom, right] = pads;
+        Window { kernel, stride, pads: Pads { top, left, bottom, right } }
+    }
+
+    #[test]
+    fn windows_are_bounded() {
+        for (kernel, stride, pads, expected) in [
+            ([1, 1], [1, 1], [0; 4], ""),
+            ([11, 11], [11, 11], [10; 4], ""),
+            ([3, 5], [1, 2], [2, 4, 2, 4], ""),
+            ([8, 8], [1, 1], [0; 4], ""),
+            ([12, 1], [1, 1], [0; 4], "kernel 12x1: at most 11x11"),
+            ([0, 1], [1, 1], [0; 4], "kernel 0x1: at most 11x11"),
+            ([1, 1], [1, 12], [0; 4], "stride 1x12: at most 11x11"),
+            ([1, 1], [0, 1], [0; 4], "stride 0x1: at most 11x11"),
+            ([3, 3], [1, 1], [0, 0, 3, 0], "3 rows or columns around the map for a kernel of 3: at most 2"),
+            ([3, 1], [1, 1], [0, 1, 0, 0], "1 rows or columns around the map for a kernel of 1: at most 0"),
+            ([3, 3], [1, 1], [usize::MAX; 4], "around the map"),
+            ([9, 1], [1, 1], [0; 4], "kernel 9x1 on a map of 8x8 pixels"),
+        ] {
+            let found = supports_window(window(kernel, stride, pads), Some(MAP));
+            let text = found.map_or_else(|reason| reason.to_string(), |()| String::new());
+            assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{expected}: {text}");
+        }
+    }
+
+    #[test]
+    fn maps_and_images_are_bounded() {
+        for (map, expected) in [
+            (Shape::new(1, 1, 1), ""),
+            (Shape::new(1024, 1, 65_535), ""),
+            (Shape::new(1025, 1, 1), "a map of 1025x1x1: 1 to 1024 rows and columns"),
+            (Shape::new(1, 0, 1), "a map of 1x0x1"),
+            (Shape::new(1, 1, 65_536), "65536 channels: 1 to 65535"),
+        ] {
+            let text = supports_map(map).map_or_else(|reason| reason.to_string(), |()| String::new());
+            assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{expected}: {text}");
+        }
+        assert_eq!(supports_image(Shape::new(8, 8, 4)), Ok(()));
+        assert_eq!(supports_image(Shape::new(8, 8, 5)), Err(Reason::ImageChannels(5)));
+    }
+
+    #[test]
+    fn layers_are_checked_where_they_stand() {
+        let three = window([3, 3], [1, 1], [0; 4]);
+        let checked = |build: &dyn Fn(&mut Graph)| {
+            let mut graph = Graph::new(MAP);
+            build(&mut graph);
+            graph.layers.iter().find_map(|layer| supports(&graph, layer).err())
+        };
+        let conv = |graph: &mut Graph| graph.conv("conv", 0, 4, three, Activation::Relu);
+        let dense = |graph: &mut Graph, input, classes| {
+            graph.dense("dense", input, classes, Activation::Linear);
+        };
+        for (build, expected) in [
+            (&|g: &mut Graph| dense(g, 0, 2), None),
+            (
+                &|g: &mut Graph| {
+                    let x = conv(g);
+                    dense(g, x, 10_000);
+                },
+                None,
+            ),
+            (&|g: &mut Graph| dense(g, 0, 1), Some(Reason::Classes(1))),
+            (&|g: &mut Graph| dense(g, 0, 10_001), Some(Reason::Classes(10_001))),
+            (
+                &|g: &mut Graph| {
+                    conv(g);
+                },
+                Some(Reason::Last),
+            ),
+            (
+                &|g: &mut Graph| {
+                    g.dense("dense", 0, 3, Activation::Relu);
+                },
+                Some(Reason::Last),
+            ),
+            (
+                &|g: &mut Graph| {
+                    let x = conv(g);
+                    g.tensors[x].shape = Shape::new(256, 256, 4);
+                    dense(g, x, 3);
+                },
+                Some(Reason::Inputs(262_144)),
+            ),
+            (
+                &|g: &mut Graph| {
+                    let (a, b) = (conv(g), conv(g));
+                    let sum = g.add("add", a, b, Activation::Linear);
+                    g.tensors[b].shape = MAP;
+                    dense(g, sum, 3);
+                },
+                Some(Reason::Operands(Shape::new(6, 6, 4), MAP)),
+            ),
+        ] as [(&dyn Fn(&mut Graph), Option<Reason>); 8]
+        {
+            assert_eq!(checked(build), expected);
+        }
+    }
+}
