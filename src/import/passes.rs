@@ -1,10 +1,10 @@
 //! From a [`RawGraph`] to the project's own graph with weights.
 //!
-//! Each pass is a small function that changes the graph and keeps what it computes; [`PASSES`] lists them in their order.
-//! What a pass cannot take becomes [`RawOp::Unsupported`] with a reason and stays where it is, so that what is left at
+//! Each pass is a small function that changes the graph and keeps what it computes; `PASSES` lists them in their order.
+//! What a pass cannot take becomes [`RawOp::Unsupported`](super::raw::RawOp::Unsupported) with a reason and stays where it is, so that what is left at
 //! the end is either layers of ours or one list of everything that is in the way ([`Refusals`]).
 //!
-//! After [`layout`] all maps are `[1, rows, columns, channels]`, no node moves axes, windows have explicit pads, and
+//! After `layout` all maps are `[1, rows, columns, channels]`, no node moves axes, windows have explicit pads, and
 //! constants of sums and products are one number per channel.
 
 mod activations;
