@@ -111,7 +111,7 @@ impl Lowering {
             RawOp::Mul => words("a product of two maps, as in squeeze-and-excite and in gates"),
             RawOp::Concat { .. } => words("maps joined one behind the other"),
             RawOp::Softmax => words("a softmax that is not at the end"),
-            RawOp::Pad { .. } => words("values around a map that no convolution or pool can take over"),
+            RawOp::Pad { ref pads, value } => self.pad(position, &node, pads, value),
             // Left only behind something that cannot be taken.
             RawOp::Reshape { .. } | RawOp::Transpose { .. } => Ok(()),
             _ => self.activation(position, &node),

@@ -19,8 +19,10 @@ pub(super) fn join(draft: &mut Draft) {
             continue;
         };
         for &reader in wires.readers(&output) {
+            let Some(kernel) = graph.nodes.get(reader).and_then(|node| kernel(graph, node)) else { continue };
             let Some(node) = graph.nodes.get_mut(reader) else { continue };
-            if node.inputs.first() == Some(&output) && joined(&mut node.op, pads, value, nonnegative) {
+            if node.inputs.first() == Some(&output) && joined(&mut node.op, kernel, pads, value, nonnegative)
+            {
                 node.inputs.splice(..1, [input.clone()]);
             }
         }
@@ -40,30 +42,52 @@ fn pad(node: &RawNode) -> Option<(String, [usize; 4], f32)> {
     Some((node.inputs.first()?.clone(), pads, *value))
 }
 
-/// Adds pads to those of a window, if that is the same; whether it is.
-fn joined(op: &mut RawOp, pads: [usize; 4], value: f32, nonnegative: bool) -> bool {
+/// Adds pads to those of a window, if that is the same and the window stays larger than what is around the map; whether
+/// it is.
+fn joined(op: &mut RawOp, kernel: [usize; 2], pads: [usize; 4], value: f32, nonnegative: bool) -> bool {
     match op {
-        RawOp::Conv { padding: RawPadding::Explicit(own), .. } if value == 0.0 => add(own, pads),
+        RawOp::Conv { padding: RawPadding::Explicit(own), .. } if value == 0.0 => add(own, kernel, pads),
         RawOp::MaxPool(window) => match &mut window.padding {
             // What is around a map never is the largest. Neither is a zero where nothing is below zero.
-            RawPadding::Explicit(own) if value <= LOWEST || value == 0.0 && nonnegative => add(own, pads),
-            _ => return false,
+            RawPadding::Explicit(own) if value <= LOWEST || value == 0.0 && nonnegative => {
+                add(own, kernel, pads)
+            }
+            _ => false,
         },
         RawOp::AvgPool { window, counts_pads } if value == 0.0 => match &mut window.padding {
             RawPadding::Explicit(own) if *counts_pads || *own == [0; 4] => {
-                *counts_pads = true;
-                add(own, pads);
+                let is_joined = add(own, kernel, pads);
+                *counts_pads |= is_joined;
+                is_joined
             }
-            _ => return false,
+            _ => false,
         },
-        _ => return false,
+        _ => false,
     }
-    true
 }
 
-fn add(own: &mut [usize; 4], pads: [usize; 4]) {
-    for (own, pad) in own.iter_mut().zip(pads) {
-        *own = own.saturating_add(pad);
+fn add(own: &mut [usize; 4], [rows, columns]: [usize; 2], pads: [usize; 4]) -> bool {
+    let mut sums = pads;
+    for (sum, own) in sums.iter_mut().zip(&*own) {
+        *sum = sum.saturating_add(*own);
+    }
+    let [top, left, bottom, right] = sums;
+    let fits = top.max(bottom) < rows && left.max(right) < columns;
+    if fits {
+        *own = sums;
+    }
+    fits
+}
+
+/// Rows and columns of a node's window.
+fn kernel(graph: &RawGraph, node: &RawNode) -> Option<[usize; 2]> {
+    match &node.op {
+        RawOp::Conv { .. } => match graph.constants.get(node.inputs.get(1)?)?.dims.as_slice() {
+            [_, rows, columns, _] => Some([*rows, *columns]),
+            _ => None,
+        },
+        RawOp::MaxPool(window) | RawOp::AvgPool { window, .. } => Some(window.kernel),
+        _ => None,
     }
 }
 
@@ -90,27 +114,29 @@ mod tests {
     #[test]
     fn pads_join_where_they_mean_the_same() {
         let own = RawPadding::Explicit([1; 4]);
-        let window = |padding| RawWindow { kernel: [3; 2], stride: [1; 2], padding, ceil: false };
+        let window = |padding| RawWindow { kernel: [6; 2], stride: [1; 2], padding, ceil: false };
         let conv = |padding| RawOp::Conv { stride: [1; 2], dilation: [1; 2], padding, groups: 1 };
         let average = |padding, counts_pads| RawOp::AvgPool { window: window(padding), counts_pads };
         let maximum = |padding| RawOp::MaxPool(window(padding));
         let none = RawPadding::VALID;
         let sums = RawPadding::Explicit([1, 2, 3, 4]);
         let more = RawPadding::Explicit([2, 3, 4, 5]);
-        for (relu, value, op, expected) in [
-            (false, 0.0, conv(none), Some(conv(sums))),
-            (false, 0.0, conv(own), Some(conv(more))),
-            (false, 1.0, conv(none), None),
-            (false, 0.0, conv(RawPadding::Same), None),
-            (false, f32::NEG_INFINITY, maximum(none), Some(maximum(sums))),
-            (false, -3.4e38, maximum(own), Some(maximum(more))),
-            (false, 0.0, maximum(none), None),
-            (true, 0.0, maximum(none), Some(maximum(sums))),
-            (true, 1.0, maximum(none), None),
-            (false, 0.0, average(none, false), Some(average(sums, true))),
-            (false, 0.0, average(own, true), Some(average(more, true))),
-            (false, 0.0, average(own, false), None),
-            (false, 1.0, average(none, true), None),
+        for (side, relu, value, op, expected) in [
+            (6, false, 0.0, conv(none), Some(conv(sums))),
+            (6, false, 0.0, conv(own), Some(conv(more))),
+            (6, false, 1.0, conv(none), None),
+            (6, false, 0.0, conv(RawPadding::Same), None),
+            (6, false, f32::NEG_INFINITY, maximum(none), Some(maximum(sums))),
+            (6, false, -3.4e38, maximum(own), Some(maximum(more))),
+            (6, false, 0.0, maximum(none), None),
+            (6, true, 0.0, maximum(none), Some(maximum(sums))),
+            (6, true, 1.0, maximum(none), None),
+            (6, false, 0.0, average(none, false), Some(average(sums, true))),
+            (6, false, 0.0, average(own, true), Some(average(more, true))),
+            (6, false, 0.0, average(own, false), None),
+            (6, false, 1.0, average(none, true), None),
+            // As many as the kernel has columns.
+            (4, false, 0.0, conv(none), None),
         ] {
             let mut builder = Builder::new(Layout::ChannelsLast, [1, 8, 8, 3]);
             let x = if relu { builder.relu("image") } else { "image".into() };
@@ -118,7 +144,7 @@ mod tests {
             let padded = builder.unary(&x, RawOp::Pad { pads, value });
             match &op {
                 RawOp::Conv { .. } => {
-                    let kernel = builder.constant(&[2, 3, 3, 3]);
+                    let kernel = builder.constant(&[2, side, side, 3]);
                     builder.node(op.clone(), &[&padded, &kernel]);
                 }
                 _ => {

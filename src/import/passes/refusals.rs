@@ -1,10 +1,12 @@
 //! Everything in a file's graph that cannot be taken.
 
 use crate::printable::printable;
+use std::collections::HashMap;
 use std::fmt;
 
-/// Refusals that a message shows; the list itself has all.
-const SHOWN: usize = 40;
+/// Reasons that a message shows, and names for each of them; the list itself has all.
+const SHOWN_REASONS: usize = 40;
+const SHOWN_NAMES: usize = 3;
 
 /// Something that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,16 +39,41 @@ impl fmt::Display for Refusals {
             [only] => write!(f, "the network has something that cannot be taken: {only}"),
             list => {
                 write!(f, "the network has {} things that cannot be taken:", list.len())?;
-                for refusal in list.iter().take(SHOWN) {
-                    write!(f, "\n- {refusal}")?;
+                let groups = by_reason(list);
+                for (reason, refusals) in groups.iter().take(SHOWN_REASONS) {
+                    write!(f, "\n- {}: ", printable(reason))?;
+                    for (position, Refusal { name, operator, .. }) in
+                        refusals.iter().take(SHOWN_NAMES).enumerate()
+                    {
+                        let comma = if position == 0 { "" } else { ", " };
+                        write!(f, "{comma}{} ({})", printable(name), printable(operator))?;
+                    }
+                    match refusals.len().saturating_sub(SHOWN_NAMES) {
+                        0 => {}
+                        others => write!(f, " and {others} more")?,
+                    }
                 }
-                match list.len().saturating_sub(SHOWN) {
+                match groups.len().saturating_sub(SHOWN_REASONS) {
                     0 => Ok(()),
-                    others => write!(f, "\n- and {others} more"),
+                    others => write!(f, "\n- and {others} other reasons"),
                 }
             }
         }
     }
+}
+
+/// Refusals with the same reason together, in the order in which reasons come first.
+fn by_reason(list: &[Refusal]) -> Vec<(&str, Vec<&Refusal>)> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut groups: Vec<(&str, Vec<&Refusal>)> = Vec::new();
+    for refusal in list {
+        let place = *places.entry(&refusal.reason).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, refusals)) => refusals.push(refusal),
+            None => groups.push((&refusal.reason, vec![refusal])),
+        }
+    }
+    groups
 }
 
 #[cfg(test)]
@@ -66,11 +93,12 @@ mod tests {
         let one = Refusals { list: vec![refusal("a\x1b")] };
         let text = "the network has something that cannot be taken: a\\u001b (Conv): groups = 4: grouped convolution";
         assert_eq!(one.to_string(), text);
-        let many = Refusals { list: vec![refusal("a"); 42] }.to_string();
-        assert!(
-            many.starts_with("the network has 42 things that cannot be taken:\n- a (Conv): groups"),
-            "{many}"
-        );
-        assert!(many.ends_with("\n- and 2 more"), "{many}");
+        let other = Refusal { reason: "dilation 2: 1 is taken".into(), ..refusal("b") };
+        let mut list = vec![refusal("a"), other];
+        list.extend(vec![refusal("c"); 3]);
+        let text = "the network has 5 things that cannot be taken:\n\
+            - groups = 4: grouped convolution: a (Conv), c (Conv), c (Conv) and 1 more\n\
+            - dilation 2: 1 is taken: b (Conv)";
+        assert_eq!(Refusals { list }.to_string(), text);
     }
 }

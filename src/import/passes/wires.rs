@@ -44,6 +44,11 @@ impl Wires {
         }
     }
 
+    /// A tensor was made for one node.
+    pub fn made_for(&mut self, tensor: &str, reader: usize) {
+        self.readers.insert(tensor.to_owned(), vec![reader]);
+    }
+
     /// Nodes that read a tensor, each once.
     pub fn readers(&self, tensor: &str) -> &[usize] {
         self.readers.get(tensor).map_or(&[], Vec::as_slice)

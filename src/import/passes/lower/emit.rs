@@ -49,13 +49,15 @@ impl Lowering {
         }
         let known = self.input(node, 0);
         let window = Window { kernel, stride, pads: pads(padding) };
-        let reads_all = known.is_some_and(|(_, map)| {
-            !is_depthwise && kernel == [map.height, map.width] && padding == RawPadding::VALID
-        });
         let behind = self.behind(node, true)?;
-        let is_vector = known.is_some_and(|(_, map)| map.pixels() == 1);
-        if reads_all && (!is_vector || self.is_result(&behind.end)) {
-            return self.matrix(position, node, channels, behind);
+        if let Some((_, map)) = known.filter(|(_, map)| !is_depthwise && sees_all(window, *map))
+            && (map.pixels() != 1 || self.is_result(&behind.end))
+        {
+            let mut node = node.clone();
+            if kernel != [map.height, map.width] {
+                self.crop(position, &mut node, window, map)?;
+            }
+            return self.matrix(position, &node, channels, behind);
         }
         supports_window(window, known.map(|(_, map)| map)).map_err(|reason| reason.to_string())?;
         let Some((input, map)) = known else { return Ok(()) };
@@ -69,6 +71,34 @@ impl Lowering {
             false => self.graph.conv(name, input, channels, window, behind.activation),
         };
         self.appended(position, tensor, behind, Some(weights));
+        Ok(())
+    }
+
+    /// Leaves of a kernel what is on the map and not on the zeros around it.
+    fn crop(
+        &mut self,
+        position: usize,
+        node: &mut RawNode,
+        window: Window,
+        map: Shape,
+    ) -> Result<(), String> {
+        let Some(name) = node.inputs.get_mut(1) else { return Ok(()) };
+        let Some((&[channels, rows, columns, inputs], values)) =
+            self.draft.floats(name).and_then(|(dims, values)| Some((dims.as_array()?, values)))
+        else {
+            return Err("its weights are no constant of the file with 4 axes".into());
+        };
+        let (Pads { top, left, .. }, Shape { height, width, .. }) = (window.pads, map);
+        let mut kept = Vec::new();
+        for output in values.chunks_exact((rows * columns * inputs).max(1)) {
+            for row in output.chunks_exact((columns * inputs).max(1)).skip(top).take(height) {
+                kept.extend(row.iter().skip(left * inputs).take(width * inputs));
+            }
+        }
+        self.draft.spend(kept.len())?;
+        let base = name.clone();
+        *name = self.draft.keep(&base, vec![channels, height, width, inputs], kept);
+        self.wires.made_for(name, position);
         Ok(())
     }
 
@@ -209,6 +239,43 @@ impl Lowering {
         Ok(())
     }
 
+    /// Zeros around a map that nobody took over: a depthwise convolution whose kernel has a single one.
+    pub(super) fn pad(
+        &mut self,
+        position: usize,
+        node: &RawNode,
+        added: &[[i64; 2]],
+        value: f32,
+    ) -> Result<(), String> {
+        if value != 0.0 {
+            return Err(format!("values of {value} around a map: zeros are taken"));
+        }
+        let Some((input, map)) = self.input(node, 0) else { return Ok(()) };
+        let [_, rows, columns, _] = added else { return Err("pads of other than 4 axes".into()) };
+        let ([top, rows, bottom], [left, columns, right]) = (shifting(*rows), shifting(*columns));
+        let window =
+            Window { kernel: [rows, columns], stride: [1; 2], pads: Pads { top, left, bottom, right } };
+        supports_window(window, Some(map))
+            .map_err(|_| "too many rows or columns around a map: at most 10 in all".to_owned())?;
+        self.draft.spend(map.channels.saturating_mul(rows * columns + 1))?;
+        let mut kernel = vec![0.0; rows * columns];
+        // Behind the one stand as many as are added after the map.
+        if let (Ok(below), Ok(behind)) = (usize::try_from(added[1][1]), usize::try_from(added[2][1]))
+            && let Some(one) = kernel.get_mut(below * columns + behind)
+        {
+            *one = 1.0;
+        }
+        let behind = self.behind(node, true)?;
+        let affine = match behind.norm.clone() {
+            Some(norm) => Affine::BatchNorm(norm),
+            None => Affine::Bias(vec![0.0; map.channels]),
+        };
+        let tensor = self.graph.depthwise(self.name(position), input, window, behind.activation);
+        let weights = LayerWeights { weight: kernel.repeat(map.channels), affine };
+        self.appended(position, tensor, behind, Some(weights));
+        Ok(())
+    }
+
     /// A pool: of means where it is said whether zeros around the map count, else of maxima.
     pub(super) fn pool(
         &mut self,
@@ -278,6 +345,23 @@ fn pads(padding: RawPadding) -> Pads {
         RawPadding::Explicit([top, left, bottom, right]) => Pads { top, left, bottom, right },
         RawPadding::Same | RawPadding::SameLower => Pads::default(),
     }
+}
+
+/// Whether a window stands at one place only, and sees the whole map from there.
+fn sees_all(window: Window, map: Shape) -> bool {
+    let Window { kernel: [rows, columns], stride, pads: Pads { top, left, bottom, right } } = window;
+    let alone = |side: usize, padded: usize, step: usize| side <= padded && padded - side < step;
+    rows >= map.height + top
+        && columns >= map.width + left
+        && alone(rows, map.height + top + bottom, stride[0])
+        && alone(columns, map.width + left + right, stride[1])
+}
+
+/// Zeros before, length and zeros after of a kernel with a one at `after` that leaves a map with so many rows or columns
+/// before and after.
+fn shifting([before, after]: [i64; 2]) -> [usize; 3] {
+    let both = usize::try_from(before.saturating_add(after)).unwrap_or(usize::MAX - 1);
+    [both, both.saturating_add(1), both]
 }
 
 /// Makes two outputs of one: the other is always 0.

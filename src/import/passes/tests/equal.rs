@@ -40,6 +40,12 @@ enum Step {
     },
     /// Zeros around, the next step a convolution without pads.
     PaddedConv,
+    /// Zeros around that nobody may take over.
+    Pad {
+        before: usize,
+        after: usize,
+        relu: bool,
+    },
     /// Two branches that are added.
     Residual {
         norm: bool,
@@ -88,6 +94,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..4_usize, any::<bool>(), any::<bool>())
             .prop_map(|(padding, ceil, counts_pads)| Step::AvgPool { padding, ceil, counts_pads }),
         1 => Just(Step::PaddedConv),
+        1 => (0..=2_usize, 0..=2_usize, any::<bool>())
+            .prop_map(|(before, after, relu)| Step::Pad { before, after, relu }),
         2 => (any::<bool>(), any::<bool>()).prop_map(|(norm, relu)| Step::Residual { norm, relu }),
         1 => Just(Step::Transposed),
         1 => Just(Step::Reshaped),
@@ -235,6 +243,17 @@ impl Maker {
                 self.size = [self.size[0] + 1, self.size[1] + 3];
                 let kernel = [3.min(self.size[0]), 3.min(self.size[1])];
                 self.conv(3, kernel, [1, 1], RawPadding::VALID, true);
+            }
+            Step::Pad { before, after, relu } => {
+                let mut pads = vec![[0; 2]; 4];
+                let first = if self.layout == Layout::ChannelsLast { 1 } else { 2 };
+                let [small, large] = [before, after].map(|number| number as i64);
+                (pads[first], pads[first + 1]) = ([small, large], [large, 0]);
+                self.x = self.builder.unary(&self.x, RawOp::Pad { pads, value: 0.0 });
+                self.size = [self.size[0] + before + after, self.size[1] + after];
+                if relu {
+                    self.x = self.builder.relu(&self.x);
+                }
             }
             Step::Residual { norm, relu } => {
                 let before = self.x.clone();

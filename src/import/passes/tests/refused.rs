@@ -58,8 +58,8 @@ fn each_reason_says_what_is_wrong() {
         (Box::new(unary(RawOp::Transpose { order: vec![0, 3, 2, 1] })), "other than all rows and columns"),
         (Box::new(unary(RawOp::Mean { axes: vec![3], keep: true })), "a mean over other than"),
         (
-            Box::new(unary(RawOp::Pad { pads: vec![[0; 2], [1; 2], [1; 2], [0; 2]], value: 0.0 })),
-            "no convolution or pool can take over",
+            Box::new(unary(RawOp::Pad { pads: vec![[0; 2], [1; 2], [1; 2], [0; 2]], value: 2.0 })),
+            "values of 2 around a map: zeros are taken",
         ),
         (
             Box::new(unary(RawOp::Pad { pads: vec![[0; 2], [-1; 2], [0; 2], [0; 2]], value: 0.0 })),
