@@ -1,0 +1,275 @@
+//! What the runtime can run: the one place that import, search and export ask.
+
+use super::{Activation, Graph, Layer, Op, Pads, Shape, Window};
+use std::ops::RangeInclusive;
+
+/// Rows or columns of a window, and its step.
+pub const WINDOW_SIDES: RangeInclusive<usize> = 1..=11;
+
+/// Rows or columns of a map.
+pub const MAP_SIDES: RangeInclusive<usize> = 1..=1024;
+
+/// Channels of the image.
+pub const IMAGE_CHANNELS: RangeInclusive<usize> = 1..=4;
+
+/// Channels of a map, and elements that a fully connected layer reads: the runtime's records hold them in 16 bits.
+pub const CHANNELS: RangeInclusive<usize> = 1..=65_535;
+
+/// Classes that a network tells apart.
+pub const CLASSES: RangeInclusive<usize> = 2..=10_000;
+
+/// Why the runtime cannot run a layer, in words that end a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// A window that is too small or too large.
+    #[error("kernel {}: at most {}", by(*.0), by([*WINDOW_SIDES.end(); 2]))]
+    Kernel([usize; 2]),
+    /// A step that is too small or too large.
+    #[error("stride {}: at most {}", by(*.0), by([*WINDOW_SIDES.end(); 2]))]
+    Stride([usize; 2]),
+    /// Whole windows that see nothing of the map.
+    #[error("{found} rows or columns around the map for a kernel of {kernel}: at most {}", kernel - 1)]
+    Pads {
+        /// On one side.
+        found: usize,
+        /// Rows or columns of the kernel.
+        kernel: usize,
+    },
+    /// A window that does not fit.
+    #[error("kernel {} on a map of {map} pixels with what is around it: expected a larger map", by(*.kernel))]
+    Window {
+        /// Rows and columns.
+        kernel: [usize; 2],
+        /// Rows and columns as text.
+        map: String,
+    },
+    /// A map that is too large.
+    #[error("a map of {0}: 1 to {side} rows and columns", side = MAP_SIDES.end())]
+    Map(Shape),
+    /// Channels of the image.
+    #[error("{0} input channels: {min} to {max}", min = IMAGE_CHANNELS.start(), max = IMAGE_CHANNELS.end())]
+    ImageChannels(usize),
+    /// Too many channels.
+    #[error("{0} channels: 1 to {max}", max = CHANNELS.end())]
+    Channels(usize),
+    /// Too many inputs of a fully connected layer.
+    #[error("{0} inputs of a fully connected layer: 1 to {max}", max = CHANNELS.end())]
+    Inputs(usize),
+    /// Too many or too few classes.
+    #[error("{0} classes: {min} to {max}", min = CLASSES.start(), max = CLASSES.end())]
+    Classes(usize),
+    /// Logits come from a fully connected layer without an activation.
+    #[error(
+        "it is the last layer: expected a fully connected one, or a convolution of the pooled map, without activation"
+    )]
+    Last,
+    /// Operands of different sizes.
+    #[error("operands of {0} and {1}: expected equal sizes")]
+    Operands(Shape, Shape),
+    /// An activation where none can be.
+    #[error(
+        "an activation behind a pool: expected it behind a convolution, a fully connected layer or a sum"
+    )]
+    Activation,
+}
+
+fn by([rows, columns]: [usize; 2]) -> String {
+    format!("{rows}x{columns}")
+}
+
+/// Whether the runtime can run a layer of a graph.
+///
+/// # Errors
+/// The first reason why not.
+pub fn supports(graph: &Graph, layer: &Layer) -> Result<(), Reason> {
+    let input = graph.input_shape(layer);
+    let output = graph.output_shape(layer);
+    if layer.inputs.contains(&0) {
+        supports_image(graph.image().shape)?;
+    }
+    supports_map(output)?;
+    let is_last = layer.output == graph.logits();
+    if is_last && (layer.op != Op::Dense || layer.activation != Activation::Linear) {
+        return Err(Reason::Last);
+    }
+    if is_last && !CLASSES.contains(&output.channels) {
+        return Err(Reason::Classes(output.channels));
+    }
+    match layer.op {
+        Op::Conv(window) | Op::Depthwise(window) => supports_window(window, Some(input)),
+        Op::MaxPool(window) | Op::AvgPool(window) => {
+            supports_window(window, Some(input))?;
+            if layer.activation == Activation::Linear { Ok(()) } else { Err(Reason::Activation) }
+        }
+        Op::GlobalAvgPool if layer.activation != Activation::Linear => Err(Reason::Activation),
+        Op::GlobalAvgPool => Ok(()),
+        Op::Dense if !CHANNELS.contains(&input.elements()) => Err(Reason::Inputs(input.elements())),
+        Op::Dense => Ok(()),
+        Op::Add => {
+            let mut shapes = layer.inputs.iter().map(|&tensor| graph.tensors[tensor].shape);
+            match shapes.find(|shape| *shape != output) {
+                Some(other) => Err(Reason::Operands(output, other)),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Whether an image can be a network's input.
+///
+/// # Errors
+/// If it is too large, or has other than 1 to 4 channels.
+pub fn supports_image(image: Shape) -> Result<(), Reason> {
+    if !IMAGE_CHANNELS.contains(&image.channels) {
+        return Err(Reason::ImageChannels(image.channels));
+    }
+    supports_map(image)
+}
+
+/// Whether a map can be.
+///
+/// # Errors
+/// If it is too large.
+pub fn supports_map(map: Shape) -> Result<(), Reason> {
+    if !MAP_SIDES.contains(&map.height) || !MAP_SIDES.contains(&map.width) {
+        return Err(Reason::Map(map));
+    }
+    if !CHANNELS.contains(&map.channels) {
+        return Err(Reason::Channels(map.channels));
+    }
+    Ok(())
+}
+
+/// Whether a window can slide over a map; over any map if none is given. What this allows cannot overflow.
+///
+/// # Errors
+/// If kernel, stride or pads are out of range, or the window does not fit.
+pub fn supports_window(window: Window, map: Option<Shape>) -> Result<(), Reason> {
+    let Window { kernel, stride, pads } = window;
+    if !kernel.iter().all(|side| WINDOW_SIDES.contains(side)) {
+        return Err(Reason::Kernel(kernel));
+    }
+    if !stride.iter().all(|step| WINDOW_SIDES.contains(step)) {
+        return Err(Reason::Stride(stride));
+    }
+    let Pads { top, left, bottom, right } = pads;
+    for (found, kernel) in [(top.max(bottom), kernel[0]), (left.max(right), kernel[1])] {
+        if found >= kernel {
+            return Err(Reason::Pads { found, kernel });
+        }
+    }
+    let Some(map) = map else { return Ok(()) };
+    supports_map(map)?;
+    if map.height + top + bottom < kernel[0] || map.width + left + right < kernel[1] {
+        return Err(Reason::Window { kernel, map: by([map.height, map.width]) });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAP: Shape = Shape::new(8, 8, 3);
+
+    fn window(kernel: [usize; 2], stride: [usize; 2], pads: [usize; 4]) -> Window {
+        let [top, left, bottom, right] = pads;
+        Window { kernel, stride, pads: Pads { top, left, bottom, right } }
+    }
+
+    #[test]
+    fn windows_are_bounded() {
+        for (kernel, stride, pads, expected) in [
+            ([1, 1], [1, 1], [0; 4], ""),
+            ([11, 11], [11, 11], [10; 4], ""),
+            ([3, 5], [1, 2], [2, 4, 2, 4], ""),
+            ([8, 8], [1, 1], [0; 4], ""),
+            ([12, 1], [1, 1], [0; 4], "kernel 12x1: at most 11x11"),
+            ([0, 1], [1, 1], [0; 4], "kernel 0x1: at most 11x11"),
+            ([1, 1], [1, 12], [0; 4], "stride 1x12: at most 11x11"),
+            ([1, 1], [0, 1], [0; 4], "stride 0x1: at most 11x11"),
+            ([3, 3], [1, 1], [0, 0, 3, 0], "3 rows or columns around the map for a kernel of 3: at most 2"),
+            ([3, 1], [1, 1], [0, 1, 0, 0], "1 rows or columns around the map for a kernel of 1: at most 0"),
+            ([3, 3], [1, 1], [usize::MAX; 4], "around the map"),
+            ([9, 1], [1, 1], [0; 4], "kernel 9x1 on a map of 8x8 pixels"),
+        ] {
+            let found = supports_window(window(kernel, stride, pads), Some(MAP));
+            let text = found.map_or_else(|reason| reason.to_string(), |()| String::new());
+            assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{expected}: {text}");
+        }
+    }
+
+    #[test]
+    fn maps_and_images_are_bounded() {
+        for (map, expected) in [
+            (Shape::new(1, 1, 1), ""),
+            (Shape::new(1024, 1, 65_535), ""),
+            (Shape::new(1025, 1, 1), "a map of 1025x1x1: 1 to 1024 rows and columns"),
+            (Shape::new(1, 0, 1), "a map of 1x0x1"),
+            (Shape::new(1, 1, 65_536), "65536 channels: 1 to 65535"),
+        ] {
+            let text = supports_map(map).map_or_else(|reason| reason.to_string(), |()| String::new());
+            assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{expected}: {text}");
+        }
+        assert_eq!(supports_image(Shape::new(8, 8, 4)), Ok(()));
+        assert_eq!(supports_image(Shape::new(8, 8, 5)), Err(Reason::ImageChannels(5)));
+    }
+
+    #[test]
+    fn layers_are_checked_where_they_stand() {
+        let three = window([3, 3], [1, 1], [0; 4]);
+        let checked = |build: &dyn Fn(&mut Graph)| {
+            let mut graph = Graph::new(MAP);
+            build(&mut graph);
+            graph.layers.iter().find_map(|layer| supports(&graph, layer).err())
+        };
+        let conv = |graph: &mut Graph| graph.conv("conv", 0, 4, three, Activation::Relu);
+        let dense = |graph: &mut Graph, input, classes| {
+            graph.dense("dense", input, classes, Activation::Linear);
+        };
+        for (build, expected) in [
+            (&|g: &mut Graph| dense(g, 0, 2), None),
+            (
+                &|g: &mut Graph| {
+                    let x = conv(g);
+                    dense(g, x, 10_000);
+                },
+                None,
+            ),
+            (&|g: &mut Graph| dense(g, 0, 1), Some(Reason::Classes(1))),
+            (&|g: &mut Graph| dense(g, 0, 10_001), Some(Reason::Classes(10_001))),
+            (
+                &|g: &mut Graph| {
+                    conv(g);
+                },
+                Some(Reason::Last),
+            ),
+            (
+                &|g: &mut Graph| {
+                    g.dense("dense", 0, 3, Activation::Relu);
+                },
+                Some(Reason::Last),
+            ),
+            (
+                &|g: &mut Graph| {
+                    let x = conv(g);
+                    g.tensors[x].shape = Shape::new(256, 256, 4);
+                    dense(g, x, 3);
+                },
+                Some(Reason::Inputs(262_144)),
+            ),
+            (
+                &|g: &mut Graph| {
+                    let (a, b) = (conv(g), conv(g));
+                    let sum = g.add("add", a, b, Activation::Linear);
+                    g.tensors[b].shape = MAP;
+                    dense(g, sum, 3);
+                },
+                Some(Reason::Operands(Shape::new(6, 6, 4), MAP)),
+            ),
+        ] as [(&dyn Fn(&mut Graph), Option<Reason>); 8]
+        {
+            assert_eq!(checked(build), expected);
+        }
+    }
+}
