@@ -25,6 +25,7 @@ mod layout;
 mod metadata;
 mod naming;
 mod own;
+pub mod passes;
 mod quantizers;
 pub mod raw;
 mod recognize;

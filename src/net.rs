@@ -21,6 +21,7 @@ mod normalization;
 mod predict;
 mod shape;
 mod spec;
+mod supports;
 pub mod zoo;
 
 pub use graph::{Activation, Graph, Layer, LayerId, Op, Tensor, TensorId, Window};
@@ -30,3 +31,7 @@ pub use normalization::{ColourRange, Normalization, NormalizationError};
 pub use predict::{argmax, top};
 pub use shape::{Pads, Shape};
 pub use spec::{Family, Padding, Spec, SpecError, Width};
+pub use supports::{
+    CHANNELS, DEPTH, DEPTHWISE_SIDES, GAPLESS, IMAGE_CHANNELS, MAP_SIDES, Reason, WINDOW_SIDES, supports,
+    supports_image, supports_map, supports_window,
+};

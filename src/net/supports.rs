@@ -1,6 +1,6 @@
 //! What the runtime can run: the one place that import, search and export ask.
 
-use super::{Activation, Graph, Layer, Op, Pads, Shape, Window};
+use super::{Activation, Graph, Layer, Op, Pads, Shape, Window, spec::CLASSES};
 use std::ops::RangeInclusive;
 
 /// Rows or columns of a window, and its step.
@@ -12,11 +12,18 @@ pub const MAP_SIDES: RangeInclusive<usize> = 1..=1024;
 /// Channels of the image.
 pub const IMAGE_CHANNELS: RangeInclusive<usize> = 1..=4;
 
-/// Channels of a map, and elements that a fully connected layer reads: the runtime's records hold them in 16 bits.
+/// Channels of a map: the runtime's records hold them in 16 bits.
 pub const CHANNELS: RangeInclusive<usize> = 1..=65_535;
 
-/// Classes that a network tells apart.
-pub const CLASSES: RangeInclusive<usize> = 2..=10_000;
+/// Weights of one output channel: the runtime's sums of so many products fit 32 bits.
+pub const DEPTH: RangeInclusive<usize> = 1..=32_768;
+
+/// Sides of the windows of depthwise convolutions, in order.
+pub const DEPTHWISE_SIDES: [usize; 2] = [3, 5];
+
+/// Channels of a map of several pixels that a linear layer reads are a multiple of this: pixels then lie without gaps
+/// between them at every number of bits.
+pub const GAPLESS: usize = 4;
 
 /// Why the runtime cannot run a layer, in words that end a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +34,18 @@ pub enum Reason {
     /// A step that is too small or too large.
     #[error("stride {}: at most {}", by(*.0), by([*WINDOW_SIDES.end(); 2]))]
     Stride([usize; 2]),
+    /// Different steps.
+    #[error("stride {}: expected the same in rows and columns", by(*.0))]
+    Steps([usize; 2]),
+    /// A depthwise window of another size.
+    #[error("depthwise kernel {}: at most {}", by(*.0), by([DEPTHWISE_SIDES[DEPTHWISE_SIDES.len() - 1]; 2]))]
+    Depthwise([usize; 2]),
+    /// Too many products in a sum.
+    #[error("{0} weights of an output channel: at most {max}", max = DEPTH.end())]
+    Depth(usize),
+    /// Pixels with gaps between them.
+    #[error("it reads all of a map of {0}: expected a multiple of {GAPLESS} channels, or a pool before it")]
+    Gaps(Shape),
     /// Whole windows that see nothing of the map.
     #[error("{found} rows or columns around the map for a kernel of {kernel}: at most {}", kernel - 1)]
     Pads {
@@ -52,9 +71,6 @@ pub enum Reason {
     /// Too many channels.
     #[error("{0} channels: 1 to {max}", max = CHANNELS.end())]
     Channels(usize),
-    /// Too many inputs of a fully connected layer.
-    #[error("{0} inputs of a fully connected layer: 1 to {max}", max = CHANNELS.end())]
-    Inputs(usize),
     /// Too many or too few classes.
     #[error("{0} classes: {min} to {max}", min = CLASSES.start(), max = CLASSES.end())]
     Classes(usize),
@@ -89,22 +105,30 @@ pub fn supports(graph: &Graph, layer: &Layer) -> Result<(), Reason> {
     }
     supports_map(output)?;
     let is_last = layer.output == graph.logits();
-    if is_last && (layer.op != Op::Dense || layer.activation != Activation::Linear) {
+    if is_last != (layer.op == Op::Linear) || is_last && layer.activation != Activation::Linear {
         return Err(Reason::Last);
     }
     if is_last && !CLASSES.contains(&output.channels) {
         return Err(Reason::Classes(output.channels));
     }
     match layer.op {
-        Op::Conv(window) | Op::Depthwise(window) => supports_window(window, Some(input)),
-        Op::MaxPool(window) | Op::AvgPool(window) => {
-            supports_window(window, Some(input))?;
-            if layer.activation == Activation::Linear { Ok(()) } else { Err(Reason::Activation) }
+        Op::Conv(Window { kernel, stride, pads }) => {
+            supports_window([kernel; 2], [stride; 2], pads, Some(input))?;
+            supports_depth(kernel * kernel * input.channels)
+        }
+        Op::Depthwise(Window { kernel, stride, pads }) => {
+            supports_window([kernel; 2], [stride; 2], pads, Some(input))?;
+            if DEPTHWISE_SIDES.contains(&kernel) { Ok(()) } else { Err(Reason::Depthwise([kernel; 2])) }
         }
         Op::GlobalAvgPool if layer.activation != Activation::Linear => Err(Reason::Activation),
         Op::GlobalAvgPool => Ok(()),
-        Op::Dense if !CHANNELS.contains(&input.elements()) => Err(Reason::Inputs(input.elements())),
-        Op::Dense => Ok(()),
+        Op::Linear => {
+            let map = graph.tensors[layer.inputs[0]].shape;
+            if map.pixels() > 1 && !map.channels.is_multiple_of(GAPLESS) {
+                return Err(Reason::Gaps(map));
+            }
+            supports_depth(map.elements())
+        }
         Op::Add => {
             let mut shapes = layer.inputs.iter().map(|&tensor| graph.tensors[tensor].shape);
             match shapes.find(|shape| *shape != output) {
@@ -140,17 +164,29 @@ pub fn supports_map(map: Shape) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Whether a window can slide over a map; over any map if none is given. What this allows cannot overflow.
+fn supports_depth(depth: usize) -> Result<(), Reason> {
+    if DEPTH.contains(&depth) { Ok(()) } else { Err(Reason::Depth(depth)) }
+}
+
+/// Whether a window of so many rows and columns can slide over a map; over any map if none is given. What this allows
+/// cannot overflow.
 ///
 /// # Errors
 /// If kernel, stride or pads are out of range, or the window does not fit.
-pub fn supports_window(window: Window, map: Option<Shape>) -> Result<(), Reason> {
-    let Window { kernel, stride, pads } = window;
+pub fn supports_window(
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    pads: Pads,
+    map: Option<Shape>,
+) -> Result<(), Reason> {
     if !kernel.iter().all(|side| WINDOW_SIDES.contains(side)) {
         return Err(Reason::Kernel(kernel));
     }
     if !stride.iter().all(|step| WINDOW_SIDES.contains(step)) {
         return Err(Reason::Stride(stride));
+    }
+    if stride[0] != stride[1] {
+        return Err(Reason::Steps(stride));
     }
     let Pads { top, left, bottom, right } = pads;
     for (found, kernel) in [(top.max(bottom), kernel[0]), (left.max(right), kernel[1])] {
@@ -172,17 +208,13 @@ mod tests {
 
     const MAP: Shape = Shape::new(8, 8, 3);
 
-    fn window(kernel: [usize; 2], stride: [usize; 2], pads: [usize; 4]) -> Window {
-        let [top, left, bottom, right] = pads;
-        Window { kernel, stride, pads: Pads { top, left, bottom, right } }
-    }
-
     #[test]
     fn windows_are_bounded() {
         for (kernel, stride, pads, expected) in [
             ([1, 1], [1, 1], [0; 4], ""),
             ([11, 11], [11, 11], [10; 4], ""),
-            ([3, 5], [1, 2], [2, 4, 2, 4], ""),
+            ([3, 5], [2, 2], [2, 4, 2, 4], ""),
+            ([3, 5], [1, 2], [2, 4, 2, 4], "stride 1x2: expected the same"),
             ([8, 8], [1, 1], [0; 4], ""),
             ([12, 1], [1, 1], [0; 4], "kernel 12x1: at most 11x11"),
             ([0, 1], [1, 1], [0; 4], "kernel 0x1: at most 11x11"),
@@ -193,7 +225,8 @@ mod tests {
             ([3, 3], [1, 1], [usize::MAX; 4], "around the map"),
             ([9, 1], [1, 1], [0; 4], "kernel 9x1 on a map of 8x8 pixels"),
         ] {
-            let found = supports_window(window(kernel, stride, pads), Some(MAP));
+            let [top, left, bottom, right] = pads;
+            let found = supports_window(kernel, stride, Pads { top, left, bottom, right }, Some(MAP));
             let text = found.map_or_else(|reason| reason.to_string(), |()| String::new());
             assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{expected}: {text}");
         }
@@ -217,7 +250,7 @@ mod tests {
 
     #[test]
     fn layers_are_checked_where_they_stand() {
-        let three = window([3, 3], [1, 1], [0; 4]);
+        let three = Window { kernel: 3, stride: 1, pads: Pads::default() };
         let checked = |build: &dyn Fn(&mut Graph)| {
             let mut graph = Graph::new(MAP);
             build(&mut graph);
@@ -225,10 +258,10 @@ mod tests {
         };
         let conv = |graph: &mut Graph| graph.conv("conv", 0, 4, three, Activation::Relu);
         let dense = |graph: &mut Graph, input, classes| {
-            graph.dense("dense", input, classes, Activation::Linear);
+            graph.linear("dense", input, classes);
         };
         for (build, expected) in [
-            (&|g: &mut Graph| dense(g, 0, 2), None),
+            (&|g: &mut Graph| dense(g, 0, 2), Some(Reason::Gaps(MAP))),
             (
                 &|g: &mut Graph| {
                     let x = conv(g);
@@ -240,15 +273,25 @@ mod tests {
             (&|g: &mut Graph| dense(g, 0, 10_001), Some(Reason::Classes(10_001))),
             (
                 &|g: &mut Graph| {
+                    let x = conv(g);
+                    dense(g, x, 2);
+                    dense(g, x, 2);
+                },
+                Some(Reason::Last),
+            ),
+            (
+                &|g: &mut Graph| {
                     conv(g);
                 },
                 Some(Reason::Last),
             ),
             (
                 &|g: &mut Graph| {
-                    g.dense("dense", 0, 3, Activation::Relu);
+                    let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+                    let x = g.depthwise("dw", 0, one, Activation::Relu);
+                    dense(g, x, 2);
                 },
-                Some(Reason::Last),
+                Some(Reason::Depthwise([1; 2])),
             ),
             (
                 &|g: &mut Graph| {
@@ -256,7 +299,7 @@ mod tests {
                     g.tensors[x].shape = Shape::new(256, 256, 4);
                     dense(g, x, 3);
                 },
-                Some(Reason::Inputs(262_144)),
+                Some(Reason::Depth(262_144)),
             ),
             (
                 &|g: &mut Graph| {
@@ -267,7 +310,7 @@ mod tests {
                 },
                 Some(Reason::Operands(Shape::new(6, 6, 4), MAP)),
             ),
-        ] as [(&dyn Fn(&mut Graph), Option<Reason>); 8]
+        ] as [(&dyn Fn(&mut Graph), Option<Reason>); 9]
         {
             assert_eq!(checked(build), expected);
         }

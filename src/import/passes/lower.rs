@@ -1,6 +1,7 @@
 //! What is left of a file's graph, layer by layer as a graph of ours.
 
 mod emit;
+mod sides;
 
 use super::draft::Draft;
 use super::names;

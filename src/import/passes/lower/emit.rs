@@ -1,9 +1,10 @@
 //! Layers of ours out of nodes.
 
 use super::super::Remark;
+use super::sides::Sides;
 use super::{Behind, Lowering, activation, checked};
 use crate::import::raw::{Constant, RawNode, RawOp, RawPadding, RawWindow, Values};
-use crate::net::{Activation, Affine, LayerWeights, Pads, Shape, TensorId, Window, supports_window};
+use crate::net::{Activation, Affine, DEPTHWISE_SIDES, LayerWeights, Pads, Shape, TensorId, Window};
 
 impl Lowering {
     /// Our tensor of a node's input.
@@ -48,23 +49,24 @@ impl Lowering {
             });
         }
         let known = self.input(node, 0);
-        let window = Window { kernel, stride, pads: pads(padding) };
+        let sides = Sides { kernel, stride, pads: pads(padding) };
         let behind = self.behind(node, true)?;
-        if let Some((_, map)) = known.filter(|(_, map)| !is_depthwise && sees_all(window, *map))
+        if let Some((_, map)) = known.filter(|(_, map)| !is_depthwise && sides.see_all(*map))
             && (map.pixels() != 1 || self.is_result(&behind.end))
         {
             let mut node = node.clone();
             if kernel != [map.height, map.width] {
-                self.crop(position, &mut node, window, map)?;
+                self.crop(position, &mut node, sides, map)?;
             }
             return self.matrix(position, &node, channels, behind);
         }
-        supports_window(window, known.map(|(_, map)| map)).map_err(|reason| reason.to_string())?;
+        let window = sides.window(is_depthwise, known.map(|(_, map)| map))?;
         let Some((input, map)) = known else { return Ok(()) };
         if inputs.checked_mul(groups) != Some(map.channels) {
             return Err(format!("its weights are of {inputs} input channels, and it reads {}", map.channels));
         }
-        let weights = self.weights_of(node, channels, &behind)?;
+        let mut weights = self.weights_of(node, channels, &behind)?;
+        self.square(position, sides, window, &mut weights, inputs)?;
         let name = self.name(position);
         let tensor = match is_depthwise {
             true => self.graph.depthwise(name, input, window, behind.activation),
@@ -75,20 +77,14 @@ impl Lowering {
     }
 
     /// Leaves of a kernel what is on the map and not on the zeros around it.
-    fn crop(
-        &mut self,
-        position: usize,
-        node: &mut RawNode,
-        window: Window,
-        map: Shape,
-    ) -> Result<(), String> {
+    fn crop(&mut self, position: usize, node: &mut RawNode, sides: Sides, map: Shape) -> Result<(), String> {
         let Some(name) = node.inputs.get_mut(1) else { return Ok(()) };
         let Some((&[channels, rows, columns, inputs], values)) =
             self.draft.floats(name).and_then(|(dims, values)| Some((dims.as_array()?, values)))
         else {
             return Err("its weights are no constant of the file with 4 axes".into());
         };
-        let (Pads { top, left, .. }, Shape { height, width, .. }) = (window.pads, map);
+        let (Pads { top, left, .. }, Shape { height, width, .. }) = (sides.pads, map);
         let mut kept = Vec::new();
         for output in values.chunks_exact((rows * columns * inputs).max(1)) {
             for row in output.chunks_exact((columns * inputs).max(1)).skip(top).take(height) {
@@ -99,6 +95,30 @@ impl Lowering {
         let base = name.clone();
         *name = self.draft.keep(&base, vec![channels, height, width, inputs], kept);
         self.wires.made_for(name, position);
+        Ok(())
+    }
+
+    /// Adds zeros to kernels that are not as large as the window that the runtime slides for them.
+    fn square(
+        &mut self,
+        position: usize,
+        sides: Sides,
+        window: Window,
+        weights: &mut LayerWeights,
+        inputs: usize,
+    ) -> Result<(), String> {
+        let [rows, columns] = sides.kernel;
+        let side = window.kernel;
+        if [rows, columns] == [side; 2] {
+            return Ok(());
+        }
+        self.draft.spend(weights.weight.len() / (rows * columns).max(1) * side * side)?;
+        weights.weight = sides.extended(&weights.weight, side, inputs);
+        let text = format!(
+            "{}: its kernel of {rows}x{columns} is computed as one of {side}x{side} with zeros",
+            self.name(position)
+        );
+        self.draft.remarks.push(Remark::Recognised(text));
         Ok(())
     }
 
@@ -132,7 +152,17 @@ impl Lowering {
                 "one output, as a sigmoid has it: two classes, the second where the one output is above 0";
             self.draft.remarks.push(Remark::Recognised(text.into()));
         }
-        let tensor = self.graph.dense(self.name(position), input, outputs, behind.activation);
+        let name = self.name(position);
+        let tensor = if self.is_result(&behind.end) && behind.activation == Activation::Linear {
+            self.graph.linear(name, input, outputs)
+        } else {
+            // Inside of a network it is a convolution as large as its map.
+            let kernel = [map.height, map.width];
+            let sides = Sides { kernel, stride: [1; 2], pads: Pads::default() };
+            let window = sides.window(false, Some(map))?;
+            self.square(position, sides, window, &mut weights, map.channels)?;
+            self.graph.conv(name, input, outputs, window, behind.activation)
+        };
         self.appended(position, tensor, behind, Some(weights));
         Ok(())
     }
@@ -221,7 +251,7 @@ impl Lowering {
         self.carrier(position, node, Affine::Bias(vec![0.0; map.channels]), behind)
     }
 
-    /// A depthwise convolution of 1x1 with weights of one: it carries what stands by itself in the file.
+    /// A depthwise convolution with a single weight of one: it carries what stands by itself in the file.
     fn carrier(
         &mut self,
         position: usize,
@@ -231,10 +261,12 @@ impl Lowering {
     ) -> Result<(), String> {
         let Some((input, map)) = self.input(node, 0) else { return Ok(()) };
         self.draft.spend(map.channels)?;
-        let window = Window { kernel: [1; 2], stride: [1; 2], pads: Pads::default() };
-        supports_window(window, Some(map)).map_err(|reason| reason.to_string())?;
+        let sides = Sides { kernel: [1; 2], stride: [1; 2], pads: Pads::default() };
+        let window = sides.window(true, Some(map))?;
+        self.draft.spend(map.channels * window.kernel * window.kernel)?;
         let tensor = self.graph.depthwise(self.name(position), input, window, behind.activation);
-        let weights = LayerWeights { weight: vec![1.0; map.channels], affine };
+        let weight = sides.extended(&vec![1.0; map.channels], window.kernel, 1);
+        let weights = LayerWeights { weight, affine };
         self.appended(position, tensor, behind, Some(weights));
         Ok(())
     }
@@ -253,10 +285,12 @@ impl Lowering {
         let Some((input, map)) = self.input(node, 0) else { return Ok(()) };
         let [_, rows, columns, _] = added else { return Err("pads of other than 4 axes".into()) };
         let ([top, rows, bottom], [left, columns, right]) = (shifting(*rows), shifting(*columns));
-        let window =
-            Window { kernel: [rows, columns], stride: [1; 2], pads: Pads { top, left, bottom, right } };
-        supports_window(window, Some(map))
-            .map_err(|_| "too many rows or columns around a map: at most 10 in all".to_owned())?;
+        let sides =
+            Sides { kernel: [rows, columns], stride: [1; 2], pads: Pads { top, left, bottom, right } };
+        let window = sides.window(true, Some(map)).map_err(|_| {
+            let most = DEPTHWISE_SIDES[DEPTHWISE_SIDES.len() - 1] - 1;
+            format!("too many rows or columns around a map: at most {most} in all")
+        })?;
         self.draft.spend(map.channels.saturating_mul(rows * columns + 1))?;
         let mut kernel = vec![0.0; rows * columns];
         // Behind the one stand as many as are added after the map.
@@ -271,7 +305,8 @@ impl Lowering {
             None => Affine::Bias(vec![0.0; map.channels]),
         };
         let tensor = self.graph.depthwise(self.name(position), input, window, behind.activation);
-        let weights = LayerWeights { weight: kernel.repeat(map.channels), affine };
+        let weight = sides.extended(&kernel.repeat(map.channels), window.kernel, 1);
+        let weights = LayerWeights { weight, affine };
         self.appended(position, tensor, behind, Some(weights));
         Ok(())
     }
@@ -285,8 +320,8 @@ impl Lowering {
         counts_pads: Option<bool>,
     ) -> Result<(), String> {
         let known = self.input(node, 0);
-        let slid = Window { kernel: window.kernel, stride: window.stride, pads: pads(window.padding) };
-        supports_window(slid, known.map(|(_, map)| map)).map_err(|reason| reason.to_string())?;
+        let sides = Sides { kernel: window.kernel, stride: window.stride, pads: pads(window.padding) };
+        let slid = sides.window(true, known.map(|(_, map)| map))?;
         let Some((input, map)) = known else { return Ok(()) };
         let name = self.name(position);
         if counts_pads == Some(true) && window.padding != RawPadding::VALID {
@@ -296,6 +331,7 @@ impl Lowering {
             let elements = rows * columns;
             self.draft.spend(map.channels.saturating_mul(elements + 4))?;
             let weight = vec![(1.0 / elements as f64) as f32; map.channels * elements];
+            let weight = sides.extended(&weight, slid.kernel, 1);
             let affine = match behind.norm.clone() {
                 Some(norm) => Affine::BatchNorm(norm),
                 None => Affine::Bias(vec![0.0; map.channels]),
@@ -304,12 +340,10 @@ impl Lowering {
             self.appended(position, tensor, behind, Some(LayerWeights { weight, affine }));
             return Ok(());
         }
-        let tensor = match counts_pads {
-            Some(_) => self.graph.avg_pool(name, input, slid),
-            None => self.graph.max_pool(name, input, slid),
-        };
-        self.appended(position, tensor, alone(node), None);
-        Ok(())
+        Err(match counts_pads {
+            Some(_) => "an average pool with a window that leaves out what is around the map".into(),
+            None => "a max pool with a window".into(),
+        })
     }
 
     pub(super) fn global_pool(&mut self, position: usize, node: &RawNode) -> Result<(), String> {
@@ -345,16 +379,6 @@ fn pads(padding: RawPadding) -> Pads {
         RawPadding::Explicit([top, left, bottom, right]) => Pads { top, left, bottom, right },
         RawPadding::Same | RawPadding::SameLower => Pads::default(),
     }
-}
-
-/// Whether a window stands at one place only, and sees the whole map from there.
-fn sees_all(window: Window, map: Shape) -> bool {
-    let Window { kernel: [rows, columns], stride, pads: Pads { top, left, bottom, right } } = window;
-    let alone = |side: usize, padded: usize, step: usize| side <= padded && padded - side < step;
-    rows >= map.height + top
-        && columns >= map.width + left
-        && alone(rows, map.height + top + bottom, stride[0])
-        && alone(columns, map.width + left + right, stride[1])
 }
 
 /// Zeros before, length and zeros after of a kernel with a one at `after` that leaves a map with so many rows or columns

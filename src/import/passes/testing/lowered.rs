@@ -18,18 +18,7 @@ pub(in super::super) fn evaluate_lowered(network: &Lowered, image: &[f64]) -> Ve
             Op::GlobalAvgPool => (0..channels)
                 .map(|c| x.iter().skip(c).step_by(channels).sum::<f64>() / input.pixels() as f64)
                 .collect(),
-            Op::MaxPool(window) => slide(input, output, window, |taps, c| {
-                taps.iter()
-                    .filter_map(|(_, pixel)| *pixel)
-                    .map(|p| x[p * channels + c])
-                    .fold(f64::MIN, f64::max)
-            }),
-            Op::AvgPool(window) => slide(input, output, window, |taps, c| {
-                let inside: Vec<f64> =
-                    taps.iter().filter_map(|(_, pixel)| *pixel).map(|p| x[p * channels + c]).collect();
-                inside.iter().sum::<f64>() / inside.len() as f64
-            }),
-            Op::Dense => {
+            Op::Linear => {
                 let weight = &weights.as_ref().expect("weights").weight;
                 let rows = weight.chunks_exact(x.len());
                 rows.map(|row| row.iter().zip(x).map(|(&w, x)| f64::from(w) * x).sum()).collect()
@@ -38,7 +27,7 @@ pub(in super::super) fn evaluate_lowered(network: &Lowered, image: &[f64]) -> Ve
                 let weight = &weights.as_ref().expect("weights").weight;
                 let depthwise = matches!(layer.op, Op::Depthwise(_));
                 let depth = if depthwise { 1 } else { input.channels };
-                let taps_of_one = window.kernel[0] * window.kernel[1];
+                let taps_of_one = window.kernel * window.kernel;
                 assert_eq!(weight.len(), channels * taps_of_one * depth, "{layer:?}");
                 slide(input, output, window, |taps, c| {
                     let mut sum = 0.0;
@@ -83,15 +72,14 @@ fn slide(
     for row in 0..output.height {
         for column in 0..output.width {
             let mut taps = Vec::new();
-            for r in 0..window.kernel[0] {
-                for c in 0..window.kernel[1] {
-                    let y = (row * window.stride[0] + r)
-                        .checked_sub(window.pads.top)
-                        .filter(|y| *y < input.height);
-                    let x = (column * window.stride[1] + c)
+            for r in 0..window.kernel {
+                for c in 0..window.kernel {
+                    let y =
+                        (row * window.stride + r).checked_sub(window.pads.top).filter(|y| *y < input.height);
+                    let x = (column * window.stride + c)
                         .checked_sub(window.pads.left)
                         .filter(|x| *x < input.width);
-                    taps.push((r * window.kernel[1] + c, y.zip(x).map(|(y, x)| y * input.width + x)));
+                    taps.push((r * window.kernel + c, y.zip(x).map(|(y, x)| y * input.width + x)));
                 }
             }
             values.extend((0..output.channels).map(|channel| of(&taps, channel)));
