@@ -40,7 +40,7 @@ fn a_whole_network_is_taken() {
     graph.labels = Some(["a", "b", "c", "d", "e"].map(str::to_owned).to_vec());
     let network = lowered(graph);
     let expected =
-        ["Conv Relu6", "Depthwise Relu6", "Conv Linear", "Add Relu", "GlobalAvgPool Linear", "Dense Linear"];
+        ["Conv Relu6", "Depthwise Relu6", "Conv Linear", "Add Relu", "GlobalAvgPool Linear", "Linear Linear"];
     assert_eq!(layers(&network), expected);
     assert_eq!(network.normalization, Some(Normalization::IMAGENET));
     assert_eq!(network.graph.image().shape, Shape::new(32, 32, 3));
@@ -77,7 +77,7 @@ fn what_joins_nothing_is_carried_by_a_depthwise_convolution() {
         "Depthwise Relu",
         "Add Linear",
         "GlobalAvgPool Linear",
-        "Dense Linear",
+        "Linear Linear",
     ];
     assert_eq!(layers(&lowered(b.finish())), expected);
 }
@@ -111,7 +111,7 @@ fn a_last_convolution_of_the_pooled_map_is_dense_and_others_stay() {
     let x = b.conv(&x, 3, [1, 1], [1, 1]);
     b.unary(&x, RawOp::Reshape { dims: vec![-1, 3] });
     let network = lowered(b.finish());
-    assert_eq!(layers(&network), ["Conv Linear", "GlobalAvgPool Linear", "Conv Relu", "Dense Linear"]);
+    assert_eq!(layers(&network), ["Conv Linear", "GlobalAvgPool Linear", "Conv Relu", "Linear Linear"]);
 }
 
 #[test]
