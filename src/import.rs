@@ -24,6 +24,7 @@ mod layout;
 mod metadata;
 mod naming;
 mod quantizers;
+pub mod onnx;
 pub mod raw;
 mod recognize;
 mod save;
