@@ -107,10 +107,9 @@ pub fn read(bytes: &[u8]) -> Result<RawGraph, OnnxError> {
     let mut reader = Reader::new(constants, &inputs, stated, uses);
 
     let mut nodes: Vec<Option<(NodeProto, i64)>> = nodes.into_iter().zip(opsets).map(Some).collect();
-    let mut names = Names::default();
     for at in order {
         let Some((proto, opset)) = nodes.get_mut(at).and_then(Option::take) else { continue };
-        let name = names.unique(order::called(&proto));
+        let name = order::called(&proto);
         reader.take(&Node { proto, opset, name })?;
     }
     for name in &outputs {
@@ -143,23 +142,4 @@ fn shape(value: &ValueInfoProto) -> Option<Shape> {
     let shape = value.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?;
     let size = |size: Option<i64>| size.and_then(|size| usize::try_from(size).ok()).filter(|&size| size > 0);
     Some(shape.dim.iter().map(|dim| size(dim.dim_value)).collect())
-}
-
-/// Names of nodes so far.
-#[derive(Default)]
-struct Names(HashMap<String, usize>);
-
-impl Names {
-    /// The name, with a number behind it if it is not the first of its kind.
-    fn unique(&mut self, name: String) -> String {
-        let mut candidate = name.clone();
-        loop {
-            let count = self.0.entry(candidate.clone()).or_default();
-            *count += 1;
-            if *count == 1 {
-                return candidate;
-            }
-            candidate = format!("{name}/{count}");
-        }
-    }
 }

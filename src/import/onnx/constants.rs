@@ -2,6 +2,7 @@
 
 use super::OnnxError;
 use super::error::Trouble;
+use super::fold::permuted;
 use super::tensor::{Data, Header, Tensor, decode, header, product};
 use crate::import::raw::{Constant, Values};
 use crate::onnx_proto::TensorProto;
@@ -27,7 +28,7 @@ pub struct Constants {
     kept: BTreeMap<String, Constant>,
     /// Names in `kept`, by name in the file and what was made of it.
     forms: HashMap<(String, String), String>,
-    /// Names that a tensor in `kept` must not take.
+    /// Names of all tensors.
     taken: HashSet<String>,
     budget: Budget,
 }
@@ -58,7 +59,7 @@ impl Budget {
 }
 
 impl Constants {
-    /// None yet, of a file of so many bytes. A constant takes no name in `taken`.
+    /// None yet, of a file of so many bytes. `taken` are the names of all its tensors.
     pub fn new(bytes: usize, taken: HashSet<String>) -> Self {
         Self {
             file: HashMap::new(),
@@ -165,33 +166,39 @@ impl Constants {
         }
     }
 
+    /// A tensor of real numbers with its axes in another order.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and if there are no such axes.
+    pub fn permuted(&mut self, name: &str, order: &[usize]) -> Result<Tensor, Trouble> {
+        let tensor = self.floats(name)?;
+        // There is room for one; now there are two.
+        self.allow(&tensor.dims, 2)?;
+        permuted(&tensor, order)
+    }
+
     /// Keeps what `make` makes of a tensor for the network, and says under which name. `form` says what it makes.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and what `make` says.
+    /// What `make` says, and if there is no room.
     pub fn keep(
         &mut self,
         name: &str,
         form: &str,
-        make: impl FnOnce(&mut Self, Tensor) -> Result<Tensor, Trouble>,
+        make: impl FnOnce(&mut Self) -> Result<Tensor, Trouble>,
     ) -> Result<String, Trouble> {
         let key = (name.to_owned(), form.to_owned());
         if let Some(known) = self.forms.get(&key) {
             return Ok(known.clone());
         }
-        let tensor = self.floats(name)?;
-        let tensor = make(self, tensor)?;
+        let tensor = make(self)?;
         self.budget.keep(Some(tensor.data.len()))?;
         let Tensor { dims, data: Data::Floats(values), .. } = tensor else {
             return Err("weights that are no real numbers".into());
         };
         // The first form has the name itself.
-        let mut free = name.to_owned();
-        let mut number = 1;
-        while self.kept.contains_key(&free) || (free != name && self.taken.contains(&free)) {
-            free = if number == 1 { format!("{name}/{form}") } else { format!("{name}/{form}/{number}") };
-            number += 1;
-        }
+        let first = !self.kept.contains_key(name);
+        let free = if first { name.to_owned() } else { self.free_name(format!("{name}/{form}")) };
         self.kept.insert(free.clone(), Constant { dims, values: Values::Floats(values) });
         self.forms.insert(key, free.clone());
         Ok(free)
@@ -202,7 +209,18 @@ impl Constants {
     /// # Errors
     /// As [`keep`](Self::keep).
     pub fn keep_plain(&mut self, name: &str) -> Result<String, Trouble> {
-        self.keep(name, PLAIN, |_, tensor| Ok(tensor))
+        self.keep(name, PLAIN, |constants| constants.floats(name))
+    }
+
+    /// A name for a tensor that no other has.
+    pub fn free_name(&mut self, wish: String) -> String {
+        let mut free = wish.clone();
+        let mut number = 2;
+        while !self.taken.insert(free.clone()) {
+            free = format!("{wish}/{number}");
+            number += 1;
+        }
+        free
     }
 
     /// The size of a tensor that the network keeps.

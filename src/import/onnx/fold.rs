@@ -11,7 +11,7 @@ use super::shapes::Shape;
 use super::tensor::{Data, Tensor};
 use crate::onnx_proto::DataType;
 
-pub use movement::{axes, order, permuted, transposed};
+pub use movement::{axes, order, permuted};
 
 /// The value of a node that follows from constants, `None` if it does not. `shape_of` is for [`Shape`] nodes.
 ///

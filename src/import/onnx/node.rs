@@ -9,7 +9,7 @@ pub struct Node {
     pub proto: NodeProto,
     /// Version of ONNX's operators.
     pub opset: i64,
-    /// A name that no other node has.
+    /// Its name, or that of its output.
     pub name: String,
 }
 

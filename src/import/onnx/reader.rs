@@ -51,6 +51,7 @@ pub struct Reader {
     above_zero: HashSet<String>,
     /// How many nodes have yet to read a tensor.
     uses: HashMap<String, usize>,
+    names: Names,
 }
 
 impl Reader {
@@ -70,6 +71,7 @@ impl Reader {
             pending: HashMap::new(),
             above_zero: inputs.iter().map(|(name, _)| name.clone()).collect(),
             uses,
+            names: Names::default(),
         }
     }
 
@@ -135,7 +137,7 @@ impl Reader {
             && !self.is_above_zero(&op, &inputs);
         let operator = &node.proto.op_type;
         if clips && op != RawOp::Identity {
-            let whole = format!("{output}/unclipped");
+            let whole = self.constants.free_name(format!("{output}/unclipped"));
             self.append(&format!("{}/unclipped", node.name), operator, op, inputs, whole.clone());
             self.append(&node.name, operator, ops::RELU, vec![whole], output.clone());
         } else {
@@ -156,7 +158,7 @@ impl Reader {
         if self.is_above_zero(&op, &inputs) {
             self.above_zero.insert(output.clone());
         }
-        let (name, operator) = (name.to_owned(), operator.to_owned());
+        let (name, operator) = (self.names.unique(name), operator.to_owned());
         self.nodes.push(RawNode { name, operator, op, inputs, outputs: vec![output] });
     }
 
@@ -191,7 +193,7 @@ impl Reader {
             }
         }
         self.nodes.push(RawNode {
-            name: node.name.clone(),
+            name: self.names.unique(&node.name),
             operator: node.proto.op_type.clone(),
             op: RawOp::Unsupported { reason },
             inputs,
@@ -246,5 +248,24 @@ impl Reader {
         let pending = || self.pending.get(name).and_then(|(real, _)| self.shapes.get(real).cloned());
         let stated = || self.stated.get(name).cloned();
         self.shapes.get(name).cloned().or_else(kept).or_else(pending).or_else(stated)
+    }
+}
+
+/// Names of nodes so far.
+#[derive(Default)]
+struct Names(HashMap<String, usize>);
+
+impl Names {
+    /// The name, with a number behind it if it is not the first of its kind.
+    fn unique(&mut self, name: &str) -> String {
+        let mut candidate = name.to_owned();
+        loop {
+            let count = self.0.entry(candidate.clone()).or_default();
+            *count += 1;
+            if *count == 1 {
+                return candidate;
+            }
+            candidate = format!("{name}/{count}");
+        }
     }
 }

@@ -93,11 +93,6 @@ pub fn permuted(tensor: &Tensor, order: &[usize]) -> Result<Tensor, Trouble> {
     view(tensor, 0, &axes.ok_or("over axes that are not there")?)
 }
 
-/// A matrix with rows and columns exchanged.
-pub fn transposed(tensor: &Tensor) -> Result<Tensor, Trouble> {
-    permuted(tensor, &[1, 0])
-}
-
 /// A tensor spread out to a size with which it matches.
 pub fn expanded(tensor: &Tensor, dims: &[usize]) -> Result<Tensor, Trouble> {
     let steps = steps(&tensor.dims);

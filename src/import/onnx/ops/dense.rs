@@ -3,7 +3,6 @@
 use super::window::constant_weights;
 use crate::import::onnx::constants::{Constants, PLAIN};
 use crate::import::onnx::error::Trouble;
-use crate::import::onnx::fold::transposed;
 use crate::import::onnx::node::Node;
 use crate::import::onnx::reader::{Made, Reader};
 use crate::import::onnx::tensor::{Data, Tensor};
@@ -43,8 +42,8 @@ fn matrix(
         (false, true) => "matrix".to_owned(),
         _ => format!("matrix times {factor}{}", if turned { "" } else { ", transposed" }),
     };
-    let kept = constants.keep(name, &form, |_, tensor| {
-        let tensor = if turned { tensor } else { transposed(&tensor)? };
+    let kept = constants.keep(name, &form, |constants| {
+        let tensor = if turned { constants.floats(name)? } else { constants.permuted(name, &[1, 0])? };
         Ok(scaled(tensor, factor))
     })?;
     Ok((kept, if turned { first } else { second }))
@@ -64,7 +63,8 @@ fn kept_bias(name: &str, outputs: usize, factor: f32, constants: &mut Constants)
     let dims = constants.dims(name)?;
     let form =
         if factor == 1.0 && dims == [outputs] { PLAIN.to_owned() } else { format!("bias times {factor}") };
-    constants.keep(name, &form, |constants, tensor| {
+    constants.keep(name, &form, |constants| {
+        let tensor = constants.floats(name)?;
         let Data::Floats(values) = &tensor.data else { return Ok(tensor) };
         let values = match *values.as_slice() {
             [value] => {

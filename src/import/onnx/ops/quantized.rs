@@ -1,11 +1,11 @@
 //! Integers with a scale: pairs of `QuantizeLinear` and `DequantizeLinear`, and operators of ONNX and ONNX Runtime on
 //! integers. A tensor of integers is here the real tensor that it stands for, with a quantizer.
 
-use super::window;
+use super::window::{self, KERNEL_ORDER};
 use crate::import::onnx::constants::Constants;
 use crate::import::onnx::error::Trouble;
+use crate::import::onnx::fold::permuted;
 use crate::import::onnx::fold::quantization::{quantizer, real};
-use crate::import::onnx::fold::{permuted, transposed};
 use crate::import::onnx::node::Node;
 use crate::import::onnx::reader::{Made, Reader};
 use crate::import::onnx::tensor::{Data, Tensor};
@@ -43,7 +43,7 @@ fn input(node: &Node, at: usize, reader: &mut Reader) -> Result<String, Trouble>
     if reader.constants.contains(name) {
         let names = [Some(node.needs(at + 1)?), node.input(at + 2)];
         let form = format!("scaled by {}", names.into_iter().flatten().collect::<Vec<_>>().join(" and "));
-        return reader.constants.keep(name, &form, |constants, _| real(name, names, 1, constants));
+        return reader.constants.keep(name, &form, |constants| real(name, names, 1, constants));
     }
     let own = quantizer(node, at + 1, &mut reader.constants)?;
     if let Some((_, stated)) = reader.integers(name) {
@@ -60,17 +60,17 @@ pub fn converted(node: &Node, reader: &mut Reader) -> Result<Made, Trouble> {
             let weights = node.needs(3)?;
             window::constant_weights(weights, reader)?;
             let op = window::conv_op(node, &reader.constants.dims(weights)?)?;
-            (op, product(node, "kernel", |tensor| permuted(tensor, &[0, 2, 3, 1]), 8, reader)?, 6)
+            (op, product(node, "kernel", &KERNEL_ORDER, 8, reader)?, 6)
         }
-        "QLinearMatMul" => (RawOp::Dense, product(node, "matrix", transposed, usize::MAX, reader)?, 6),
+        "QLinearMatMul" => (RawOp::Dense, product(node, "matrix", &[1, 0], usize::MAX, reader)?, 6),
         "QGemm" => {
             if node.int("transA", 0) != 0 || node.float("alpha", 1.0) != 1.0 {
                 return Err("with transA or alpha".into());
             }
             let turned = node.int("transB", 0) != 0;
             let form = if turned { "turned" } else { "matrix" };
-            let turn = |tensor: &Tensor| if turned { Ok(tensor.clone()) } else { transposed(tensor) };
-            (RawOp::Dense, product(node, form, turn, 6, reader)?, 7)
+            let order = if turned { [0, 1] } else { [1, 0] };
+            (RawOp::Dense, product(node, form, &order, 6, reader)?, 7)
         }
         name @ ("QLinearAdd" | "QLinearMul") => {
             let op = if name == "QLinearAdd" { RawOp::Add } else { RawOp::Mul };
@@ -113,7 +113,7 @@ pub fn converted(node: &Node, reader: &mut Reader) -> Result<Made, Trouble> {
 fn product(
     node: &Node,
     form: &str,
-    turn: impl Fn(&Tensor) -> Result<Tensor, Trouble>,
+    order: &[usize],
     bias: usize,
     reader: &mut Reader,
 ) -> Result<Vec<String>, Trouble> {
@@ -124,16 +124,21 @@ fn product(
     // Output channels of a matrix that is not transposed are its columns.
     let axis = if form == "matrix" { 1 } else { 0 };
     let form = format!("{form} scaled by {}", names.into_iter().flatten().collect::<Vec<_>>().join(" and "));
-    let kept = reader
-        .constants
-        .keep(weights, &form, |constants, _| turn(&real(weights, names, axis, constants)?))?;
+    let kept = reader.constants.keep(weights, &form, |constants| {
+        let tensor = real(weights, names, axis, constants)?;
+        // There is room for one; now there are two.
+        constants.allow(&tensor.dims, 2)?;
+        permuted(&tensor, order)
+    })?;
     let mut inputs = vec![activation, kept];
     if let Some(name) = node.input(bias) {
         window::constant_weights(name, reader)?;
         let scales = [node.needs(1)?, node.needs(4)?];
         let form = format!("scaled by {} times {}", scales[0], scales[1]);
         inputs.push(
-            reader.constants.keep(name, &form, |constants, tensor| scaled_bias(tensor, scales, constants))?,
+            reader
+                .constants
+                .keep(name, &form, |constants| scaled_bias(constants.floats(name)?, scales, constants))?,
         );
     }
     Ok(inputs)

@@ -1,14 +1,14 @@
 //! Convolutions, pools and what stands around maps.
 
 use crate::import::onnx::error::Trouble;
-use crate::import::onnx::fold::permuted;
+use crate::import::onnx::fold;
 use crate::import::onnx::node::Node;
 use crate::import::onnx::reader::{Made, Reader};
 use crate::import::onnx::shapes::place;
 use crate::import::raw::{RawOp, RawPadding, RawWindow};
 
 /// Our order of a kernel's axes, by theirs: outputs, inputs, rows, columns.
-const KERNEL_ORDER: [usize; 4] = [0, 2, 3, 1];
+pub const KERNEL_ORDER: [usize; 4] = [0, 2, 3, 1];
 
 /// `Conv`.
 pub fn conv(node: &Node, reader: &mut Reader) -> Result<Made, Trouble> {
@@ -17,7 +17,9 @@ pub fn conv(node: &Node, reader: &mut Reader) -> Result<Made, Trouble> {
     let dims = reader.constants.dims(weights)?;
     let op = conv_op(node, &dims)?;
     let mut inputs = vec![reader.activation(node.needs(0)?)?];
-    inputs.push(reader.constants.keep(weights, "kernel", |_, tensor| permuted(&tensor, &KERNEL_ORDER))?);
+    inputs.push(
+        reader.constants.keep(weights, "kernel", |constants| constants.permuted(weights, &KERNEL_ORDER))?,
+    );
     if let Some(bias) = node.input(2) {
         constant_weights(bias, reader)?;
         inputs.push(reader.constants.keep_plain(bias)?);
@@ -186,5 +188,5 @@ pub fn pad(node: &Node, reader: &mut Reader) -> Result<Made, Trouble> {
 
 /// Axes as an attribute, or as an input since version 13.
 pub fn axes(node: &Node, reader: &mut Reader) -> Result<Option<Vec<i64>>, Trouble> {
-    crate::import::onnx::fold::axes(node, &mut reader.constants)
+    fold::axes(node, &mut reader.constants)
 }
