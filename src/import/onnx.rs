@@ -1,16 +1,16 @@
 //! ONNX files: from bytes to a [`RawGraph`].
 //!
-//! Read are the operators of image classification networks as PyTorch (both exporters), tf2onnx, Keras and ONNX Runtime's
-//! quantizer write them, from version 7 of ONNX's operators on. What is not among them becomes a node that says why it
-//! is not supported.
+//! Read are the operators of image classification networks as PyTorch (both exporters), tf2onnx, Keras and ONNX
+//! Runtime's quantizer write them, from version 7 of ONNX's operators on. What is not among them becomes a node that
+//! says why it is not supported.
 //!
 //! - Values may be in any encoding but that of another file: all integers, 16-, 32- and 64-bit real numbers.
 //! - What follows from constants is computed here: exporters leave sums of sizes, transposed kernels, casts.
 //! - Functions of the file are put in the place of their calls; subgraphs (conditions, loops) are not supported.
 //! - `QuantizeLinear` followed by `DequantizeLinear` is the tensor before, with a [quantizer](RawGraph::quantizers). A
-//!   quantizer whose smallest integer is zero holds a ReLU that ONNX Runtime's quantizer has dropped for it: then it is a
-//!   [`RawOp::Clip`](super::raw::RawOp::Clip) from zero. The same holds for operators on integers, whose tensors are the
-//!   real ones here.
+//!   quantizer whose smallest integer is zero holds a ReLU that ONNX Runtime's quantizer has dropped for it: then it is
+//!   a [`RawOp::Clip`](super::raw::RawOp::Clip) from zero. The same holds for operators on integers, whose tensors are
+//!   the real ones here.
 //!
 //! The messages are decoded by prost, which was in use for the twin already and knows no message that lies in itself:
 //! subgraphs are stepped over. What they will take in memory is counted before. (`rten-onnx` has no dependencies, but

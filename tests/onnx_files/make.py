@@ -1,4 +1,4 @@
-"""Makes the files beside it: tiny random networks as tools write them, each with an input and what ONNX Runtime computes.
+"""Makes the files beside it: tiny random networks as tools write them, each with an input and ONNX Runtime's output.
 
     pip install torch onnx onnxscript onnxruntime
     python make.py torch

@@ -54,8 +54,8 @@ fn files_of_every_tool_are_read_whole() {
         ("block_script_17", format!("{block} HardSwish Mean Reshape Dense Softmax")),
         (
             "block_script_13_unfolded",
-            "Conv BatchNorm Clip Conv BatchNorm Relu Conv BatchNorm Add Pad Conv LeakyRelu MaxPool HardSigmoid Mul Mean \
-             Reshape Dense Softmax"
+            "Conv BatchNorm Clip Conv BatchNorm Relu Conv BatchNorm Add Pad Conv LeakyRelu MaxPool HardSigmoid Mul \
+             Mean Reshape Dense Softmax"
                 .to_owned(),
         ),
         (
