@@ -26,6 +26,7 @@ mod metadata;
 mod naming;
 mod own;
 pub mod passes;
+pub mod onnx;
 mod quantizers;
 pub mod raw;
 mod recognize;

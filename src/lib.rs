@@ -34,6 +34,7 @@ pub mod infer;
 pub mod link;
 pub mod memory;
 pub mod net;
+mod onnx_proto;
 mod parallel;
 mod printable;
 mod proportion;

@@ -23,10 +23,11 @@ const CORE: [&str; 14] = [
 ];
 
 /// Plain helpers that everybody may use.
-const HELPERS: [&str; 6] = ["parallel", "random", "guarded", "printable", "proportion", "sealed"];
+const HELPERS: [&str; 7] =
+    ["parallel", "random", "guarded", "printable", "proportion", "sealed", "onnx_proto"];
 
 /// A module and the modules of ours that it may use.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("net", &[]),
     ("data", &[]),
     ("parallel", &[]),
@@ -35,6 +36,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("printable", &[]),
     ("proportion", &[]),
     ("sealed", &[]),
+    ("onnx_proto", &[]),
     ("quant", &["net"]),
     ("float", &["net"]),
     ("import", &["net", "quant"]),

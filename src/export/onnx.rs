@@ -38,13 +38,15 @@
 mod exact;
 mod graph;
 mod layers;
-mod proto;
 
 use super::ExportError;
-use crate::{infer::check_network, quant::QuantizedNetwork};
+use crate::{
+    infer::check_network,
+    onnx_proto::{DataType, ModelProto, OperatorSetIdProto, PRODUCER, StringStringEntryProto},
+    quant::QuantizedNetwork,
+};
 use graph::Builder;
 use prost::Message;
-use proto::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
 /// ONNX's set of operators: the first with 2-bit integers.
 pub const OPSET: i64 = 25;
@@ -98,12 +100,13 @@ pub fn write(network: &QuantizedNetwork, outputs: Outputs) -> Result<Vec<u8>, Ex
     let entry = |(key, value): (&str, String)| StringStringEntryProto { key: key.into(), value };
     let model = ModelProto {
         ir_version: IR_VERSION,
-        producer_name: "bitsmith".into(),
+        producer_name: PRODUCER.into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
         doc_string: format!("{name} in integers of 2, 4 and 8 bits: bit for bit what the firmware computes"),
         graph: Some(builder.finish(name.to_owned())),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: OPSET }],
         metadata_props: metadata.into_iter().map(entry).collect(),
+        ..ModelProto::default()
     };
     Ok(model.encode_to_vec())
 }

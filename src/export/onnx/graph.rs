@@ -1,6 +1,6 @@
 //! Nodes, constants and names of an ONNX graph, put together.
 
-use super::proto::{
+use crate::onnx_proto::{
     AttributeProto, AttributeType, DataType, DimensionProto, GraphProto, NodeProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
@@ -28,6 +28,7 @@ impl Builder {
             name: format!("{output}/{op}"),
             op_type: op.to_owned(),
             attribute: attributes.iter().map(attribute).collect(),
+            ..NodeProto::default()
         });
     }
 
@@ -42,7 +43,13 @@ impl Builder {
             return;
         }
         let dims = dims.iter().map(|&size| size as i64).collect();
-        let tensor = TensorProto { dims, data_type: data_type as i32, name: name.to_owned(), raw_data };
+        let tensor = TensorProto {
+            dims,
+            data_type: data_type as i32,
+            name: name.to_owned(),
+            raw_data: Some(raw_data.into()),
+            ..TensorProto::default()
+        };
         self.graph.initializer.push(tensor);
     }
 

@@ -2,11 +2,11 @@
 
 use super::exact::{self, Form, Span};
 use super::graph::{Attribute, Builder};
-use super::proto::DataType;
 use crate::{
     export::{ExportError, packed::pack},
     infer::Reach,
     net::{Layer, LayerId, Op, Shape, TensorId, Window},
+    onnx_proto::DataType,
     quant::{AddRequantizer, Bits, Kernel, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer},
 };
 

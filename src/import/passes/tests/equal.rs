@@ -11,7 +11,7 @@ enum Step {
     Conv {
         outputs: usize,
         kernel: [usize; 2],
-        stride: [usize; 2],
+        stride: usize,
         padding: usize,
         bias: bool,
     },
@@ -74,7 +74,7 @@ enum End {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let side = 1..=3_usize;
     let conv =
-        (1..=5_usize, [side.clone(), side.clone()], [1..=2_usize, 1..=2_usize], 0..4_usize, any::<bool>())
+        (1..=5_usize, [side.clone(), side.clone()], 1..=2_usize, 0..4_usize, any::<bool>())
             .prop_map(|(outputs, kernel, stride, padding, bias)| Step::Conv {
                 outputs,
                 kernel,
@@ -196,7 +196,7 @@ impl Maker {
         match *step {
             Step::Conv { outputs, kernel, stride, padding, bias } => {
                 let padding = self.padding(padding, kernel);
-                self.conv(outputs, kernel, stride, padding, bias);
+                self.conv(outputs, kernel, [stride; 2], padding, bias);
             }
             Step::Depthwise { kernel, padding } => {
                 let padding = self.padding(padding, [kernel; 2]);
