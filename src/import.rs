@@ -18,15 +18,18 @@
 //! training. Whatever is wrong with the tensors is reported at once, as [`Problems`].
 
 mod classes;
+mod described;
 mod error;
 mod file;
+mod format;
 pub mod keras;
 mod layout;
+mod luma;
 mod metadata;
 mod naming;
+pub mod onnx;
 mod own;
 pub mod passes;
-pub mod onnx;
 mod quantizers;
 pub mod raw;
 mod recognize;
@@ -39,6 +42,7 @@ mod weights;
 
 pub use classes::{ClassesError, KeptClass};
 pub use error::{FileError, ImportError, Problem, Problems};
+pub use format::Format;
 pub use metadata::{Note, channels};
 pub use naming::{Naming, names};
 pub use save::{SaveError, TooLarge, rounded_to_half, save};
@@ -81,12 +85,14 @@ pub struct Imported {
     pub model: Model,
     /// Quantizers that were trained with it, if the file is one that [`save`] wrote with them.
     pub grids: Option<Grids>,
-    /// The convention in which the file names its tensors.
-    pub naming: Naming,
+    /// The convention in which the file names its tensors; `None` of a file with a graph.
+    pub naming: Option<Naming>,
     /// What the tensors do not show, each with where it came from.
     pub settings: Vec<Setting>,
     /// How images become squares, as the metadata state it by `resize`; it is for whoever reads the images.
     pub resize: Option<String>,
+    /// What was recognised in a graph and what was assumed, in words.
+    pub remarks: Vec<String>,
     /// What else the file holds that was not used.
     pub notes: Vec<Note>,
 }
@@ -99,7 +105,8 @@ pub fn check_size(bytes: u64) -> Result<(), FileError> {
     if bytes > MAX_FILE_BYTES { Err(FileError::TooLarge { found: bytes }) } else { Ok(()) }
 }
 
-/// Reads a network out of the bytes of a `.safetensors` file or of a checkpoint of PyTorch, which the bytes tell.
+/// Reads a network out of the bytes of a file, which tell its format: a graph with weights in ONNX, TFLite or Keras'
+/// formats, or named tensors of a network of the zoo in safetensors or a checkpoint of PyTorch.
 ///
 /// Elements of type F32, F16, BF16 and F64 are read as f32; weights come out as
 /// [`Graph::weight_shape`](crate::net::Graph::weight_shape) says, whatever their layout in the file.
@@ -109,23 +116,71 @@ pub fn check_size(bytes: u64) -> Result<(), FileError> {
 /// or if tensors are missing, of a wrong shape or type, not finite, or not known.
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     check_size(bytes.len() as u64)?;
-    let file = File::parse(bytes)?;
+    let graph = match Format::of(bytes) {
+        Format::Onnx => onnx::read(bytes)?,
+        Format::Tflite => tflite::read(bytes)?,
+        Format::KerasArchive => keras::read_keras(bytes)?,
+        Format::Hdf5 => match keras::read_h5(bytes)? {
+            keras::KerasFile::Network(graph) => graph,
+            keras::KerasFile::Weights(tensors) => return named(File::of_constants(tensors), options),
+        },
+        Format::Blocks => return Err(ImportError::WeightsMissing),
+        Format::Tensors => return named(File::parse(bytes)?, options),
+    };
+    described::import(graph, options)
+}
+
+/// Reads a network whose layers `json` describes, as MCUNet and ProxylessNAS publish them, with weights in any format of
+/// named tensors.
+///
+/// # Errors
+/// As [`import()`].
+pub fn import_blocks(json: &[u8], weights: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
+    check_size(json.len() as u64)?;
+    check_size(weights.len() as u64)?;
+    described::import(torch::read_blocks(json, weights)?, options)
+}
+
+/// Reads a network out of one file, or out of two of which one describes the layers and the other holds the weights, in
+/// either order. Returns it with the place of the file that holds the weights.
+///
+/// # Errors
+/// As [`import()`], or if there are other files.
+pub fn import_files(files: &[Vec<u8>], options: &ImportOptions) -> Result<(Imported, usize), ImportError> {
+    let describes = |bytes: &Vec<u8>| Format::of(bytes) == Format::Blocks;
+    match files {
+        [only] => Ok((import(only, options)?, 0)),
+        [json, weights] if describes(json) => Ok((import_blocks(json, weights, options)?, 1)),
+        [weights, json] if describes(json) => Ok((import_blocks(json, weights, options)?, 0)),
+        files => Err(ImportError::Files(files.len())),
+    }
+}
+
+/// A network of the zoo by the names of its tensors, or one that [`save`] wrote with its graph.
+fn named(file: File, options: &ImportOptions) -> Result<Imported, ImportError> {
+    if own::is_own(&file) {
+        return own::read(&file, options);
+    }
     let mut metadata = Metadata::new(&file.metadata);
     let prefer = options.network.map(|n| n.width).or_else(|| metadata.width());
     let found = recognize(&file, options.naming, prefer)?;
     let naming = found.naming;
 
-    let mut settings = Settings { naming, list: Vec::new() };
+    let mut settings = Settings { list: Vec::new() };
+    let whose = |kind| usual_of(kind, naming);
     // What the caller says is not asked of the file, so that a caller can mend what a file states wrongly.
     let side = options.side.or(options.network.map(|n| n.side));
-    let side = settings.choose(SettingKind::Side, side, || metadata.side(), DEFAULT_SIDE)?;
+    let side = settings.choose(SettingKind::Side, side, || metadata.side(), DEFAULT_SIDE, whose)?;
     let padding = || metadata.padding();
-    let padding = settings.choose(SettingKind::Padding, options.padding, padding, naming.usual_padding())?;
+    let padding =
+        settings.choose(SettingKind::Padding, options.padding, padding, naming.usual_padding(), whose)?;
     let epsilon = || metadata.epsilon();
-    let epsilon = settings.choose(SettingKind::Epsilon, options.epsilon, epsilon, naming.usual_epsilon())?;
+    let epsilon =
+        settings.choose(SettingKind::Epsilon, options.epsilon, epsilon, naming.usual_epsilon(), whose)?;
     let usual = naming.usual_normalization(found.family);
     let stated = || metadata.normalization();
-    let normalization = settings.choose(SettingKind::Normalization, options.normalization, stated, usual)?;
+    let normalization =
+        settings.choose(SettingKind::Normalization, options.normalization, stated, usual, whose)?;
 
     if let Some(theirs) = naming.other_stem(found.family) {
         let origin = Origin::Assumed(format!("{naming}'s own {} has {theirs} there", found.family.title()));
@@ -133,10 +188,7 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportE
     }
 
     if found.gray {
-        let origin =
-            Origin::Assumed("the first convolution has one input channel, and images have three".into());
-        let value = "red, green and blue, summed to luma (ITU-R BT.601) by the first convolution".into();
-        settings.list.push(Setting { kind: SettingKind::Channels, value, origin });
+        settings.list.push(luma::setting());
     }
     if found.has_one_output() {
         let origin = Origin::Assumed("the classifier has one output, as a sigmoid has".into());
@@ -158,12 +210,12 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportE
     let model = Model { network, weights, normalization, labels };
     let resize = metadata.resize();
     let notes = file.notes.iter().cloned().chain(metadata.notes).collect();
-    Ok(Imported { model, grids, naming, settings: settings.list, resize, notes })
+    let (naming, remarks) = (Some(naming), Vec::new());
+    Ok(Imported { model, grids, naming, settings: settings.list, resize, remarks, notes })
 }
 
 /// Settings as they are decided.
 struct Settings {
-    naming: Naming,
     list: Vec<Setting>,
 }
 
@@ -175,12 +227,13 @@ impl Settings {
         given: Option<T>,
         stated: impl FnOnce() -> Result<Option<T>, ImportError>,
         usual: T,
+        whose: impl FnOnce(SettingKind) -> String,
     ) -> Result<T, ImportError> {
         let (value, origin) = match given {
             Some(given) => (given, Origin::Given),
             None => match stated()? {
                 Some(stated) => (stated, Origin::Stated),
-                None => (usual, Origin::Assumed(usual_of(kind, self.naming))),
+                None => (usual, Origin::Assumed(whose(kind))),
             },
         };
         self.list.push(Setting { kind, value: value.shown(), origin });
@@ -235,5 +288,6 @@ fn check(expected: &Spec, found: &Spec) -> Result<(), ImportError> {
     if key(expected) == key(found) {
         return Ok(());
     }
-    Err(ImportError::OtherNetwork { expected: *expected, found: *found })
+    let words = |spec: &Spec| format!("{spec} with {} classes", spec.classes);
+    Err(ImportError::OtherNetwork { expected: words(expected), found: words(found) })
 }

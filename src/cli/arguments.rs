@@ -74,6 +74,7 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   bitsmith inspect mobilenet-v2-0.35-128 --classes 10
+  bitsmith inspect resnet8.tflite
   bitsmith inspect mnasnet-0.5-128 --json")]
     Inspect(Inspect),
     /// Choose a policy that fits a budget of FLASH and RAM, without weights or images.
@@ -127,8 +128,18 @@ Examples:
 /// Arguments of `inspect`.
 #[derive(Args)]
 pub struct Inspect {
-    #[command(flatten)]
-    pub network: Network,
+    /// A file with a network, or the name of a network of the zoo, e.g. mobilenet-v2-0.35-128.
+    #[arg(value_name = "FILE|NET")]
+    pub subject: String,
+    /// The file in JSON that describes the network, for weights beside it (MCUNet, ProxylessNAS).
+    #[arg(long, value_name = "FILE")]
+    pub graph: Option<PathBuf>,
+    /// Number of classes of a network of the zoo [default: 1000].
+    #[arg(long, value_name = "N", value_parser = values::classes)]
+    pub classes: Option<u64>,
+    /// Where its zeros go at stride 2 [default: tensorflow, for mnasnet pytorch].
+    #[arg(long)]
+    pub padding: Option<PaddingName>,
 }
 
 /// A network of the zoo.
@@ -231,9 +242,12 @@ impl BudgetArguments {
 #[derive(Args)]
 #[command(next_help_heading = "Network and images")]
 pub struct Inputs {
-    /// Weights: a .safetensors file, or a PyTorch checkpoint (.pth, .pt, .bin).
+    /// The network with its weights: ONNX, TFLite, Keras (.h5, .keras), PyTorch (.pth, .pt, .bin) or .safetensors.
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
+    /// The description of the network in JSON, for weights beside it (MCUNet, ProxylessNAS).
+    #[arg(long, value_name = "FILE")]
+    pub graph: Option<PathBuf>,
     #[command(flatten)]
     pub trained: WeightsArguments,
     /// The network in the file, where its tensors do not tell; its side is the images' side [default: as the file says].

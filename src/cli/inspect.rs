@@ -2,28 +2,64 @@
 
 use super::Report;
 use super::arguments::Inspect;
+use super::failure::{ensure_argument, wrong};
+use super::session::read_network;
+use crate::import::{ImportOptions, import_files};
 use crate::memory::{Bytes, MemoryModel, paper};
-use crate::net::{Op, Spec};
+use crate::net::{Network, Op, Spec};
+use crate::printable::printable_lines;
 use crate::quant::{Bits, Policy};
-use serde_json::json;
+use anyhow::Context;
+use serde_json::{Value, json};
 use std::fmt::Write;
+use std::path::Path;
 
-/// Shows the layers of a network.
+/// Classes of a network of the zoo unless it is said: ImageNet's.
+const DEFAULT_CLASSES: u64 = 1000;
+
+/// Shows the layers of a network, and what was found out about its file.
 pub fn run(arguments: &Inspect) -> anyhow::Result<Report> {
-    let spec = arguments.network.spec()?;
-    Ok(describe(&spec))
+    let Inspect { subject, graph, classes, padding } = arguments;
+    let path = Path::new(subject);
+    // Whoever has a file of the name of a network means the file.
+    if !path.exists() && graph.is_none() {
+        let spec =
+            subject.parse::<Spec>().map_err(|error| wrong(format!("no file {subject}, and {error}")))?;
+        let spec = spec.with_classes(classes.unwrap_or(DEFAULT_CLASSES))?;
+        let spec = padding.map_or(spec, |padding| spec.with_padding(padding.into()));
+        return Ok(describe(&spec.into(), &[], Value::Null));
+    }
+    ensure_argument(classes.is_none() && padding.is_none(), || {
+        "--classes and --padding are of networks of the zoo: a file says both".into()
+    })?;
+    let files = read_network(path, graph.as_deref())?;
+    let (imported, _) = import_files(&files, &ImportOptions::default()).with_context(|| subject.clone())?;
+    let found: Vec<String> = imported
+        .settings
+        .iter()
+        .map(ToString::to_string)
+        .chain(imported.remarks.iter().cloned())
+        .chain(imported.notes.iter().map(ToString::to_string))
+        .map(|text| printable_lines(&text).to_string())
+        .collect();
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+    Ok(describe(&imported.model.network.named(&stem), &found, json!(found)))
 }
 
-fn describe(spec: &Spec) -> Report {
-    let graph = spec.build();
-    let widest = Policy::uniform(&graph, Bits::B8, Bits::B8);
+fn describe(network: &Network, found: &[String], found_json: Value) -> Report {
+    let graph = network.graph();
+    let widest = Policy::uniform(graph, Bits::B8, Bits::B8);
     let weight_bytes: usize = graph.layers.iter().map(|l| graph.weight_elements(l)).sum();
-    let peak_ram = paper::ram_bytes(&graph, &widest);
-    let device = MemoryModel::DEVICE.usage(&graph, &widest);
-    let mut text = format!("{spec}, {} classes\n\n", spec.classes);
+    let peak_ram = paper::ram_bytes(graph, &widest);
+    let device = MemoryModel::DEVICE.usage(graph, &widest);
+    let mut text = format!("{network}, {} classes\n", network.classes());
+    for line in found {
+        let _ = writeln!(text, "- {line}");
+    }
+    let columns = graph.layers.iter().map(|layer| layer.name.len()).max().unwrap_or(0).clamp(14, 40);
     let _ = writeln!(
         text,
-        "{:<14} {:<9} {:>13} {:>13} {:>3} {:>10} {:>12}",
+        "\n{:<columns$} {:<9} {:>13} {:>13} {:>3} {:>10} {:>12}",
         "layer", "kind", "input", "output", "s", "weights", "MACs"
     );
     let mut layers = Vec::new();
@@ -41,7 +77,7 @@ fn describe(spec: &Spec) -> Report {
         let stride = layer.window().map_or(1, |w| w.stride);
         let _ = writeln!(
             text,
-            "{:<14} {kind:<9} {:>13} {:>13} {stride:>3} {weights:>10} {macs:>12}",
+            "{:<columns$} {kind:<9} {:>13} {:>13} {stride:>3} {weights:>10} {macs:>12}",
             layer.name,
             input.to_string(),
             output.to_string()
@@ -64,8 +100,9 @@ fn describe(spec: &Spec) -> Report {
     let _ = writeln!(text, "at 8 bits        weights {}, peak RAM {}", Bytes(weight_bytes), Bytes(peak_ram));
     let _ = writeln!(text, "on the device    FLASH {}, RAM {}", Bytes(device.flash), Bytes(device.ram));
     let json = json!({
-        "network": spec.to_string(),
-        "classes": spec.classes,
+        "network": network.name(),
+        "classes": network.classes(),
+        "found": found_json,
         "macs": macs,
         "weight_bytes_8bit": weight_bytes,
         "peak_ram_8bit": peak_ram,

@@ -9,7 +9,7 @@ use crate::flow::{
     self, Alone, Answer, Asked, End, Evaluator, Event, Executor, Order, Origin, Pixels, PreprocessingVerdict,
     Set, Tally, Task,
 };
-use crate::import::{check_size, import};
+use crate::import::{check_size, import_files};
 use crate::link::{HashPrefix, Link};
 #[cfg(feature = "train")]
 use crate::net::Model;
@@ -37,12 +37,10 @@ pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
     let Inputs { weights, images, calibration, trained, .. } = inputs;
     let name = || format!("{}", weights.display());
     let network = inputs.network.or(link.and_then(|link| link.network.zoo()));
-    let size = fs::metadata(weights).with_context(name)?.len();
-    check_size(size).with_context(name)?;
-    let bytes = fs::read(weights).with_context(name)?;
+    let files = read_network(weights, inputs.graph.as_deref())?;
     // The side is the caller's, the number of classes the file's.
     let options = trained.options(network)?;
-    let imported = import(&bytes, &options).with_context(name)?;
+    let (imported, holder) = import_files(&files, &options).with_context(name)?;
     let found = &imported.model.network;
     let agrees = |expected: &crate::net::Spec| {
         found.zoo().is_some_and(|spec| (spec.family, spec.width) == (expected.family, expected.width))
@@ -50,7 +48,7 @@ pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
     if let Some(expected) = network.filter(|expected| !agrees(expected)) {
         return Err(anyhow!("{} holds {found}, not {expected}", weights.display()));
     }
-    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256: String = Sha256::digest(&files[holder]).iter().map(|byte| format!("{byte:02x}")).collect();
     interrupt::listen();
     let mut session = Session::new(Threads::new(images));
     session.settings = calibration.settings();
@@ -60,7 +58,7 @@ pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
         let kept = done(session.inputs(false))?.kept_classes();
         let kept =
             kept.context("--specialise: expected images of some of the network's classes and no others")?;
-        let imported = import(&bytes, &options)?.keep_classes(&kept).with_context(name)?;
+        let imported = import_files(&files, &options)?.0.keep_classes(&kept).with_context(name)?;
         done(session.adopt_weights(Opened::new(imported, name(), sha256))).with_context(name)?;
     }
     say_inputs(&session)?;
@@ -68,6 +66,16 @@ pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
         compare(&session, link);
     }
     Ok(session)
+}
+
+/// The bytes of a network's file, and of its description if there is one.
+pub fn read_network(weights: &Path, graph: Option<&Path>) -> anyhow::Result<Vec<Vec<u8>>> {
+    let read = |path: &Path| {
+        let name = || path.display().to_string();
+        check_size(fs::metadata(path).with_context(name)?.len()).with_context(name)?;
+        fs::read(path).with_context(name)
+    };
+    std::iter::once(weights).chain(graph).map(read).collect()
 }
 
 /// Says what weights and images were found to be.

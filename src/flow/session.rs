@@ -64,21 +64,26 @@ pub struct Opened {
     /// SHA-256 of the file in hexadecimal.
     sha256: String,
     settings: Vec<Setting>,
+    remarks: Vec<String>,
     notes: Vec<Note>,
     resize: Option<String>,
 }
 
 impl Opened {
-    /// `sha256` is that of the file, in hexadecimal.
+    /// `sha256` is that of the file, in hexadecimal. A network that is not of the zoo is called after the file.
     pub fn new(imported: Imported, source: String, sha256: String) -> Self {
-        let Imported { model, grids, settings, notes, resize, .. } = imported;
-        Self { model, grids, source, sha256, settings, notes, resize }
+        let Imported { mut model, grids, settings, remarks, notes, resize, .. } = imported;
+        let file = source.rsplit(['/', '\\']).next().unwrap_or_default();
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        model.network = model.network.named(stem.strip_suffix("-trained").unwrap_or(stem));
+        Self { model, grids, source, sha256, settings, remarks, notes, resize }
     }
 
     /// Weights that come from no file.
     pub fn of_model(model: Model) -> Self {
         let (source, sha256) = (String::new(), String::new());
-        Self { model, grids: None, source, sha256, settings: Vec::new(), notes: Vec::new(), resize: None }
+        let (settings, remarks, notes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { model, grids: None, source, sha256, settings, remarks, notes, resize: None }
     }
 }
 
@@ -170,7 +175,7 @@ impl<E: Executor> Session<E> {
     /// # Errors
     /// If they state a way to resize images that there is not.
     pub fn adopt_weights(&mut self, opened: Opened) -> Result<(), End> {
-        let Opened { model, grids, source, sha256, settings, notes, resize } = opened;
+        let Opened { model, grids, source, sha256, settings, remarks, notes, resize } = opened;
         let former = std::mem::replace(&mut self.stated_resize, resize);
         if let Err(refused) = self.choose_resize() {
             self.stated_resize = former;
@@ -179,7 +184,7 @@ impl<E: Executor> Session<E> {
         let policy = grids.as_ref().map(|grids| grids.policy(model.graph()));
         let (network, labels) = (model.network.clone(), model.labels.clone());
         let key = Key::of(&(&model, &grids));
-        let texts = notes.iter().map(ToString::to_string).collect();
+        let texts = remarks.into_iter().chain(notes.iter().map(ToString::to_string)).collect();
         let summary = NetworkSummary { network, source, labels, sha256, policy, settings, notes: texts, key };
         self.executor.report(&Event::Network(summary.clone()));
         self.weights = Some(Weights { model: Arc::new(model), grids, summary, notes }.into());

@@ -1,7 +1,12 @@
 //! What can be wrong with a weights file.
 
+use super::keras::KerasError;
+use super::onnx::OnnxError;
+use super::passes::Refusals;
+use super::tflite::TfliteError;
+use super::torch::BlocksError;
 use super::{Naming, SettingKind, torch::TorchError};
-use crate::net::{Spec, SpecError};
+use crate::net::SpecError;
 use std::fmt;
 
 /// Why a file gives no network.
@@ -38,16 +43,13 @@ pub enum ImportError {
     },
     /// Another network than the caller expects.
     #[error(
-        "the file holds {found} with {} classes, expected {expected} with {} classes; name the network that the \
-         file holds, or choose another file",
-        found.classes,
-        expected.classes
+        "the file holds {found}, expected {expected}; name the network that the file holds, or choose another file"
     )]
     OtherNetwork {
         /// What the caller expects.
-        expected: Spec,
-        /// What names and shapes say.
-        found: Spec,
+        expected: String,
+        /// What the file holds.
+        found: String,
     },
     /// The file states a setting in a way that is not understood, or one that cannot be used.
     #[error(
@@ -67,6 +69,33 @@ pub enum ImportError {
     /// The network is out of the supported range.
     #[error("{0}; this network is not supported")]
     Spec(#[from] SpecError),
+    /// A file with a graph that cannot be read.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// A file with a graph that cannot be read.
+    #[error(transparent)]
+    Tflite(#[from] TfliteError),
+    /// A file with a graph that cannot be read.
+    #[error(transparent)]
+    Keras(#[from] KerasError),
+    /// A description of a network, or its weights, that cannot be read.
+    #[error(transparent)]
+    Blocks(#[from] BlocksError),
+    /// A description without weights.
+    #[error(
+        "the file describes a network without its weights: expected the file of weights beside it; choose both \
+         together, e.g. net.json and net.pth, or give the description with --graph"
+    )]
+    WeightsMissing,
+    /// Files that do not belong together.
+    #[error(
+        "{0} files: expected one file with a network, or a description in JSON and the file with its weights; choose \
+         these alone"
+    )]
+    Files(usize),
+    /// A graph with something that cannot be taken.
+    #[error(transparent)]
+    Refused(#[from] Refusals),
     /// Something is wrong with single tensors.
     #[error(transparent)]
     Tensors(#[from] Problems),
@@ -146,10 +175,10 @@ pub enum FileError {
 /// Everything that is wrong with the tensors of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problems {
-    /// The network that was expected.
-    pub spec: Spec,
-    /// The naming that was expected.
-    pub naming: Naming,
+    /// The network that was expected, in words.
+    pub network: String,
+    /// The naming that was expected, of a network of the zoo.
+    pub naming: Option<Naming>,
     /// What is wrong: unsupported layers, then the network's tensors in order, then tensors too many. Not empty.
     pub list: Vec<Problem>,
 }
@@ -170,8 +199,9 @@ pub(super) fn write_problems(f: &mut fmt::Formatter<'_>, list: &[Problem]) -> fm
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { spec, naming, list } = self;
-        write!(f, "the tensors do not fit {spec} with {} classes in {naming} names:", spec.classes)?;
+        let Self { network, naming, list } = self;
+        let names = naming.map_or(String::new(), |naming| format!(" in {naming} names"));
+        write!(f, "the tensors do not fit {network}{names}:")?;
         write_problems(f, list)
     }
 }

@@ -3,7 +3,9 @@
 mod foreign;
 mod safetensors;
 
-use super::{FileError, Note, naming::mcunet, quantizers, tensor::Tensor, torch};
+use super::raw::{Constant, Values};
+use super::{FileError, Note, naming::mcunet, own, quantizers, tensor::Tensor, torch};
+use ::safetensors::Dtype;
 use std::collections::BTreeMap;
 
 /// First parts of names that are the networks' own and no wrapper's. A file without a classifier has nothing else.
@@ -48,16 +50,43 @@ impl<'a> File<'a> {
     /// A file whose names are to be those of a network of the zoo.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FileError> {
         let file = Self::unwrapped(bytes)?;
+        if own::is_own(&file) {
+            return Ok(file);
+        }
         Ok(Self { tensors: mcunet::plain(file.tensors), ..file })
+    }
+
+    /// A file of weights alone that was read already.
+    pub fn of_constants(constants: BTreeMap<String, Constant>) -> Self {
+        let tensor = |Constant { dims, values }: Constant| {
+            let (dtype, data): (_, Vec<u8>) = match values {
+                Values::Floats(values) => {
+                    (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+                }
+                Values::Integers(values) => {
+                    (Dtype::I64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+                }
+            };
+            Tensor { dtype, shape: dims, data: data.into() }
+        };
+        let tensors = constants.into_iter().map(|(name, constant)| (name, tensor(constant))).collect();
+        Self::of(Contents { tensors, ..Contents::default() })
     }
 
     /// A file with its own names, but for what stands before all of them.
     pub fn unwrapped(bytes: &'a [u8]) -> Result<Self, FileError> {
-        let Contents { tensors, metadata, notes } = Contents::read(bytes)?;
+        Ok(Self::of(Contents::read(bytes)?))
+    }
+
+    fn of(Contents { tensors, metadata, notes }: Contents<'a>) -> Self {
         let (quantizers, tensors): (BTreeMap<_, _>, BTreeMap<_, _>) =
             tensors.into_iter().partition(|(name, _)| name.starts_with(quantizers::PREFIX));
         let sample = tensors.keys().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
-        Ok(Self { tensors: unwrap_names(tensors, Tensor::is_float), quantizers, metadata, notes, sample })
+        let tensors = match metadata.contains_key(own::ENTRY) {
+            true => tensors,
+            false => unwrap_names(tensors, Tensor::is_float),
+        };
+        Self { tensors, quantizers, metadata, notes, sample }
     }
 
     pub fn contains(&self, name: &str) -> bool {

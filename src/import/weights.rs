@@ -3,7 +3,7 @@
 use super::{
     ImportError, Problem, Problems,
     file::File,
-    layout,
+    layout, luma,
     naming::{Part, candidates, shapes},
     recognize::Recognized,
     tensor::Tensor,
@@ -30,11 +30,9 @@ pub(super) fn read(
     if list.is_empty() {
         return Ok(weights);
     }
-    Err(Problems { spec: *spec, naming: found.naming, list }.into())
+    let network = format!("{spec} with {} classes", spec.classes);
+    Err(Problems { network, naming: Some(found.naming), list }.into())
 }
-
-/// Parts of red, green and blue in luma: ITU-R BT.601, as in PIL's mode L and in JPEG.
-const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 struct Reader<'a> {
     file: &'a File<'a>,
@@ -73,7 +71,7 @@ impl Reader<'_> {
             add_zero_output(&mut weights);
         }
         if gray {
-            weights.weight = of_luma(&weights.weight);
+            weights.weight = luma::weights(&weights.weight);
         }
         Some(weights)
     }
@@ -135,12 +133,6 @@ fn add_zero_output(classifier: &mut LayerWeights) {
     if let Affine::Bias(bias) = &mut classifier.affine {
         bias.insert(0, 0.0);
     }
-}
-
-/// Weights over red, green and blue that compute what weights over luma do: luma is a weighted sum of the colours, and
-/// its parts of one add up to one, so that mean and deviation of the image stay as they are.
-fn of_luma(weights: &[f32]) -> Vec<f32> {
-    weights.iter().flat_map(|weight| LUMA.map(|part| weight * part)).collect()
 }
 
 /// Converts and checks the elements of one tensor.

@@ -1,6 +1,6 @@
 //! The name of a network: family, width multiplier, image side, and what its weights were trained with.
 
-use super::{Graph, Shape, Window, shape::Pads, zoo};
+use super::{Graph, Shape, Window, code, shape::Pads, zoo};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -202,6 +202,34 @@ impl Spec {
     /// The same network with another padding convention.
     pub fn with_padding(self, padding: Padding) -> Self {
         Self { padding, ..self }
+    }
+
+    /// The network of the zoo that computes what a graph does, if there is one.
+    pub fn of(graph: &Graph) -> Option<Self> {
+        let Shape { height, width, channels: 3 } = graph.image().shape else { return None };
+        let side = u16::try_from(height).ok().filter(|_| height == width)?;
+        let first = graph.layers.first().map(|layer| graph.output_shape(layer).channels)?;
+        let layers = graph.layers.len();
+        let wanted = code::write(graph);
+        for family in Family::ALL {
+            // Of multipliers that give the same channels a published one.
+            for width in family.named_widths().iter().copied().chain(10..=200) {
+                let Ok(spec) = Self::new(family, Width(width), side) else { continue };
+                let Ok(spec) = spec.with_classes(graph.classes() as u64) else { continue };
+                let built = spec.build();
+                let stem = built.output_shape(&built.layers[0]).channels;
+                if (stem, built.layers.len()) != (first, layers) {
+                    continue;
+                }
+                for padding in [Padding::TensorFlow, Padding::PyTorch] {
+                    let spec = spec.with_padding(padding);
+                    if code::write(&spec.build()) == wanted {
+                        return Some(spec);
+                    }
+                }
+            }
+        }
+        None
     }
 
     /// Builds the graph for RGB images.

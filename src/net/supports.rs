@@ -68,6 +68,9 @@ pub enum Reason {
     /// Channels of the image.
     #[error("{0} input channels: {min} to {max}", min = IMAGE_CHANNELS.start(), max = IMAGE_CHANNELS.end())]
     ImageChannels(usize),
+    /// The image's codes are normalized in the weights of the one layer that reads them.
+    #[error("it reads the image: expected one convolution, the first layer, to do so")]
+    Image,
     /// Too many channels.
     #[error("{0} channels: 1 to {max}", max = CHANNELS.end())]
     Channels(usize),
@@ -102,6 +105,9 @@ pub fn supports(graph: &Graph, layer: &Layer) -> Result<(), Reason> {
     let output = graph.output_shape(layer);
     if layer.inputs.contains(&0) {
         supports_image(graph.image().shape)?;
+        if layer.output != 1 || !matches!(layer.op, Op::Conv(_)) {
+            return Err(Reason::Image);
+        }
     }
     supports_map(output)?;
     let is_last = layer.output == graph.logits();

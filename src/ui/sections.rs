@@ -51,7 +51,7 @@ pub struct ReadAs {
 }
 
 /// Endings of files with weights, as `accept` takes them.
-pub const WEIGHTS: &str = ".safetensors,.pth,.pt,.pth.tar,.bin";
+pub const WEIGHTS: &str = ".onnx,.tflite,.h5,.keras,.hdf5,.safetensors,.pth,.pt,.pth.tar,.bin,.json";
 
 impl Controls {
     /// Stops a task, or takes it back if it has not begun.
@@ -81,7 +81,9 @@ impl Controls {
     pub fn open(&self, picked: Picked, how: ReadAs) {
         let is_weights = |path: &str| {
             let path = path.to_ascii_lowercase();
-            WEIGHTS.split(',').any(|ending| path.ends_with(ending))
+            // A description stands beside its weights; in a folder it is something of the images.
+            let describes = path.ends_with(".json") && !path.contains('/');
+            describes || WEIGHTS.split(',').any(|ending| path.ends_with(ending) && ending != ".json")
         };
         let (weights, images) = picked.partition(is_weights);
         if !weights.files.is_empty() {
@@ -96,14 +98,16 @@ impl Controls {
     pub fn open_weights(&self, picked: Picked, how: ReadAs) {
         let ReadAs { network, settings } = how;
         match &picked.paths[..] {
-            [path] => {
-                let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+            [path] | [path, _] => {
+                // Weights beside their description in JSON give the name.
+                let weights = picked.paths.iter().find(|path| !path.ends_with(".json")).unwrap_or(path);
+                let name = weights.rsplit('/').next().unwrap_or(weights).to_owned();
                 self.ask.emit((Command::OpenWeights { name, network, settings }, picked.files));
             }
             paths => self.act.emit(Action::Refused(
                 Area::Network,
                 format!(
-                    "{} files: expected one file with weights ({WEIGHTS}); choose one of them.",
+                    "{} files: expected one file with a network ({WEIGHTS}), or two if one is a description in JSON.",
                     paths.len()
                 ),
             )),

@@ -13,7 +13,7 @@ use crate::flow::{
     Artefact, CALIBRATION, Command, DEMO_IMAGES, End, Event, Executor, GivenReading, GivenSettings,
     KeptClass, Origin, PackageName, RunId, SearchRequest, Session, Subset, Task,
 };
-use crate::import::{ImportOptions, check_size, import};
+use crate::import::{ImportOptions, check_size, import_files};
 use crate::link::{HashPrefix, Link};
 use crate::net::Spec;
 use crate::quant::Policy;
@@ -215,25 +215,29 @@ impl Runner {
         settings: GivenSettings,
         picked: &[File],
     ) -> Result<(), End> {
-        let missing = || End::Failed(format!("{name}: no file came along; choose it again"));
-        let file = picked.first().ok_or_else(missing)?;
-        check_size(file.size() as u64).map_err(|error| End::Failed(format!("{name}: {error}")))?;
+        if picked.is_empty() {
+            return Err(End::Failed(format!("{name}: no file came along; choose it again")));
+        }
+        for file in picked {
+            let failed = |error| End::Failed(format!("{}: {error}", file.name()));
+            check_size(file.size() as u64).map_err(failed)?;
+        }
         // A file that is refused can be read again with what it lacks.
-        self.opened = Some(Opened::File { name: name.into(), network, file: file.clone() });
+        self.opened = Some(Opened::File { name: name.into(), network, files: picked.to_vec() });
         self.given = settings;
-        let bytes = files::read_all(file)?;
+        let bytes = picked.iter().map(files::read_all).collect::<Result<Vec<_>, _>>()?;
         self.adopt_weights(name, &settings.options(network), &bytes).map_err(|error| match error {
             End::Failed(message) => End::Failed(format!("{name}: {message}")),
             end => end,
         })
     }
 
-    fn adopt_weights(&mut self, source: &str, options: &ImportOptions, bytes: &[u8]) -> Result<(), End> {
-        let mut imported = import(bytes, options)?;
+    fn adopt_weights(&mut self, source: &str, options: &ImportOptions, files: &[Vec<u8>]) -> Result<(), End> {
+        let (mut imported, holder) = import_files(files, options)?;
         if !self.kept.is_empty() {
             imported = imported.keep_classes(&self.kept)?;
         }
-        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = Sha256::digest(&files[holder]).iter().map(|byte| format!("{byte:02x}")).collect();
         self.session.adopt_weights(Weights::new(imported, source.into(), sha256))
     }
 
@@ -284,7 +288,7 @@ impl Runner {
         // Other weights may have been opened meanwhile.
         self.session.breathe().await?;
         (self.opened, self.given) = (Some(Opened::Demo(spec)), settings);
-        self.adopt_weights(&spec.to_string(), &settings.options(Some(spec)), &weights)
+        self.adopt_weights(&spec.to_string(), &settings.options(Some(spec)), &[weights])
     }
 
     /// A file of the app itself. The worker's name is the address of the page.

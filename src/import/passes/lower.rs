@@ -8,7 +8,9 @@ use super::names;
 use super::wires::Wires;
 use super::{Lowered, Refusal, Refusals, Remark, norm};
 use crate::import::raw::{RawNode, RawOp, RawQuantizer};
-use crate::net::{Activation, BatchNorm, Graph, LayerWeights, Shape, TensorId, supports};
+use crate::net::{
+    Activation, Affine, BatchNorm, Graph, LayerWeights, Pads, Shape, TensorId, Window, supports,
+};
 use std::collections::{BTreeSet, HashMap};
 
 /// Outputs of networks for ImageNet whose first class is the background.
@@ -17,6 +19,7 @@ const WITH_BACKGROUND: usize = 1001;
 /// The network, or all that is in its way.
 pub(super) fn lower(draft: Draft) -> Result<Lowered, Refusals> {
     let mut lowering = Lowering::new(draft);
+    lowering.take_image();
     for position in 0..lowering.draft.graph.nodes.len() {
         if !lowering.consumed.contains(&position)
             && let Err(reason) = lowering.node(position)
@@ -63,9 +66,10 @@ impl Lowering {
             image = Shape::new(height, width, channels);
             tensors.insert(input.name.clone(), 0);
         }
+        let wires = draft.wires();
         let node_names: Vec<&str> = draft.graph.nodes.iter().map(|node| node.name.as_str()).collect();
         Self {
-            wires: draft.wires(),
+            wires,
             names: names::short(&node_names),
             graph: Graph::new(image),
             weights: Vec::new(),
@@ -75,6 +79,39 @@ impl Lowering {
             refusals: Vec::new(),
             draft,
         }
+    }
+
+    /// Puts a convolution that computes nothing before a network whose image is not read by one convolution alone: the
+    /// runtime, which takes colours as they are, normalizes them in the weights of the first convolution.
+    fn take_image(&mut self) {
+        let [input] = self.draft.graph.inputs.as_slice() else { return };
+        let name = input.name.clone();
+        let reader = match self.wires.readers(&name) {
+            [] => return,
+            [reader] => self.draft.graph.nodes.get(*reader).map(|node| &node.op),
+            _ => None,
+        };
+        if matches!(reader, Some(RawOp::Conv { groups: 1, .. })) || !self.tensors.contains_key(&name) {
+            return;
+        }
+        let tensor = self.copied(0, "image_as_it_is".into(), self.graph.image().shape.channels, usize::MAX);
+        self.tensors.insert(name, tensor);
+    }
+
+    /// A tensor once more, with more channels of zeros behind its own: by a convolution that computes nothing else.
+    fn copied(&mut self, tensor: TensorId, mut name: String, channels: usize, origin: usize) -> TensorId {
+        while self.names.contains(&name) {
+            name.push('_');
+        }
+        let (inputs, signed) = (self.graph.tensors[tensor].shape.channels, self.graph.tensors[tensor].signed);
+        let window = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        let activation = if signed { Activation::Linear } else { Activation::Relu };
+        let copy = self.graph.conv(name, tensor, channels, window, activation);
+        let one = |i: usize| f32::from(u8::from(i / inputs == i % inputs));
+        let weight = (0..channels * inputs).map(one).collect();
+        self.weights.push(Some(LayerWeights { weight, affine: Affine::Bias(vec![0.0; channels]) }));
+        self.origins.push(origin);
+        copy
     }
 
     fn refuse(&mut self, position: usize, reason: String) {

@@ -54,7 +54,7 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
                     format::macs(network.graph().macs()), format::grouped(weights(network))) }
             </p>
             <p class="tools" role="group" aria-label="Demo networks">{ "Demo, 32x32: " }{ for demos }</p>
-            <DropZone id="weights" what="a .safetensors, .pth or .pt file" accept={WEIGHTS} file_title="Choose weights" {on_files} />
+            <DropZone id="weights" what="a network: .onnx, .tflite, .h5, .keras, .pth or .safetensors" accept={WEIGHTS} file_title="Choose a network" {on_files} />
             <label class="check">
                 <input type="checkbox" checked={*forced} onchange={on_force} />
                 { " Read the file as the network chosen above, whatever it says itself" }

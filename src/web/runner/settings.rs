@@ -8,7 +8,7 @@ use web_sys::File;
 /// Weights as the user opened them, to be read again with other settings.
 pub(super) enum Opened {
     /// A file, read as a network if one was chosen.
-    File { name: String, network: Option<Spec>, file: File },
+    File { name: String, network: Option<Spec>, files: Vec<File> },
     /// A built-in network.
     Demo(Spec),
 }
@@ -17,9 +17,9 @@ impl Runner {
     /// Reads the weights that were opened last again.
     pub(super) async fn use_settings(&mut self, settings: GivenSettings) -> Result<(), End> {
         match &self.opened {
-            Some(Opened::File { name, network, file }) => {
-                let (name, network, file) = (name.clone(), *network, file.clone());
-                self.open_weights(&name, network, settings, &[file])
+            Some(Opened::File { name, network, files }) => {
+                let (name, network, files) = (name.clone(), *network, files.clone());
+                self.open_weights(&name, network, settings, &files)
             }
             Some(Opened::Demo(spec)) => {
                 let spec = *spec;

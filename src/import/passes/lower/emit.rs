@@ -4,7 +4,7 @@ use super::super::Remark;
 use super::sides::Sides;
 use super::{Behind, Lowering, activation, checked};
 use crate::import::raw::{Constant, RawNode, RawOp, RawPadding, RawWindow, Values};
-use crate::net::{Activation, Affine, DEPTHWISE_SIDES, LayerWeights, Pads, Shape, TensorId, Window};
+use crate::net::{Activation, Affine, DEPTHWISE_SIDES, GAPLESS, LayerWeights, Pads, Shape, TensorId, Window};
 
 impl Lowering {
     /// Our tensor of a node's input.
@@ -154,6 +154,7 @@ impl Lowering {
         }
         let name = self.name(position);
         let tensor = if self.is_result(&behind.end) && behind.activation == Activation::Linear {
+            let input = self.gapless(position, input, map, &mut weights)?;
             self.graph.linear(name, input, outputs)
         } else {
             // Inside of a network it is a convolution as large as its map.
@@ -165,6 +166,28 @@ impl Lowering {
         };
         self.appended(position, tensor, behind, Some(weights));
         Ok(())
+    }
+
+    /// A map of which a linear layer can read all: it is not the image, and its pixels lie without gaps. `weights` of that
+    /// layer are made to fit.
+    fn gapless(
+        &mut self,
+        position: usize,
+        input: TensorId,
+        map: Shape,
+        weights: &mut LayerWeights,
+    ) -> Result<TensorId, String> {
+        let has_gaps = map.pixels() > 1 && !map.channels.is_multiple_of(GAPLESS);
+        if input != 0 && !has_gaps {
+            return Ok(input);
+        }
+        let channels = map.channels.next_multiple_of(GAPLESS);
+        let added = channels - map.channels;
+        self.draft.spend(weights.weight.len() / map.channels * channels + channels * map.channels)?;
+        let pixels = weights.weight.chunks_exact(map.channels);
+        weights.weight =
+            pixels.flat_map(|pixel| pixel.iter().copied().chain(std::iter::repeat_n(0.0, added))).collect();
+        Ok(self.copied(input, format!("{}.input", self.name(position)), channels, position))
     }
 
     /// Parameters of a layer with so many outputs.
@@ -361,7 +384,8 @@ impl Lowering {
             return Err(format!("a sum of {first} and {second}: expected equal sizes"));
         }
         let behind = self.behind(node, false)?;
-        let tensor = self.graph.add(self.name(position), a, b, behind.activation);
+        // The older one first, as the zoo has it: a sum has no order of its own.
+        let tensor = self.graph.add(self.name(position), a.min(b), a.max(b), behind.activation);
         self.appended(position, tensor, behind, None);
         Ok(())
     }

@@ -73,15 +73,9 @@ enum End {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let side = 1..=3_usize;
-    let conv =
-        (1..=5_usize, [side.clone(), side.clone()], 1..=2_usize, 0..4_usize, any::<bool>())
-            .prop_map(|(outputs, kernel, stride, padding, bias)| Step::Conv {
-                outputs,
-                kernel,
-                stride,
-                padding,
-                bias,
-            });
+    let conv = (1..=5_usize, [side.clone(), side.clone()], 1..=2_usize, 0..4_usize, any::<bool>()).prop_map(
+        |(outputs, kernel, stride, padding, bias)| Step::Conv { outputs, kernel, stride, padding, bias },
+    );
     let step = prop_oneof![
         4 => conv,
         1 => (side, 0..4_usize).prop_map(|(kernel, padding)| Step::Depthwise { kernel, padding }),

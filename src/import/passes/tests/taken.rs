@@ -93,10 +93,11 @@ fn one_output_is_two_classes() {
         }
         let network = lowered(b.finish());
         assert_eq!(network.graph.classes(), 2);
-        let weights = network.weights[0].as_ref().expect("weights");
-        assert_eq!(weights.weight.len(), 96);
-        assert!(weights.weight[..48].iter().all(|&weight| weight == 0.0));
-        assert!(weights.weight[48..].iter().any(|&weight| weight != 0.0));
+        // The image comes in through a convolution, with a fourth channel of zeros.
+        let weights = network.weights[1].as_ref().expect("weights");
+        assert_eq!(weights.weight.len(), 128);
+        assert!(weights.weight[..64].iter().all(|&weight| weight == 0.0));
+        assert!(weights.weight[64..].iter().any(|&weight| weight != 0.0));
         assert!(matches!(&weights.affine, Affine::Bias(bias) if bias.len() == 2 && bias[0] == 0.0));
     }
 }
@@ -140,7 +141,7 @@ fn a_size_that_is_open_is_assumed_or_given() {
     let graph = || {
         let mut b = Builder::new(Layout::ChannelsFirst, [1, 3, 8, 8]);
         b.graph.inputs[0].dims = vec![None, Some(3), None, None];
-        let x = b.conv("image", 4, [3, 3], [2, 1]);
+        let x = b.conv("image", 4, [3, 3], [2, 2]);
         let x = b.unary(&x, RawOp::Mean { axes: vec![2, 3], keep: false });
         b.dense(&x, 4, 3);
         b.finish()

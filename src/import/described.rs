@@ -1,0 +1,91 @@
+//! A network out of a file that holds its graph: ONNX, TFLite, Keras, or JSON with weights beside it.
+
+use super::metadata::Metadata;
+use super::passes::{LowerOptions, Lowered, Remark, lower};
+use super::raw::{Layout, RawGraph};
+use super::{
+    DEFAULT_SIDE, ImportError, ImportOptions, Imported, Note, Origin, Setting, SettingKind, Settings, luma,
+};
+use crate::net::{Model, Network, Normalization, Spec};
+
+/// Makes a network of ours of a file's graph, and says what it had to assume.
+///
+/// # Errors
+/// If the graph has something that cannot be taken (all of it at once), or is another network than `options` expects.
+pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Imported, ImportError> {
+    let stated = std::mem::take(&mut raw.metadata);
+    let (producer, layout) = (std::mem::take(&mut raw.producer), raw.layout);
+    let open = raw.inputs.first().is_none_or(|input| input.dims.iter().skip(1).any(Option::is_none));
+    let mut metadata = Metadata::new(&stated);
+    let given = options.side.or(options.network.map(|network| network.side));
+    let wanted = match given {
+        None if open => metadata.side()?,
+        given => given,
+    };
+    let input = wanted.map(|side| (usize::from(side), usize::from(side)));
+    let mut lowered = lower(raw, &LowerOptions { input })?;
+    let gray = lowered.graph.image().shape.channels == 1;
+    if gray {
+        luma::to_colours(&mut lowered);
+    }
+    let Lowered { name, graph, weights, normalization, labels, ranges: _, remarks } = lowered;
+    let network = match Spec::of(&graph) {
+        Some(spec) => spec.into(),
+        None => Network::own(&name, graph),
+    };
+    check(options.network, &network)?;
+
+    let mut settings = Settings { list: Vec::new() };
+    let side = network.side() as u16;
+    let in_file = (!open).then_some(side);
+    settings.choose(
+        SettingKind::Side,
+        given.map(|_| side),
+        || Ok(in_file.or(wanted)),
+        side,
+        |_| format!("the file leaves it open; ImageNet's published weights have {DEFAULT_SIDE}"),
+    )?;
+    let (usual, whose) = usual_normalization(&network, &producer, layout);
+    let in_file = || Ok(normalization.or(metadata.normalization()?));
+    let normalization =
+        settings.choose(SettingKind::Normalization, options.normalization, in_file, usual, |_| {
+            format!("the file does not say; {whose} have it")
+        })?;
+    if gray {
+        settings.list.push(luma::setting());
+    }
+    let labels = labels.or_else(|| metadata.labels(network.classes()));
+    let mut notes: Vec<Note> = std::mem::take(&mut metadata.notes);
+    notes.retain(|note| note.key != "model");
+    let remarks = remarks.iter().map(Remark::to_string).collect();
+    let resize = metadata.resize();
+    let model = Model { network, weights, normalization, labels };
+    Ok(Imported { model, grids: None, naming: None, settings: settings.list, resize, remarks, notes })
+}
+
+/// Whether the file holds the network that the caller expects.
+fn check(expected: Option<Spec>, found: &Network) -> Result<(), ImportError> {
+    let Some(expected) = expected else { return Ok(()) };
+    let key = |spec: Spec| (spec.family, spec.width, spec.classes);
+    if found.zoo().is_some_and(|found| key(found) == key(expected)) {
+        return Ok(());
+    }
+    Err(ImportError::OtherNetwork { expected: Network::from(expected).in_words(), found: found.in_words() })
+}
+
+/// Preprocessing with which networks of a tool are usually trained, and whose it is.
+fn usual_normalization(network: &Network, producer: &str, layout: Layout) -> (Normalization, String) {
+    let keras = layout == Layout::ChannelsLast || producer.contains("tf2onnx") || producer.contains("keras");
+    match network.zoo() {
+        Some(spec) if keras => (Normalization::SIGNED, format!("Keras' {}", spec.family.title())),
+        _ if keras => (Normalization::UNIT, "most networks of Keras".into()),
+        _ => (Normalization::IMAGENET, "networks of torchvision and timm".into()),
+    }
+}
+
+impl Setting {
+    /// A setting that somebody said or that is assumed.
+    pub(super) fn assumed(kind: SettingKind, value: String, why: String) -> Self {
+        Self { kind, value, origin: Origin::Assumed(why) }
+    }
+}
