@@ -3,7 +3,7 @@
 use super::ExportError;
 use crate::{
     infer::check_network,
-    net::{Graph, Layer, Op},
+    net::{Graph, Layer, Op, supports},
     quant::{Bits, Kernel, Policy, QuantizedLayer, QuantizedNetwork, Quantizer, Slot},
 };
 
@@ -32,6 +32,10 @@ pub fn check(network: &QuantizedNetwork) -> Result<(), ExportError> {
     if !labels.as_ref().is_none_or(in_order) {
         let problem = "it has not one label of at most 65,535 bytes for each class";
         return failed(problem);
+    }
+    for layer in &graph.layers {
+        supports(graph, layer)
+            .map_err(|reason| ExportError::Unsupported { layer: layer.name.clone(), reason })?;
     }
     for (layer, integers) in graph.layers.iter().zip(layers) {
         check_layer(layer, integers)

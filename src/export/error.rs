@@ -27,6 +27,14 @@ pub enum ExportError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// A layer that the runtime does not have.
+    #[error("layer {layer} cannot be exported: {reason}; change the network")]
+    Unsupported {
+        /// Its name.
+        layer: String,
+        /// What is wrong.
+        reason: Reason,
+    },
     /// The package's name is no name in C.
     #[error(
         "'{0}' cannot name a package: expected at most 48 small letters, digits and _, a letter first, e.g. cats_and_dogs"

@@ -1,12 +1,12 @@
 //! A network out of a file that holds its graph: ONNX, TFLite, Keras, or JSON with weights beside it.
 
 use super::metadata::Metadata;
-use super::passes::{LowerOptions, Lowered, Remark, lower};
+use super::passes::{LowerOptions, Lowered, Refusal, Refusals, Remark, lower};
 use super::raw::{Layout, RawGraph};
 use super::{
     DEFAULT_SIDE, ImportError, ImportOptions, Imported, Note, Origin, Setting, SettingKind, Settings, luma,
 };
-use crate::net::{Model, Network, Normalization, Spec};
+use crate::net::{Model, Network, Normalization, Shape, Spec};
 
 /// Makes a network of ours of a file's graph, and says what it had to assume.
 ///
@@ -24,6 +24,7 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     };
     let input = wanted.map(|side| (usize::from(side), usize::from(side)));
     let mut lowered = lower(raw, &LowerOptions { input })?;
+    check_image(lowered.graph.image().shape)?;
     let gray = lowered.graph.image().shape.channels == 1;
     if gray {
         luma::to_colours(&mut lowered);
@@ -61,6 +62,20 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     let resize = metadata.resize();
     let model = Model { network, weights, normalization, labels };
     Ok(Imported { model, grids: None, naming: None, settings: settings.list, resize, remarks, notes })
+}
+
+/// Whether images can be made for a network: squares of red, green and blue, or gray ones.
+fn check_image(Shape { height, width, channels }: Shape) -> Result<(), Refusals> {
+    let reason = if height != width {
+        format!(
+            "{height}x{width} pixels: expected as many rows as columns; export the network for square images"
+        )
+    } else if ![1, 3].contains(&channels) {
+        format!("{channels} channels: expected 3, red, green and blue, or 1, gray")
+    } else {
+        return Ok(());
+    };
+    Err(Refusals { list: vec![Refusal { name: "image".into(), operator: "input".into(), reason }] })
 }
 
 /// Whether the file holds the network that the caller expects.

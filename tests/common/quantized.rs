@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 /// Networks and the SHA-256 of their integers in hexadecimal. A change of these changes every result that anybody
 /// has shared.
 pub const DIGESTS: [(&str, &str); 3] = [
-    ("mobilenet-v1-0.25-32", "52a6bef58c200cc87451210ed7402ed21f9c473f7e02a9db65515ef1b2bad3fc"),
-    ("mobilenet-v2-0.35-32", "1d9d0217355307754a1030cd676d92d6a18a9569fa46e25960142d0f6149481c"),
-    ("mnasnet-0.35-32", "4756433a5c7c268d83ee62c26f80f297b8ceffdf1817f75e136d2bf0aa74e835"),
+    ("mobilenet-v1-0.25-32", "35a136c3efef4080007adebe0ed0011546ce1d463a9157414fd28d18ce4895a5"),
+    ("mobilenet-v2-0.35-32", "b1d4746089741119049bdc97e38c9370baea742aab793c838936d5892c29189f"),
+    ("mnasnet-0.35-32", "c892c583338d8b807ba73689e5b9fd46bbf354b8e1b7580c6106f01f3055b423"),
 ];
 
 /// A network of the zoo with made-up weights.

@@ -3,7 +3,7 @@
 use super::{Reader, number};
 use crate::{
     link::LinkError,
-    net::{Network, code},
+    net::{Network, code, supports},
 };
 
 const GRAPH: LinkError = LinkError::Malformed("its network is none that computes classes");
@@ -19,6 +19,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Network, LinkError> {
     let length = reader.size()?;
     let name = reader.take(length).and_then(|name| str::from_utf8(name).ok()).ok_or(NAME)?;
     let (graph, rest) = code::read(reader.0).ok_or(GRAPH)?;
+    if graph.layers.iter().any(|layer| supports(&graph, layer).is_err()) {
+        return Err(GRAPH);
+    }
     reader.0 = rest;
     let network = Network::own(name, graph);
     // One text for one network.
