@@ -119,6 +119,9 @@ fn published_files_open() {
         if let Some(normalization) = normalization {
             assert_eq!(imported.model.normalization, normalization, "{name}");
         }
+        let saved = save(&imported.model, None).expect("a whole network");
+        let again = import(&saved, &ImportOptions::default()).expect("what was written").model;
+        assert!(again.network.is_same(network) && again.weights == imported.model.weights, "{name}");
     }
 }
 

@@ -1,6 +1,9 @@
 //! Why a network cannot be exported.
 
-use crate::{infer::InferError, net::SpecError};
+use crate::{
+    infer::InferError,
+    net::{Reason, SpecError},
+};
 
 /// Why there is no file or package.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

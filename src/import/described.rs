@@ -6,7 +6,7 @@ use super::raw::{Layout, RawGraph};
 use super::{
     DEFAULT_SIDE, ImportError, ImportOptions, Imported, Note, Origin, Setting, SettingKind, Settings, luma,
 };
-use crate::net::{Model, Network, Normalization, Shape, Spec};
+use crate::net::{Affine, BatchNorm, Graph, LayerWeights, Model, Network, Normalization, Shape, Spec};
 
 /// Makes a network of ours of a file's graph, and says what it had to assume.
 ///
@@ -29,9 +29,12 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     if gray {
         luma::to_colours(&mut lowered);
     }
-    let Lowered { name, graph, weights, normalization, labels, ranges: _, remarks } = lowered;
+    let Lowered { name, graph, mut weights, normalization, labels, ranges: _, remarks } = lowered;
     let network = match Spec::of(&graph) {
-        Some(spec) => spec.into(),
+        Some(spec) => {
+            unfold(&graph, &mut weights);
+            spec.into()
+        }
         None => Network::own(&name, graph),
     };
     check(options.network, &network)?;
@@ -62,6 +65,30 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     let resize = metadata.resize();
     let model = Model { network, weights, normalization, labels };
     Ok(Imported { model, grids: None, naming: None, settings: settings.list, resize, remarks, notes })
+}
+
+/// Gives convolutions whose batch normalization was folded one that changes nothing: networks of the zoo have it, and are
+/// saved with it. Its epsilon is that of the others, or one with which the deviation is exactly 1.
+fn unfold(graph: &Graph, weights: &mut [Option<LayerWeights>]) {
+    let others = weights.iter().flatten().find_map(|parameters| match &parameters.affine {
+        Affine::BatchNorm(norm) => Some(norm.epsilon),
+        Affine::Bias(_) => None,
+    });
+    let epsilon = others.unwrap_or(1.0 / 1024.0);
+    for (layer, parameters) in graph.layers.iter().zip(weights) {
+        if let (Some(_), Some(LayerWeights { affine, .. })) = (layer.window(), parameters)
+            && let Affine::Bias(bias) = affine
+        {
+            let channels = bias.len();
+            *affine = Affine::BatchNorm(BatchNorm {
+                gamma: vec![1.0; channels],
+                beta: std::mem::take(bias),
+                mean: vec![0.0; channels],
+                variance: vec![1.0 - epsilon; channels],
+                epsilon,
+            });
+        }
+    }
 }
 
 /// Whether images can be made for a network: squares of red, green and blue, or gray ones.

@@ -155,6 +155,7 @@ impl Lowering {
         let name = self.name(position);
         let tensor = if self.is_result(&behind.end) && behind.activation == Activation::Linear {
             let input = self.gapless(position, input, map, &mut weights)?;
+            fold(&mut weights);
             self.graph.linear(name, input, outputs)
         } else {
             // Inside of a network it is a convolution as large as its map.
@@ -410,6 +411,19 @@ fn pads(padding: RawPadding) -> Pads {
 fn shifting([before, after]: [i64; 2]) -> [usize; 3] {
     let both = usize::try_from(before.saturating_add(after)).unwrap_or(usize::MAX - 1);
     [both, both.saturating_add(1), both]
+}
+
+/// Takes batch normalization into the weights: logits have a bias and nothing else.
+fn fold(weights: &mut LayerWeights) {
+    if matches!(weights.affine, Affine::Bias(_)) {
+        return;
+    }
+    let lines = weights.affine.slope_offset();
+    let depth = (weights.weight.len() / lines.len().max(1)).max(1);
+    for (row, (slope, _)) in weights.weight.chunks_exact_mut(depth).zip(&lines) {
+        row.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * slope) as f32);
+    }
+    weights.affine = Affine::Bias(lines.into_iter().map(|(_, offset)| offset as f32).collect());
 }
 
 /// Makes two outputs of one: the other is always 0.

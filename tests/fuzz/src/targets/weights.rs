@@ -183,6 +183,14 @@ fn seeds() -> Vec<Vec<u8>> {
     ] {
         seeds.push([b"\0", checkpoint].concat());
     }
+    for graph in [
+        &include_bytes!("../../../onnx_files/block_script_17.onnx")[..],
+        include_bytes!("../../../onnx_files/bounded_qdq_u8s8_channel.onnx"),
+        include_bytes!("../../../onnx_files/tf2onnx_13.onnx"),
+        include_bytes!("../../../onnx_files/plain_dynamo.onnx"),
+    ] {
+        seeds.push([b"\0", graph].concat());
+    }
     seeds.extend([&b"\0PK\x03\x04data.pkl"[..], b"\0\x89HDF\r\n", b"\0<!DOCTYPE html>"].map(<[u8]>::to_vec));
     seeds
 }
