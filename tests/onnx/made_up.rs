@@ -39,6 +39,14 @@ const KINDS: &[(&str, Build)] = &[
         let window = window(random, 5);
         graph.depthwise("layer", input, window, Activation::Relu6)
     }),
+    ("depthwise-7", |graph, input, random| {
+        let window = window(random, 7);
+        graph.depthwise("layer", input, window, Activation::Relu6)
+    }),
+    ("depthwise-4", |graph, input, random| {
+        let window = window(random, 4);
+        graph.depthwise("layer", input, window, Activation::Linear)
+    }),
     ("add", |graph, input, _| {
         let channels = graph.tensors[input].shape.channels;
         let window = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
