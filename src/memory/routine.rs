@@ -139,8 +139,8 @@ mod tests {
         // 49 weights of a channel and one that aligns those of the next; 14 columns at stride 2 with 6 pads.
         let seven = Window { kernel: 7, stride: 2, pads: Pads::symmetric(3) };
         let depthwise = |g: &mut Graph| g.depthwise("dw", 0, seven, RELU);
-        for block in [16, 21] {
-            let expected = (7 * 19 * block as usize).next_multiple_of(4) + 2 * block * 50;
+        for block in [16_usize, 21] {
+            let expected = (7 * 19 * block).next_multiple_of(4) + 2 * block * 50;
             assert_eq!(scratch(depthwise, Shape::new(14, 14, 21), block), expected);
         }
         let linear = |g: &mut Graph| g.linear("fc", 0, 10);
