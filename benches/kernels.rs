@@ -61,7 +61,7 @@ fn name_of(layer: &Layer) -> String {
 type Choice = fn(&Layer) -> bool;
 const SUMS: [(&str, Choice); 4] = [
     ("pointwise", |layer| layer.kernel == Kernel::Pointwise),
-    ("depthwise", |layer| layer.kernel == Kernel::Depthwise),
+    ("depthwise", |layer| layer.kernel.is_depthwise()),
     ("all but the first layer", |layer| layer.kernel != Kernel::Conv),
     ("all", |_| true),
 ];

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 #include "bs_dot.h"
+#include "bs_line.h"
 
 /* Whether a width is one of the three. */
 static bool bs_is_width(uint32_t bits)
@@ -124,10 +125,23 @@ static bool bs_is_block(const bs_conv *layer)
         || (layer->block != 0 && layer->block < layer->in_c && layer->block % 16 == 0);
 }
 
+/* Whether a depthwise convolution is one but for its kernel. */
+static bool bs_is_depthwise(const bs_conv *layer)
+{
+    return bs_is_layer(layer) && bs_is_output(layer) && bs_is_window(layer) && layer->out_c == layer->in_c
+        && bs_is_block(layer);
+}
+
 bs_status bs_check_depthwise(const bs_conv *layer, const void *in, const void *out, const void *scratch)
 {
-    const bool valid = bs_is_layer(layer) && bs_is_output(layer) && bs_is_window(layer)
-        && (layer->kernel == 3 || layer->kernel == 5) && layer->out_c == layer->in_c && bs_is_block(layer);
+    const bool valid = bs_is_depthwise(layer) && (layer->kernel == 3 || layer->kernel == 5);
+    return bs_verdict(valid, in, out, scratch);
+}
+
+bs_status bs_check_depthwise_any(const bs_conv *layer, const void *in, const void *out, const void *scratch)
+{
+    const bool valid = bs_is_depthwise(layer) && layer->kernel <= BS_MOST_KERNEL && layer->kernel != 3
+        && layer->kernel != 5;
     return bs_verdict(valid, in, out, scratch);
 }
 

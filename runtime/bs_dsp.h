@@ -40,6 +40,9 @@
 /* acc += a.low * b.low + a.high * b.high; halves are signed. */
 #define BS_SMLAD(acc, a, b) __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(acc) : "r"(a), "r"(b))
 
+/* acc += a.low * b.high + a.high * b.low */
+#define BS_SMLADX(acc, a, b) __asm__ volatile("smladx %0, %1, %2, %0" : "+r"(acc) : "r"(a), "r"(b))
+
 /* acc = add + a.low * b.low + a.high * b.high */
 #define BS_SMLAD_TO(acc, a, b, add) \
     __asm__ volatile("smlad %0, %1, %2, %3" : "=r"(acc) : "r"(a), "r"(b), "r"(add))
@@ -55,6 +58,9 @@
 /* result = bytes 0 and 2 of a word, or 1 and 3 with a shift of 8, as halves. */
 #define BS_TAKE_BYTES(result, word, shift) \
     __asm__ volatile("uxtb16 %0, %1, ror %2" : "=r"(result) : "r"(word), "I"(shift))
+
+/* result = low half of a, high half of b */
+#define BS_JOIN_ENDS(result, a, b) __asm__ volatile("pkhbt %0, %1, %2" : "=r"(result) : "r"(a), "r"(b))
 
 /* Bytes 0 and 2 of a word as halves. */
 BS_INLINE uint32_t bs_bytes_02(uint32_t word)

@@ -12,6 +12,9 @@
 #include "bs_code.h"
 #include "bs_planes.h"
 
+/* Largest kernel. */
+#define BS_MOST_KERNEL 11
+
 /* Widened weights of one channel. */
 BS_INLINE uint32_t bs_tap_count(uint32_t kernel)
 {
@@ -19,10 +22,10 @@ BS_INLINE uint32_t bs_tap_count(uint32_t kernel)
 }
 
 /* One row of output of some channels. The codes of a channel, one byte each, to be limited by bs_limit_four, are
-   written over its columns in rows[0]; with stride 1 there may be one more than columns of output. */
+   written over its columns in rows[0]; of a kernel from 3 on there may be one more than columns of output. */
 typedef struct {
     bs_planes planes;
-    uint8_t *rows[5];      /* columns under the first window of the first channel; the last two for a kernel of 5 */
+    uint8_t *rows[BS_MOST_KERNEL]; /* columns under the first window of the first channel, as many as the kernel has */
     const int16_t *weights;
     bs_channels tables;    /* of the first channel */
 } bs_line;
@@ -60,10 +63,21 @@ BS_INLINE uint32_t bs_any_code(const bs_output *output, uint32_t acc, int32_t mu
     return bs_requantize(output, acc, multiplier, shift + 32);
 }
 
-/* Where a weight stands among the widened ones of its channel. */
-uint32_t bs_tap_position(uint32_t kernel, uint32_t ky, uint32_t kx);
+/* Where a weight of the window, counted row by row, stands among the widened ones of its channel. */
+#if BS_DSP
+uint32_t bs_tap_position(uint32_t kernel, uint32_t tap);
+#else
+BS_INLINE uint32_t bs_tap_position(uint32_t kernel, uint32_t tap)
+{
+    (void)kernel;
+    return tap;
+}
+#endif
 
 /* Computes a row. `dense` promises stride 1 and shifts that suit bs_quick_code. */
-void bs_run_line(const bs_line *line, bool dense);
+typedef void (*bs_line_function)(const bs_line *line, bool dense);
+
+/* Runs a depthwise convolution, row by row. */
+void bs_run_blocks(const bs_conv *layer, const uint8_t *in, uint8_t *out, void *scratch, bs_line_function run_line);
 
 #endif

@@ -8,12 +8,6 @@
 
 #include "bs_line.h"
 
-/* Row by row. */
-uint32_t bs_tap_position(uint32_t kernel, uint32_t ky, uint32_t kx)
-{
-    return ky * kernel + kx;
-}
-
 /* Adds one row of two windows, of which the second lies one column further. */
 BS_INLINE void bs_dense_row(uint32_t acc[2], const uint8_t *columns, const int16_t *weights, uint32_t kernel)
 {

@@ -11,15 +11,6 @@
 
 #include "bs_line.h"
 
-/* Pairs of every other weight of a row first, then the weight of each row that is left over. */
-uint32_t bs_tap_position(uint32_t kernel, uint32_t ky, uint32_t kx)
-{
-    if (kernel == 5) {
-        return kx == 4 ? 20 + ky : 4 * ky + 2 * (kx & 1) + (kx >> 1);
-    }
-    return kx == 1 ? 6 + ky : 2 * ky + (kx >> 1);
-}
-
 /* ---- 3x3 ---- */
 
 /* Weights of a window: the outer two of each row, the middle ones of rows 0 and 1, that of row 2. */

@@ -147,11 +147,14 @@ static void bs_split_row(const bs_planes *planes, const uint8_t *in, uint8_t *ou
 BS_COLD void bs_planes_load(const bs_planes *planes, const uint8_t *in, uint32_t row, uint8_t *slot)
 {
     const bs_conv *const layer = planes->layer;
-    if (planes->width > layer->in_w) {
+    row -= layer->pad_top;
+    /* Rows above the map wrap around. */
+    const bool inside = row < layer->in_h;
+    if (!inside || planes->width > layer->in_w) {
         bs_fill(slot, planes->channels * planes->width, layer->pad_code[0]);
     }
-    if (row >= layer->pad_top && row - layer->pad_top < layer->in_h) {
-        in += (row - layer->pad_top) * layer->in_w * bs_bytes(layer->in_c, layer->in_bits);
+    if (inside) {
+        in += row * layer->in_w * bs_bytes(layer->in_c, layer->in_bits);
         bs_split_row(planes, in, slot + layer->pad_left);
     }
 }

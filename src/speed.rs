@@ -1,7 +1,8 @@
 //! Cycles of a network on a Cortex-M: an estimate, by multiply-accumulates.
 //!
 //! Nothing here was measured on hardware. Instructions are counted on an emulated Cortex-M7 (`cargo bench --bench
-//! kernels`, 8-bit codes of MobileNetV1 0.25 at 128 pixels; pools and adds of 4,096 and 6,144 codes by themselves), and
+//! kernels`, 8-bit codes of MobileNetV1 0.25 at 128 pixels; pools and adds of 4,096 and 6,144 codes, depthwise convolutions
+//! of other kernels than 3 and 5 on 14 x 14 x 48 codes by themselves), and
 //! [`CYCLES_PER_INSTRUCTION`] takes them to cycles. `instructions` is the one place that has the counts, and every
 //! figure that is shown as an estimate comes from it.
 
@@ -68,7 +69,7 @@ pub fn layer(graph: &Graph, layer: &Layer) -> Cycles {
         Routine::Pool | Routine::Add => graph.input_shape(layer).elements() as u64,
         _ => graph.layer_macs(layer),
     };
-    let counted = work as f64 * instructions(routine);
+    let counted = work as f64 * instructions(routine, layer.window().map_or(1, |window| window.kernel));
     let [low, high] = CYCLES_PER_INSTRUCTION.map(|cycles| (counted * cycles).round() as u64);
     Cycles { low, high }
 }
@@ -80,11 +81,17 @@ pub fn network(graph: &Graph) -> Cycles {
 
 /// Instructions for each multiply-accumulate; for pools and adds for each code of the input. Widths change them by less
 /// than a tenth.
-const fn instructions(routine: Routine) -> f64 {
+fn instructions(routine: Routine, kernel: usize) -> f64 {
     match routine {
         Routine::Pointwise => 1.66,
         Routine::Conv => 3.91,
         Routine::Depthwise => 3.90,
+        Routine::DepthwiseAny if kernel == 7 => 2.40,
+        // For each output, for each row of its window, for each column.
+        Routine::DepthwiseAny => {
+            let kernel = kernel as f64;
+            35.0 / (kernel * kernel) + 2.8 / kernel + 4.0
+        }
         Routine::Linear => 1.85,
         Routine::Pool => 11.7,
         Routine::Add => 45.0,

@@ -27,8 +27,8 @@ mod unpacked;
 
 use bitsmith::export::model;
 use bitsmith::infer::reference;
-use bitsmith::memory::{Core, Flash, Plan};
-use bitsmith::net::{LayerId, Op};
+use bitsmith::memory::{Core, Flash, Plan, Routine};
+use bitsmith::net::LayerId;
 use bitsmith::quant::{QuantizedLayer, QuantizedNetwork};
 use parallel::in_parallel;
 use program::{Runtime, Task};
@@ -51,6 +51,9 @@ const RANDOM: [(&str, u64, u64); 5] = [
     ("mnasnet-0.35-32", 1000, 4),
     ("mnasnet-0.50-64", 5, 5),
 ];
+
+/// Depthwise kernels of made-up networks: one with both routines, one with the less usual alone.
+const KERNELS: [&[usize]; 2] = [&[3, 7, 7, 5, 7, 4, 1], &[7, 7, 7, 11, 9, 2, 6]];
 
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c_package").join(name);
@@ -80,7 +83,9 @@ fn run_everywhere(test: &str, subjects: &[Subject], targets: &[Target]) {
 
 #[test]
 fn random_networks_compute_the_same_everywhere() {
-    let subjects = RANDOM.map(|(name, classes, seed)| Subject::random(name, classes, seed, 3));
+    let mut subjects: Vec<Subject> =
+        RANDOM.iter().map(|&(name, classes, seed)| Subject::random(name, classes, seed, 3)).collect();
+    subjects.extend(KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 21, 3)));
     run_everywhere("random", &subjects, &TARGETS);
 }
 
@@ -167,8 +172,9 @@ fn shared_networks_are_handed_to_the_browser() {
 #[test]
 fn memory_is_what_the_model_says() {
     let runtime = Runtime::default();
-    for (name, classes, seed) in RANDOM {
-        let subject = Subject::random(name, classes, seed, 1);
+    let subjects = RANDOM.iter().map(|&(name, classes, seed)| Subject::random(name, classes, seed, 1));
+    for subject in subjects.chain(KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 21, 1))) {
+        let name = &subject.name;
         let (graph, policy) = (subject.network.graph(), &subject.network.policy);
         let (plan, flash) = (Plan::new(graph, policy), Flash::of(graph, policy, Core::CortexM4));
         let package = unpack(&subject, "sizes");
@@ -192,10 +198,20 @@ fn memory_is_what_the_model_says() {
             }
             let mut kernels = Sections::default();
             // What a linker leaves out of the runtime, which is the same in all packages.
-            let adds = graph.layers.iter().any(|layer| layer.op == Op::Add);
+            let unused = |source: &Path| {
+                let routines: &[Routine] = match source.file_stem().and_then(|stem| stem.to_str()) {
+                    Some("bs_add") => &[Routine::Add],
+                    Some("bs_depthwise") => &[Routine::Depthwise],
+                    Some("bs_depthwise_any") => &[Routine::DepthwiseAny],
+                    // Called by debug builds alone.
+                    Some("bs_check") => &[],
+                    _ => return false,
+                };
+                !graph.layers.iter().any(|layer| routines.contains(&Routine::of(layer)))
+            };
             let objects = runtime.objects(target, &package, &folder("sizes"));
             for (source, object) in package.runtime().iter().zip(&objects) {
-                if !source.ends_with("bs_check.c") && (adds || !source.ends_with("bs_add.c")) {
+                if !unused(source) {
                     kernels += Sections::of(object);
                 }
             }

@@ -35,6 +35,9 @@ use toolchain::Target;
 const NETWORKS: [(&str, u64, u64); 3] =
     [("mobilenet-v1-0.17-32", 2, 11), ("mnasnet-0.35-64", 10, 12), ("mobilenet-v2-0.50-128", 100, 13)];
 
+/// Depthwise kernels of made-up networks: one with both routines, one with the less usual alone.
+const KERNELS: [&[usize]; 2] = [&[3, 7, 5, 7], &[7, 4]];
+
 /// Compilers with a kind of core each.
 const COMPILERS: [(Target, Core); 7] = [
     (Target::CortexM0Plus, Core::CortexM0),
@@ -53,8 +56,11 @@ fn code_is_what_the_core_is_allowed() {
     let root = firmware::folder("code");
     // With a large arena calls take more.
     let large = [("mobilenet-v1-0.75-160", 1000, 14), ("mobilenet-v2-1.0-160", 1000, 15)];
-    in_parallel(NETWORKS.into_iter().chain(large), |(name, classes, seed)| {
-        let subject = Subject::random(name, classes, seed, 1);
+    let zoo = NETWORKS.into_iter().chain(large);
+    let zoo = zoo.map(|(name, classes, seed)| Subject::random(name, classes, seed, 1));
+    let made_up = KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 16, 1));
+    in_parallel(zoo.chain(made_up).collect::<Vec<_>>(), |subject| {
+        let name = &subject.name;
         let (graph, policy) = (subject.network.graph(), &subject.network.policy);
         let package = firmware::export(&subject.network, &subject.images[0], &root.join(name));
         for (target, core) in COMPILERS {

@@ -84,14 +84,14 @@ fn float_gradients_are_those_of_burn() {
 
 /// One layer of each kind. Now and then a sum lies between two codes and is rounded the other way; in a deep network that
 /// would change all that follows.
-fn shallow() -> Model {
+fn shallow(kernel: usize) -> Model {
     let mut graph = Graph::new(Shape::new(32, 32, 3));
     let window = |kernel, stride, pads| Window { kernel, stride, pads };
     let x = graph.conv("conv1", 0, 8, window(3, 2, Pads::same(32, 3, 2)), Activation::Relu6);
     let y = graph.depthwise("dw1", x, window(3, 1, Pads::symmetric(1)), Activation::Relu);
     let y = graph.conv("project", y, 8, window(1, 1, Pads::default()), Activation::Linear);
     let x = graph.add("add", x, y, Activation::Linear);
-    let x = graph.depthwise("dw2", x, window(5, 2, Pads::symmetric(2)), Activation::Relu6);
+    let x = graph.depthwise("dw2", x, window(kernel, 2, Pads::symmetric(kernel / 2)), Activation::Relu6);
     let x = graph.conv("pw2", x, 24, window(1, 1, Pads::default()), Activation::Relu6);
     let x = graph.global_avg_pool("pool", x);
     graph.linear("fc", x, 10);
@@ -99,10 +99,18 @@ fn shallow() -> Model {
 }
 
 #[test]
+fn gradients_of_every_depthwise_kernel_are_those_of_burn() {
+    for kernel in [1, 2, 4, 6, 7, 9, 11] {
+        compare(shallow(kernel), None, Norm::Batch { momentum: 0.0 });
+    }
+    compare(shallow(7), Some((Bits::B4, Bits::B4)), Norm::Frozen);
+}
+
+#[test]
 fn gradients_through_quantization_are_those_of_burn() {
     for widths in [(Bits::B8, Bits::B8), (Bits::B4, Bits::B8), (Bits::B4, Bits::B4), (Bits::B2, Bits::B2)] {
         for norm in [Norm::Batch { momentum: 0.0 }, Norm::Frozen] {
-            compare(shallow(), Some(widths), norm);
+            compare(shallow(5), Some(widths), norm);
         }
     }
 }

@@ -17,14 +17,16 @@ macro_rules! sources {
 }
 
 /// All sources in alphabetical order.
-pub const SOURCES: [Source; 29] = sources![
+pub const SOURCES: [Source; 32] = sources![
     "bitsmith.h"
     "bs_add.c"
+    "bs_blocks.c"
     "bs_bytes.c"
     "bs_check.c"
     "bs_code.h"
     "bs_conv.c"
     "bs_depthwise.c"
+    "bs_depthwise_any.c"
     "bs_dot.c"
     "bs_dot.h"
     "bs_dot_c.h"
@@ -33,6 +35,7 @@ pub const SOURCES: [Source; 29] = sources![
     "bs_internal.h"
     "bs_line.c"
     "bs_line.h"
+    "bs_line_7_dsp.h"
     "bs_line_c.h"
     "bs_line_dsp.h"
     "bs_linear.c"

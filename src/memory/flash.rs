@@ -43,7 +43,9 @@ impl Flash {
         }
         let routines = Routine::ALL.into_iter().filter(|&routine| used[routine as usize]);
         let routines: usize = routines.map(|routine| core.routine_bytes(routine)).sum();
-        flash.code = routines + core.network_bytes(graph.layers.len());
+        let has_depthwise = Routine::ALL.into_iter().any(|r| r.is_depthwise() && used[r as usize]);
+        let depthwise = if has_depthwise { core.depthwise_bytes() } else { 0 };
+        flash.code = routines + depthwise + core.network_bytes(graph.layers.len());
         flash
     }
 

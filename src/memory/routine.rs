@@ -10,8 +10,10 @@ pub enum Routine {
     Pointwise,
     /// Any other convolution over all channels, one row of output at a time.
     Conv,
-    /// Depthwise convolution, one row of output at a time, over all channels or a block of them.
+    /// Depthwise convolution with a kernel of 3 or 5, one row of output at a time, over all channels or a block of them.
     Depthwise,
+    /// The same with any other kernel.
+    DepthwiseAny,
     /// Fully connected layer.
     Linear,
     /// Global average pool.
@@ -25,19 +27,32 @@ pub const BLOCK_STEP: usize = 16;
 
 impl Routine {
     /// All routines.
-    pub const ALL: [Routine; 6] =
-        [Self::Pointwise, Self::Conv, Self::Depthwise, Self::Linear, Self::Pool, Self::Add];
+    pub const ALL: [Routine; 7] = [
+        Self::Pointwise,
+        Self::Conv,
+        Self::Depthwise,
+        Self::DepthwiseAny,
+        Self::Linear,
+        Self::Pool,
+        Self::Add,
+    ];
 
     /// The routine that runs a layer.
     pub fn of(layer: &Layer) -> Self {
         match layer.op {
             Op::Conv(Window { kernel: 1, stride: 1, .. }) => Self::Pointwise,
             Op::Conv(..) => Self::Conv,
-            Op::Depthwise(..) => Self::Depthwise,
+            Op::Depthwise(Window { kernel: 3 | 5, .. }) => Self::Depthwise,
+            Op::Depthwise(..) => Self::DepthwiseAny,
             Op::Linear => Self::Linear,
             Op::GlobalAvgPool => Self::Pool,
             Op::Add => Self::Add,
         }
+    }
+
+    /// Whether it is a depthwise convolution.
+    pub const fn is_depthwise(self) -> bool {
+        matches!(self, Self::Depthwise | Self::DepthwiseAny)
     }
 
     /// Name of its function.
@@ -46,6 +61,7 @@ impl Routine {
             Self::Pointwise => "bs_pointwise",
             Self::Conv => "bs_conv_first",
             Self::Depthwise => "bs_depthwise",
+            Self::DepthwiseAny => "bs_depthwise_any",
             Self::Linear => "bs_linear",
             Self::Pool => "bs_avgpool",
             Self::Add => "bs_residual_add",
@@ -69,7 +85,7 @@ pub fn scratch_bytes(graph: &Graph, layer: &Layer, block: usize) -> usize {
             let ring = ring_pixels(graph, layer, input) * c_in;
             4 * patch.next_multiple_of(16) + 2 * align(patch) + align(ring)
         }
-        Routine::Depthwise => {
+        Routine::Depthwise | Routine::DepthwiseAny => {
             align(ring_pixels(graph, layer, input) * block) + 2 * block * taps.next_multiple_of(2)
         }
         Routine::Linear => 2 * c_in.next_multiple_of(16),
@@ -119,6 +135,13 @@ mod tests {
         for block in [16, 40] {
             let expected = 5 * 18 * block + 2 * block * 26;
             assert_eq!(scratch(depthwise, Shape::new(14, 14, 40), block), expected);
+        }
+        // 49 weights of a channel and one that aligns those of the next; 14 columns at stride 2 with 6 pads.
+        let seven = Window { kernel: 7, stride: 2, pads: Pads::symmetric(3) };
+        let depthwise = |g: &mut Graph| g.depthwise("dw", 0, seven, RELU);
+        for block in [16_usize, 21] {
+            let expected = (7 * 19 * block).next_multiple_of(4) + 2 * block * 50;
+            assert_eq!(scratch(depthwise, Shape::new(14, 14, 21), block), expected);
         }
         let linear = |g: &mut Graph| g.linear("fc", 0, 10);
         assert_eq!(scratch(linear, Shape::new(1, 1, 100), 0), 2 * 112);

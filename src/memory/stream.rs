@@ -26,7 +26,7 @@ pub fn distance(graph: &Graph, policy: &Policy, layer: &Layer, input: TensorId) 
         Routine::Linear => 0,
         Routine::Add => group_lead(graph, policy, layer, input),
         Routine::Pointwise => pair_lead(pixels, read, written),
-        Routine::Conv | Routine::Depthwise => row_lead(graph, layer, read, written),
+        Routine::Conv | Routine::Depthwise | Routine::DepthwiseAny => row_lead(graph, layer, read, written),
     }))
 }
 

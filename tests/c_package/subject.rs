@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "tests each take what they need")]
 
-use crate::packaged::{exportable_network, noise};
+use crate::packaged::{exportable_network, noise, with_kernels};
 use bitsmith::infer::{Engine, Workspace, reference};
 use bitsmith::quant::QuantizedNetwork;
 
@@ -30,6 +30,14 @@ impl Subject {
         };
         let logits = images.iter().map(&mut logits).collect();
         Self { name, network, images, logits }
+    }
+
+    /// The same with depthwise convolutions of these kernels.
+    pub fn with_kernels(kernels: &[usize], seed: u64, images: usize) -> Self {
+        let quantized = with_kernels(kernels, seed);
+        let images = noise(&quantized, images);
+        let names: Vec<String> = kernels.iter().map(usize::to_string).collect();
+        Self::new(format!("depthwise-{}", names.join("-")), quantized, images)
     }
 
     /// Keeps the first images only.

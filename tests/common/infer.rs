@@ -90,19 +90,21 @@ fn random_layer(random: &mut Random) -> Graph {
         graph.linear("layer", 0, outputs);
         return graph;
     }
-    let kernel: usize = [1, 3, 3, 5][random.size(0, 3)];
-    let pad = kernel.div_ceil(2);
+    let is_depthwise = random.one_in(2);
+    let kernels: &[usize] = if is_depthwise { &[1, 2, 3, 3, 4, 5, 6, 7, 7, 9, 11] } else { &[1, 3, 3, 5] };
+    let kernel = kernels[random.size(0, kernels.len() - 1)];
+    let pad = if is_depthwise { kernel - 1 } else { kernel.div_ceil(2) };
     let pads = Pads {
         top: random.size(0, pad),
         left: random.size(0, pad),
         bottom: random.size(0, pad),
         right: random.size(0, pad),
     };
-    let window = Window { kernel, stride: random.size(1, 2), pads };
+    let window = Window { kernel, stride: random.size(1, if is_depthwise { 4 } else { 2 }), pads };
     let height = random.size(kernel, kernel + 6);
     let width = random.size(kernel, kernel + 20);
     let mut graph = Graph::new(Shape::new(height, width, channels));
-    if random.one_in(2) {
+    if is_depthwise {
         graph.depthwise("layer", 0, window, Activation::Relu6);
     } else {
         graph.conv("layer", 0, outputs, window, Activation::Relu6);

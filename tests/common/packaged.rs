@@ -3,10 +3,11 @@
 
 #![allow(dead_code, reason = "tests each take what they need")]
 
-use crate::cases::{Random, random_network};
+use crate::cases::{Random, network_with, random_network};
 use bitsmith::export::{Accuracy, GoldenImage, PackageInfo, model, package};
 use bitsmith::memory::{Budget, Core};
-use bitsmith::quant::{Bits, QuantizedLayer, QuantizedNetwork};
+use bitsmith::net::{Activation, Graph, Network, Pads, Shape, Window};
+use bitsmith::quant::{Bits, Policy, QuantizedLayer, QuantizedNetwork, Slot};
 use sha2::{Digest, Sha256};
 
 /// Networks with their seeds, and the SHA-256 of their `model.bin` in hexadecimal. These never change: files of a
@@ -21,6 +22,41 @@ const MODELS: [(&str, u64, &str); 3] = [
 /// one for each colour in the first layer.
 pub fn exportable_network(name: &str, classes: u64, seed: u64) -> QuantizedNetwork {
     let mut network = random_network(name, classes, seed);
+    pad_as_real_networks(&mut network);
+    network
+}
+
+/// A network with depthwise convolutions of these kernels, every other one with stride 2 while the map is large, and
+/// random integers under a random policy.
+pub fn with_kernels(kernels: &[usize], seed: u64) -> QuantizedNetwork {
+    let mut random = Random(seed);
+    let point = Window { kernel: 1, stride: 1, pads: Pads::default() };
+    let mut graph = Graph::new(Shape::new(28, 28, 3));
+    let first = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
+    let mut x = graph.conv("conv1", 0, 10, first, Activation::Relu6);
+    for (number, &kernel) in kernels.iter().enumerate() {
+        let channels = 21 + 2 * number;
+        x = graph.conv(format!("b{number}.expand"), x, channels, point, Activation::Relu6);
+        let Shape { height, width, .. } = graph.tensors[x].shape;
+        let mut pad = || random.size(kernel / 2, kernel - 1);
+        let pads = if number % 3 == 2 {
+            Pads { top: pad(), left: pad(), bottom: pad(), right: pad() }
+        } else {
+            Pads::symmetric(kernel / 2)
+        };
+        let stride = if number % 2 == 1 && height.min(width) > 6 { 2 } else { 1 };
+        let window = Window { kernel, stride, pads };
+        x = graph.depthwise(format!("b{number}.dw"), x, window, Activation::Relu6);
+        let y = graph.conv(format!("b{number}.project"), x, 12, point, Activation::Linear);
+        x = graph.add(format!("b{number}.add"), y, y, Activation::Linear);
+    }
+    let pooled = graph.global_avg_pool("pool", x);
+    graph.linear("fc", pooled, 10);
+    let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+    for slot in Slot::all(&graph) {
+        policy.set(slot, random.bits());
+    }
+    let mut network = network_with(Network::own("made-up", graph), policy, &mut random);
     pad_as_real_networks(&mut network);
     network
 }

@@ -32,7 +32,7 @@ const AFTER_FIELDS: usize = FIELDS + FIELD_COUNT;
 /// Bytes behind the weights that the runtime may read.
 const READ_AHEAD: usize = 3;
 /// Value of the header's first word at the end of a file.
-const END: u32 = 6;
+const END: u32 = Kernel::Add as u32 + 1;
 
 impl Case {
     /// A random case, if the kernel supports the layout. One in four has requantizers that no network has.
@@ -151,7 +151,7 @@ fn pack_weights(layer: &Layer, integers: &Integers) -> Vec<u8> {
     let taps = layer.window * layer.window;
     let mut packed = match layer.kernel {
         Kernel::Pool | Kernel::Add => return Vec::new(),
-        Kernel::Depthwise => {
+        Kernel::Depthwise | Kernel::DepthwiseAny => {
             let channels = layer.input[2];
             let by_tap = (0..taps).flat_map(|tap| (0..channels).map(move |c| codes[c * taps + tap]));
             pack_rows(&by_tap.collect::<Vec<u8>>(), channels, bits)
@@ -228,7 +228,9 @@ fn scratch(layer: &Layer) -> usize {
             let codes = taps * c_in;
             4 * codes.next_multiple_of(16) + 2 * codes.next_multiple_of(4) + ring(layer, c_in)
         }
-        Kernel::Depthwise => ring(layer, layer.block) + 2 * layer.block * taps.next_multiple_of(2),
+        Kernel::Depthwise | Kernel::DepthwiseAny => {
+            ring(layer, layer.block) + 2 * layer.block * taps.next_multiple_of(2)
+        }
         Kernel::Linear => 2 * c_in.next_multiple_of(16),
         Kernel::Pool | Kernel::Add => 0,
     }
@@ -246,13 +248,13 @@ fn distance(layer: &Layer, widths: Widths, input: usize) -> Option<usize> {
         Kernel::Pool => return None,
         Kernel::Linear => return Some(0),
         Kernel::Add => return Some((pixels * out_pixel).saturating_sub(pixels * in_pixel)),
-        Kernel::Depthwise if layer.block < layer.input[2] => {
+        kernel if kernel.is_depthwise() && layer.block < layer.input[2] => {
             return (layer.stride == 1 && in_bits == out_bits && layer.input == layer.output).then_some(0);
         }
         Kernel::Pointwise => {
             (1..=pixels.div_ceil(2)).map(|step| pixels.min(2 * step)).map(|n| (n, n)).collect()
         }
-        Kernel::Conv | Kernel::Depthwise => (0..layer.output[0])
+        Kernel::Conv | Kernel::Depthwise | Kernel::DepthwiseAny => (0..layer.output[0])
             .map(|y| {
                 let reach = (y * layer.stride + layer.window).saturating_sub(layer.pads[0]);
                 (reach.min(layer.input[0]) * layer.input[1], (y + 1) * layer.output[1])

@@ -144,6 +144,6 @@ fn widths_of(layer: &Layer, [input, weight, output]: Widths) -> Widths {
 /// Multiply-accumulates, padding included.
 fn macs(layer: &Layer) -> u64 {
     let per_output =
-        layer.window * layer.window * if layer.kernel == Kernel::Depthwise { 1 } else { layer.input[2] };
+        layer.window * layer.window * if layer.kernel.is_depthwise() { 1 } else { layer.input[2] };
     (layer.output.iter().product::<usize>() * per_output) as u64
 }

@@ -11,7 +11,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { KERNEL_POINTWISE, KERNEL_CONV, KERNEL_DEPTHWISE, KERNEL_LINEAR, KERNEL_POOL, KERNEL_ADD, KERNEL_END };
+enum {
+    KERNEL_POINTWISE, KERNEL_CONV, KERNEL_DEPTHWISE, KERNEL_DEPTHWISE_ANY, KERNEL_LINEAR, KERNEL_POOL,
+    KERNEL_ADD, KERNEL_END
+};
 
 /* Start of a case. Lengths and offsets are in bytes. Behind it: in[0], in[1], weights, params, expected
    output. */
@@ -91,6 +94,7 @@ static size_t scratch_of(uint32_t kernel, const bs_conv *layer)
     case KERNEL_CONV:
         return bs_scratch_conv_first(layer);
     case KERNEL_DEPTHWISE:
+    case KERNEL_DEPTHWISE_ANY:
         return bs_scratch_depthwise(layer);
     case KERNEL_LINEAR:
         return bs_scratch_linear(layer);
@@ -110,6 +114,8 @@ static bs_status run(const header *h, const bs_conv *conv, const uint8_t *const 
         return bs_conv_first(conv, in[0], out, scratch);
     case KERNEL_DEPTHWISE:
         return bs_depthwise(conv, in[0], out, scratch);
+    case KERNEL_DEPTHWISE_ANY:
+        return bs_depthwise_any(conv, in[0], out, scratch);
     case KERNEL_LINEAR:
         return bs_linear(conv, in[0], (int32_t *)(void *)out, scratch);
     case KERNEL_POOL: {

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test and benchmark that includes this file uses a part of it")]
 
 use crate::reference;
-use bitsmith::net::{self, Family, Op, Padding, Spec, Width, Window};
+use bitsmith::net::{self, Family, Op, Padding, Pads, Spec, Width, Window};
 use bitsmith::random::SplitMix64;
 
 /// Which function of the runtime; the values are those of driver.c.
@@ -12,9 +12,22 @@ pub enum Kernel {
     Pointwise,
     Conv,
     Depthwise,
+    DepthwiseAny,
     Linear,
     Pool,
     Add,
+}
+
+impl Kernel {
+    /// Whether each channel is convolved by itself.
+    pub fn is_depthwise(self) -> bool {
+        matches!(self, Self::Depthwise | Self::DepthwiseAny)
+    }
+
+    /// The one that runs depthwise layers with a window.
+    fn depthwise(window: Window) -> Self {
+        if [3, 5].contains(&window.kernel) { Self::Depthwise } else { Self::DepthwiseAny }
+    }
 }
 
 /// Shape of a layer; maps are `[height, width, channels]`.
@@ -54,7 +67,7 @@ impl Layer {
             (input[1] + pads.left + pads.right - side) / stride + 1,
             channels,
         ];
-        let block = if kernel == Kernel::Depthwise { channels } else { 0 };
+        let block = if kernel.is_depthwise() { channels } else { 0 };
         Self { kernel, input, output, window: side, stride, pads: [pads.top, pads.left], block }
     }
 
@@ -75,6 +88,11 @@ pub fn corner_cases() -> Vec<Layer> {
     let same = |side: usize, kernel, stride| Padding::TensorFlow.window(side, kernel, stride);
     let symmetric = |kernel, stride| Padding::PyTorch.window(0, kernel, stride);
     let valid = |kernel, stride| Window { kernel, stride, pads: Default::default() };
+    let padded = |kernel, stride, [top, left, bottom, right]: [usize; 4]| Window {
+        kernel,
+        stride,
+        pads: Pads { top, left, bottom, right },
+    };
     let mut layers = Vec::new();
     for (map, c_in, c_out) in [
         ([1, 1], 1, 1),
@@ -108,15 +126,44 @@ pub fn corner_cases() -> Vec<Layer> {
         ([1, 1, 1], symmetric(3, 1)),
         ([2, 2, 6], symmetric(5, 2)),
         ([4, 4, 4], valid(3, 1)),
+        // Padding on one side alone.
+        ([4, 6, 5], padded(3, 1, [1, 0, 0, 0])),
+        ([7, 5, 3], padded(5, 1, [0, 0, 3, 0])),
+        ([6, 7, 5], padded(3, 2, [2, 2, 0, 1])),
+        ([5, 7, 6], symmetric(7, 1)),
+        ([8, 9, 11], symmetric(7, 2)),
+        ([6, 6, 8], same(6, 7, 2)),
+        ([9, 8, 5], padded(7, 1, [0, 6, 5, 2])),
+        ([8, 7, 7], padded(7, 2, [6, 1, 0, 4])),
+        ([7, 9, 3], valid(7, 1)),
+        ([1, 1, 1], symmetric(7, 1)),
+        ([2, 3, 6], symmetric(7, 2)),
+        ([9, 12, 4], symmetric(7, 3)),
     ] {
-        layers.push(Layer::windowed(Depthwise, input, input[2], window));
+        layers.push(Layer::windowed(Kernel::depthwise(window), input, input[2], window));
+    }
+    for (input, window) in [
+        ([5, 5, 5], valid(1, 1)),
+        ([7, 1, 3], valid(1, 3)),
+        ([5, 4, 9], padded(2, 1, [0, 1, 1, 0])),
+        ([6, 5, 6], valid(2, 2)),
+        ([6, 5, 8], same(6, 4, 2)),
+        ([7, 8, 3], padded(6, 1, [5, 2, 0, 3])),
+        ([9, 9, 4], symmetric(9, 2)),
+        ([12, 6, 3], symmetric(11, 1)),
+        ([23, 13, 2], padded(11, 11, [1, 10, 2, 0])),
+    ] {
+        layers.push(Layer::windowed(DepthwiseAny, input, input[2], window));
     }
     for (input, window, block) in [
         ([4, 3, 40], symmetric(3, 1), 16),
         ([5, 4, 33], symmetric(5, 1), 32),
         ([4, 4, 48], same(4, 3, 2), 32),
+        ([5, 6, 33], symmetric(7, 1), 16),
+        ([6, 5, 40], same(6, 7, 2), 32),
+        ([4, 5, 17], padded(4, 1, [2, 1, 1, 2]), 16),
     ] {
-        layers.push(Layer::windowed(Depthwise, input, input[2], window).in_blocks_of(block));
+        layers.push(Layer::windowed(Kernel::depthwise(window), input, input[2], window).in_blocks_of(block));
     }
     for (c_in, c_out) in [(1, 1), (11, 3), (33, 10), (64, 7), (130, 5)] {
         layers.push(Layer::plain(Linear, [1, 1, c_in], [1, 1, c_out]));
@@ -130,6 +177,13 @@ pub fn corner_cases() -> Vec<Layer> {
     layers
 }
 
+/// A depthwise layer with symmetric padding.
+pub fn depthwise(input: [usize; 3], kernel: usize, stride: usize) -> Layer {
+    // Padding is smaller than the kernel and the same on all sides.
+    let window = Padding::PyTorch.window(0, kernel, stride);
+    Layer::windowed(Kernel::depthwise(window), input, input[2], window)
+}
+
 /// All layers of a network.
 pub fn of_network(spec: &Spec) -> Vec<Layer> {
     let graph = spec.build();
@@ -141,7 +195,7 @@ pub fn of_network(spec: &Spec) -> Vec<Layer> {
         match layer.op {
             Op::Conv(window) if window.kernel == 1 => Layer::plain(Kernel::Pointwise, input, output),
             Op::Conv(window) => Layer::windowed(Kernel::Conv, input, output[2], window),
-            Op::Depthwise(window) => Layer::windowed(Kernel::Depthwise, input, output[2], window),
+            Op::Depthwise(window) => Layer::windowed(Kernel::depthwise(window), input, output[2], window),
             Op::Linear => Layer::plain(Kernel::Linear, input, output),
             Op::GlobalAvgPool => Layer::plain(Kernel::Pool, input, output),
             Op::Add => Layer::plain(Kernel::Add, input, output),
@@ -229,7 +283,7 @@ impl Integers {
         let c_out = layer.output[2];
         let per_channel = match layer.kernel {
             Kernel::Pool | Kernel::Add => 0,
-            Kernel::Depthwise => layer.window * layer.window,
+            Kernel::Depthwise | Kernel::DepthwiseAny => layer.window * layer.window,
             _ => layer.window * layer.window * layer.input[2],
         };
         let pad = rng.code(in_bits);
@@ -269,7 +323,7 @@ impl Integers {
 fn random_requantizer(low: i64, high: i64, bits: u32, wild: bool, rng: &mut Rng) -> Requantizer {
     let multiplier = rng.range(1 << 30, (1 << 31) - 1) * rng.pick(&[1, 1, -1]);
     let (bias, shift) = if wild && rng.range(0, 7) == 0 {
-        (rng.range(i64::from(i32::MIN) - low, i64::from(i32::MAX) - high), rng.range(1, 62))
+        (rng.range(i64::from(i32::MIN) - low.min(0), i64::from(i32::MAX) - high.max(0)), rng.range(1, 62))
     } else {
         // multiplier / 2^shift is about 2^bits / (high - low).
         let spread = (high - low + 1).ilog2() as i64;

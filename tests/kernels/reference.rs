@@ -26,7 +26,7 @@ pub fn sums(layer: &Layer, integers: &Integers) -> Vec<i64> {
 /// `sum of input * (weight - weight zero point)` under one window for one output channel.
 fn window_sum(layer: &Layer, integers: &Integers, output: [usize; 2], channel: usize) -> i64 {
     let [height, width, c_in] = layer.input;
-    let channels = if layer.kernel == Kernel::Depthwise { channel..channel + 1 } else { 0..c_in };
+    let channels = if layer.kernel.is_depthwise() { channel..channel + 1 } else { 0..c_in };
     let per_channel = layer.window * layer.window * channels.len();
     let mut weights = integers.weights[channel * per_channel..].iter();
     let zero = i64::from(integers.weight_zeros[channel]);

@@ -39,6 +39,17 @@ const KINDS: &[(&str, Build)] = &[
         let window = window(random, 5);
         graph.depthwise("layer", input, window, Activation::Relu6)
     }),
+    ("depthwise-7", |graph, input, random| {
+        // Maps may be of 5 x 5 pixels.
+        let mut pad = || random.size(1, 4);
+        let pads = Pads { top: pad(), left: pad(), bottom: pad(), right: pad() };
+        let window = Window { kernel: 7, stride: random.size(1, 2), pads };
+        graph.depthwise("layer", input, window, Activation::Relu6)
+    }),
+    ("depthwise-4", |graph, input, random| {
+        let window = window(random, 4);
+        graph.depthwise("layer", input, window, Activation::Linear)
+    }),
     ("add", |graph, input, _| {
         let channels = graph.tensors[input].shape.channels;
         let window = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };

@@ -94,6 +94,7 @@ unsafe extern "C" {
     fn bs_pointwise(layer: *const Conv, input: *const u8, out: *mut u8, scratch: *mut c_void) -> i32;
     fn bs_conv_first(layer: *const Conv, input: *const u8, out: *mut u8, scratch: *mut c_void) -> i32;
     fn bs_depthwise(layer: *const Conv, input: *const u8, out: *mut u8, scratch: *mut c_void) -> i32;
+    fn bs_depthwise_any(layer: *const Conv, input: *const u8, out: *mut u8, scratch: *mut c_void) -> i32;
     fn bs_linear(layer: *const Conv, input: *const u8, logits: *mut u8, scratch: *mut c_void) -> i32;
     fn bs_avgpool(layer: *const Pool, input: *const u8, out: *mut u8) -> i32;
     fn bs_residual_add(layer: *const Add, a: *const u8, b: *const u8, out: *mut u8) -> i32;
@@ -118,7 +119,7 @@ pub fn scratch_of(routine: Routine, conv: &Conv) -> usize {
         match routine {
             Routine::Pointwise => bs_scratch_pointwise(conv),
             Routine::Conv => bs_scratch_conv_first(conv),
-            Routine::Depthwise => bs_scratch_depthwise(conv),
+            Routine::Depthwise | Routine::DepthwiseAny => bs_scratch_depthwise(conv),
             Routine::Linear => bs_scratch_linear(conv),
             Routine::Pool | Routine::Add => 0,
         }
@@ -192,7 +193,10 @@ fn conv(routine: Routine, input: &mut Input) {
         in_w: input.within(1, 12) as u16,
         in_c: input.within(1, 40) as u16,
         out_c: input.within(1, 40) as u16,
-        kernel: input.pick(&[1, 3, 5, 3, 2]),
+        kernel: input.pick(match routine {
+            Routine::DepthwiseAny => &[7, 1, 2, 4, 6, 7, 9, 11],
+            _ => &[1, 3, 5, 3, 2],
+        }),
         stride: input.within(1, 2) as u8,
         in_bits: bits(input),
         weight_bits: bits(input),
@@ -201,11 +205,11 @@ fn conv(routine: Routine, input: &mut Input) {
     };
     match routine {
         Routine::Pointwise => (layer.kernel, layer.stride) = (1, 1),
-        Routine::Depthwise => layer.out_c = layer.in_c,
+        Routine::Depthwise | Routine::DepthwiseAny => layer.out_c = layer.in_c,
         Routine::Linear => (layer.in_h, layer.in_w) = (1, 1),
         _ => {}
     }
-    if matches!(routine, Routine::Conv | Routine::Depthwise) {
+    if matches!(routine, Routine::Conv | Routine::Depthwise | Routine::DepthwiseAny) {
         layer.pad_top = input.below(usize::from(layer.kernel)) as u8;
         layer.pad_left = input.below(usize::from(layer.kernel)) as u8;
     }
@@ -245,7 +249,7 @@ fn conv(routine: Routine, input: &mut Input) {
     let taps = usize::from(layer.kernel) * usize::from(layer.kernel);
     let codes = |n: usize| (n * usize::from(layer.weight_bits)).div_ceil(8);
     let (rows, per_output) = match routine {
-        Routine::Depthwise => (taps * codes(in_c.into()), taps),
+        Routine::Depthwise | Routine::DepthwiseAny => (taps * codes(in_c.into()), taps),
         Routine::Conv => (usize::from(out_c) * codes(taps * usize::from(in_c)), taps * usize::from(in_c)),
         _ => (usize::from(out_c) * codes(in_c.into()), usize::from(in_c)),
     };
@@ -276,6 +280,7 @@ fn conv(routine: Routine, input: &mut Input) {
         Routine::Pointwise => bs_pointwise,
         Routine::Conv => bs_conv_first,
         Routine::Depthwise => bs_depthwise,
+        Routine::DepthwiseAny => bs_depthwise_any,
         _ => bs_linear,
     };
     // SAFETY: all buffers are as large as the header says for this descriptor.

@@ -70,7 +70,7 @@ fn drawn(input: &mut Input) -> Graph {
                 }
             }
             2 => {
-                if let Some(window) = window(&graph, from, &[3, 5], input) {
+                if let Some(window) = window(&graph, from, &[3, 5, 7, 1, 2, 4, 6, 11], input) {
                     graph.depthwise(name, from, window, Activation::Relu);
                 }
             }
