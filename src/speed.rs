@@ -63,9 +63,13 @@ pub fn mcu_named(name: &str) -> Option<&'static Mcu> {
 /// Cycles of one layer.
 pub fn layer(graph: &Graph, layer: &Layer) -> Cycles {
     let routine = Routine::of(layer);
-    // A pool and an add work once for each code of a map.
+    // A global pool and an add work once for each code of a map, windowed pools for each code under a window.
     let work = match routine {
         Routine::Pool | Routine::Add => graph.input_shape(layer).elements() as u64,
+        Routine::MaxPool | Routine::AvgPool => {
+            let taps = layer.window().map_or(0, |window| window.kernel * window.kernel);
+            (graph.output_shape(layer).elements() * taps) as u64
+        }
         _ => graph.layer_macs(layer),
     };
     let counted = work as f64 * instructions(routine);
@@ -88,6 +92,8 @@ const fn instructions(routine: Routine) -> f64 {
         Routine::Linear => 1.85,
         Routine::Pool => 11.7,
         Routine::Add => 45.0,
+        Routine::MaxPool => 3.0,
+        Routine::AvgPool => 4.0,
     }
 }
 

@@ -12,6 +12,8 @@ mod cases;
 mod packaged;
 #[path = "common/parallel.rs"]
 mod parallel;
+#[path = "common/pooled.rs"]
+mod pooled;
 #[path = "c_package/program.rs"]
 mod program;
 #[path = "c_package/sizes.rs"]
@@ -80,7 +82,8 @@ fn run_everywhere(test: &str, subjects: &[Subject], targets: &[Target]) {
 
 #[test]
 fn random_networks_compute_the_same_everywhere() {
-    let subjects = RANDOM.map(|(name, classes, seed)| Subject::random(name, classes, seed, 3));
+    let mut subjects = RANDOM.map(|(name, classes, seed)| Subject::random(name, classes, seed, 3)).to_vec();
+    subjects.extend((1..=3).map(|seed| Subject::pooled(seed, 3)));
     run_everywhere("random", &subjects, &TARGETS);
 }
 
@@ -167,8 +170,9 @@ fn shared_networks_are_handed_to_the_browser() {
 #[test]
 fn memory_is_what_the_model_says() {
     let runtime = Runtime::default();
-    for (name, classes, seed) in RANDOM {
-        let subject = Subject::random(name, classes, seed, 1);
+    let zoo = RANDOM.map(|(name, classes, seed)| Subject::random(name, classes, seed, 1));
+    for subject in zoo.into_iter().chain([Subject::pooled(1, 1)]) {
+        let name = &subject.name;
         let (graph, policy) = (subject.network.graph(), &subject.network.policy);
         let (plan, flash) = (Plan::new(graph, policy), Flash::of(graph, policy, Core::CortexM4));
         let package = unpack(&subject, "sizes");
@@ -192,10 +196,16 @@ fn memory_is_what_the_model_says() {
             }
             let mut kernels = Sections::default();
             // What a linker leaves out of the runtime, which is the same in all packages.
-            let adds = graph.layers.iter().any(|layer| layer.op == Op::Add);
+            let used = |is_it: fn(&Op) -> bool| graph.layers.iter().any(|layer| is_it(&layer.op));
+            let unused = [
+                ("bs_add", used(|op| matches!(op, Op::Add))),
+                ("bs_window_max", used(|op| matches!(op, Op::MaxPool(..)))),
+                ("bs_window_average", used(|op| matches!(op, Op::AvgPool(..)))),
+            ];
+            let is_linked = |stem: &str| stem != "bs_check" && !unused.contains(&(stem, false));
             let objects = runtime.objects(target, &package, &folder("sizes"));
             for (source, object) in package.runtime().iter().zip(&objects) {
-                if !source.ends_with("bs_check.c") && (adds || !source.ends_with("bs_add.c")) {
+                if source.file_stem().and_then(|stem| stem.to_str()).is_some_and(is_linked) {
                     kernels += Sections::of(object);
                 }
             }

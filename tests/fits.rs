@@ -13,6 +13,8 @@ mod firmware;
 mod packaged;
 #[path = "common/parallel.rs"]
 mod parallel;
+#[path = "common/pooled.rs"]
+mod pooled;
 #[path = "c_package/program.rs"]
 mod program;
 #[path = "c_package/subject.rs"]
@@ -53,8 +55,10 @@ fn code_is_what_the_core_is_allowed() {
     let root = firmware::folder("code");
     // With a large arena calls take more.
     let large = [("mobilenet-v1-0.75-160", 1000, 14), ("mobilenet-v2-1.0-160", 1000, 15)];
-    in_parallel(NETWORKS.into_iter().chain(large), |(name, classes, seed)| {
-        let subject = Subject::random(name, classes, seed, 1);
+    let zoo = NETWORKS.into_iter().chain(large);
+    let zoo = zoo.map(|(name, classes, seed)| Subject::random(name, classes, seed, 1));
+    in_parallel(zoo.chain([Subject::pooled(1, 1)]).collect::<Vec<_>>(), |subject| {
+        let name = &subject.name;
         let (graph, policy) = (subject.network.graph(), &subject.network.policy);
         let package = firmware::export(&subject.network, &subject.images[0], &root.join(name));
         for (target, core) in COMPILERS {

@@ -17,7 +17,7 @@ macro_rules! sources {
 }
 
 /// All sources in alphabetical order.
-pub const SOURCES: [Source; 29] = sources![
+pub const SOURCES: [Source; 32] = sources![
     "bitsmith.h"
     "bs_add.c"
     "bs_bytes.c"
@@ -47,6 +47,9 @@ pub const SOURCES: [Source; 29] = sources![
     "bs_rows.h"
     "bs_widen.c"
     "bs_widen.h"
+    "bs_window.h"
+    "bs_window_average.c"
+    "bs_window_max.c"
 ];
 
 #[cfg(test)]

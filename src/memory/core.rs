@@ -78,6 +78,7 @@ impl Core {
             },
             Routine::Pool => 20,
             Routine::Add => 24,
+            Routine::MaxPool | Routine::AvgPool => 16,
         }
     }
 
@@ -97,13 +98,27 @@ impl Core {
     /// GCC makes for the older LX106 and for RV32IMC, and a tenth.
     const fn code(self) -> &'static Code {
         match self {
-            Self::CortexM0 => &Code { routines: [4600, 890, 3810, 300, 180, 300], network: 60, call: 28 },
-            Self::CortexM3 => &Code { routines: [3240, 870, 3330, 280, 180, 220], network: 100, call: 30 },
-            Self::CortexM4 => &Code { routines: [3500, 880, 3180, 280, 180, 300], network: 240, call: 24 },
-            Self::CortexM33 => &Code { routines: [3500, 880, 3180, 280, 180, 300], network: 300, call: 24 },
-            Self::RiscV32 => &Code { routines: [4350, 1080, 4230, 330, 220, 270], network: 60, call: 38 },
-            Self::RiscV64 => &Code { routines: [4880, 1220, 4900, 350, 230, 320], network: 60, call: 38 },
-            Self::Xtensa => &Code { routines: [4880, 1190, 4720, 370, 250, 300], network: 100, call: 42 },
+            Self::CortexM0 => {
+                &Code { routines: [4600, 890, 3810, 300, 180, 300, 630, 690], network: 60, call: 28 }
+            }
+            Self::CortexM3 => {
+                &Code { routines: [3240, 870, 3330, 280, 180, 220, 580, 670], network: 100, call: 30 }
+            }
+            Self::CortexM4 => {
+                &Code { routines: [3500, 880, 3180, 280, 180, 300, 480, 660], network: 240, call: 24 }
+            }
+            Self::CortexM33 => {
+                &Code { routines: [3500, 880, 3180, 280, 180, 300, 480, 670], network: 300, call: 24 }
+            }
+            Self::RiscV32 => {
+                &Code { routines: [4350, 1080, 4230, 330, 220, 270, 690, 830], network: 60, call: 38 }
+            }
+            Self::RiscV64 => {
+                &Code { routines: [4880, 1220, 4900, 350, 230, 320, 790, 950], network: 60, call: 38 }
+            }
+            Self::Xtensa => {
+                &Code { routines: [4880, 1190, 4720, 370, 250, 300, 780, 920], network: 100, call: 42 }
+            }
         }
     }
 }

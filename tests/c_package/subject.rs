@@ -1,4 +1,5 @@
-//! Networks to export, with images and the logits that Rust computes for them.
+//! Networks to export, with images and the logits that Rust computes for them. Needs the modules `packaged` and `pooled`
+//! at the root of the crate.
 
 #![allow(dead_code, reason = "tests each take what they need")]
 
@@ -30,6 +31,13 @@ impl Subject {
         };
         let logits = images.iter().map(&mut logits).collect();
         Self { name, network, images, logits }
+    }
+
+    /// A network with windowed pools, random integers and images of noise.
+    pub fn pooled(seed: u64, images: usize) -> Self {
+        let network = crate::pooled::random(seed);
+        let images = noise(&network, images);
+        Self::new(format!("pooled-random{seed}"), network, images)
     }
 
     /// Keeps the first images only.
