@@ -14,6 +14,8 @@ mod packaged;
 mod parallel;
 #[path = "onnx/runtimes.rs"]
 mod runtimes;
+#[path = "common/pooled.rs"]
+mod pooled;
 #[path = "c_package/subject.rs"]
 mod subject;
 #[path = "c_package/trained.rs"]

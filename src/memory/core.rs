@@ -105,7 +105,7 @@ impl Core {
                 &Code { routines: [3240, 870, 3330, 280, 180, 220, 580, 670], network: 100, call: 30 }
             }
             Self::CortexM4 => {
-                &Code { routines: [3500, 880, 3180, 280, 180, 300, 480, 660], network: 240, call: 24 }
+                &Code { routines: [3500, 880, 3180, 280, 180, 300, 480, 670], network: 240, call: 24 }
             }
             Self::CortexM33 => {
                 &Code { routines: [3500, 880, 3180, 280, 180, 300, 480, 670], network: 300, call: 24 }

@@ -23,7 +23,7 @@ fn graph(name: &str) -> Graph {
 
 /// Tensors below 8 bits, by number.
 fn narrow_activations(graph: &Graph, policy: &Policy) -> Vec<(usize, usize)> {
-    let bits = (0..graph.tensors.len()).map(|tensor| (tensor, policy.activation(&graph, tensor).count()));
+    let bits = (0..graph.tensors.len()).map(|tensor| (tensor, policy.activation(graph, tensor).count()));
     bits.filter(|&(_, bits)| bits < 8).collect()
 }
 
