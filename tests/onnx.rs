@@ -12,10 +12,10 @@ mod made_up;
 mod packaged;
 #[path = "common/parallel.rs"]
 mod parallel;
-#[path = "onnx/runtimes.rs"]
-mod runtimes;
 #[path = "common/pooled.rs"]
 mod pooled;
+#[path = "onnx/runtimes.rs"]
+mod runtimes;
 #[path = "c_package/subject.rs"]
 mod subject;
 #[path = "c_package/trained.rs"]
