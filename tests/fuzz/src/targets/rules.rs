@@ -37,7 +37,11 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
 impl Rules<'_> {
     /// Bits of a tensor's elements: logits are int32.
     fn bits(&self, tensor: TensorId) -> usize {
-        if tensor + 1 == self.graph.tensors.len() { 32 } else { self.policy.activation(self.graph, tensor).count() }
+        if tensor + 1 == self.graph.tensors.len() {
+            32
+        } else {
+            self.policy.activation(self.graph, tensor).count()
+        }
     }
 
     /// "Every pixel starts on a byte and takes ceil(channels * bits / 8) bytes."
