@@ -31,7 +31,10 @@
  *               depthwise with block < channels
  *                           only exactly in place, with stride 1 and in_bits = out_bits;
  *               add         four channels of a pixel are read, then written;
- *               pool        no overlap.
+ *               window pools
+ *                           four channels of all pixels under a window are read, then four of the output's pixel
+ *                           are written;
+ *               global pool no overlap.
  *
  * Scratch must be aligned to 4 bytes and may hold anything; its size is given by the bs_scratch_* functions.
  *
@@ -87,6 +90,17 @@ typedef struct {
     uint8_t bits[2], out_bits, shift;
 } bs_add;
 
+/* Pool with a window. What lies outside the map is left out; every window must cover at least one pixel. The output's codes
+   stand for the same numbers as those of the input. */
+typedef struct {
+    uint16_t in_h, in_w, channels; /* input map */
+    uint16_t out_h, out_w;         /* output map */
+    uint8_t kernel, stride;        /* side, 1 to 11, and step of the window in pixels */
+    uint8_t pad_top, pad_left;     /* rows and columns outside the map, less than kernel */
+    uint8_t bits;                  /* of input and output */
+    uint8_t reserved;
+} bs_window;
+
 /* Convolution with kernel 1 and stride 1. */
 bs_status bs_pointwise(const bs_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
 
@@ -109,7 +123,13 @@ bs_status bs_avgpool(const bs_pool *layer, const uint8_t *in, uint8_t *out);
 /* Residual add of two maps of the same shape. */
 bs_status bs_residual_add(const bs_add *layer, const uint8_t *a, const uint8_t *b, uint8_t *out);
 
-/* Bytes of scratch that each kernel needs for a layer. Pool and add need none. */
+/* Max pool: the largest code of a channel under each window. */
+bs_status bs_window_max(const bs_window *layer, const uint8_t *in, uint8_t *out);
+
+/* Average pool: floor((2 * sum + count) / (2 * count)) of the count codes of a channel under each window. */
+bs_status bs_window_average(const bs_window *layer, const uint8_t *in, uint8_t *out);
+
+/* Bytes of scratch that each kernel needs for a layer. Pools and add need none. */
 size_t bs_scratch_pointwise(const bs_conv *layer);
 size_t bs_scratch_conv_first(const bs_conv *layer);
 size_t bs_scratch_depthwise(const bs_conv *layer); /* bs_depthwise and bs_depthwise_any */

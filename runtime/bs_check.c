@@ -161,6 +161,21 @@ bs_status bs_check_avgpool(const bs_pool *layer, const void *in, const void *out
     return valid ? BS_OK : BS_ERROR_ARGUMENT;
 }
 
+/* Whether windows start in the padded map and reach into the map, in one direction. */
+static bool bs_is_covering(uint32_t in, uint32_t out, uint32_t pad, const bs_window *layer)
+{
+    return in != 0 && out != 0 && pad < layer->kernel && (out - 1) * layer->stride < pad + in;
+}
+
+bs_status bs_check_window(const bs_window *layer, const void *in, const void *out)
+{
+    const bool valid = layer != NULL && in != NULL && out != NULL && layer->channels != 0
+        && bs_is_width(layer->bits) && layer->kernel >= 1 && layer->kernel <= 11 && layer->stride != 0
+        && bs_is_covering(layer->in_h, layer->out_h, layer->pad_top, layer)
+        && bs_is_covering(layer->in_w, layer->out_w, layer->pad_left, layer);
+    return valid ? BS_OK : BS_ERROR_ARGUMENT;
+}
+
 /* Whether products, offset and all their partial sums stay within int32. */
 static bool bs_is_addable(const bs_add *layer)
 {

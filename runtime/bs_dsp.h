@@ -133,6 +133,14 @@ BS_INLINE uint32_t bs_least_bytes(uint32_t a, uint32_t b)
     return a - over;
 }
 
+/* The higher of each byte of two words. */
+BS_INLINE uint32_t bs_most_bytes(uint32_t a, uint32_t b)
+{
+    uint32_t over;
+    __asm__("uqsub8 %0, %1, %2" : "=r"(over) : "r"(a), "r"(b));
+    return b + over;
+}
+
 #else
 
 /* The same in portable C. */
@@ -154,6 +162,19 @@ BS_INLINE uint32_t bs_bytes_02(uint32_t word)
 BS_INLINE uint32_t bs_bytes_13(uint32_t word)
 {
     return word >> 8 & UINT32_C(0x00FF00FF);
+}
+
+/* The higher of two bytes, in each half of two words. */
+BS_INLINE uint32_t bs_most_halves(uint32_t a, uint32_t b)
+{
+    const uint32_t is_a = ((a | UINT32_C(0x01000100)) - b) >> 8 & UINT32_C(0x00010001);
+    const uint32_t mask = (is_a << 8) - is_a;
+    return (a & mask) | (b & ~mask);
+}
+
+BS_INLINE uint32_t bs_most_bytes(uint32_t a, uint32_t b)
+{
+    return bs_most_halves(bs_bytes_02(a), bs_bytes_02(b)) | bs_most_halves(bs_bytes_13(a), bs_bytes_13(b)) << 8;
 }
 
 #endif

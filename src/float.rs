@@ -7,8 +7,9 @@
 
 mod dense;
 mod depthwise;
+mod pool;
 
-use crate::net::{Activation, Affine, Graph, Layer, LayerId, Model, Normalization, Op, argmax};
+use crate::net::{Activation, Affine, Graph, Layer, LayerId, Model, Normalization, Op, Window, argmax};
 use dense::Dense;
 use depthwise::Depthwise;
 
@@ -60,6 +61,8 @@ enum Prepared {
     Depthwise(Depthwise, Epilogue),
     Pool,
     Add,
+    MaxPool(Window),
+    AvgPool(Window),
 }
 
 /// What follows a sum of products: slope, offset, activation.
@@ -91,6 +94,8 @@ impl FloatNetwork {
             let (weight, epilogue) = match layer.op {
                 Op::GlobalAvgPool => return Ok(Prepared::Pool),
                 Op::Add => return Ok(Prepared::Add),
+                Op::MaxPool(window) => return Ok(Prepared::MaxPool(window)),
+                Op::AvgPool(window) => return Ok(Prepared::AvgPool(window)),
                 _ => checked_weights(model, id)?,
             };
             let input = graph.input_shape(layer);
@@ -153,7 +158,13 @@ impl FloatNetwork {
                     depthwise.sums(input, &mut sums);
                     epilogue.apply(&sums)
                 }
-                Prepared::Pool => average(input, shape.channels),
+                Prepared::Pool => pool::average(input, shape.channels),
+                &Prepared::MaxPool(window) => {
+                    pool::windowed_max(input, window, self.graph.input_shape(layer), shape)
+                }
+                &Prepared::AvgPool(window) => {
+                    pool::windowed_average(input, window, self.graph.input_shape(layer), shape)
+                }
                 Prepared::Add => {
                     let (low, high) = bounds(layer.activation);
                     let pairs = input.iter().zip(&tensors[layer.inputs[1]]);
@@ -197,17 +208,6 @@ const fn bounds(activation: Activation) -> (f32, f32) {
         Activation::Relu => (0.0, f32::INFINITY),
         Activation::Relu6 => (0.0, 6.0),
     }
-}
-
-fn average(input: &[f32], channels: usize) -> Vec<f32> {
-    let mut sums = vec![0.0; channels];
-    for pixel in input.chunks_exact(channels) {
-        for (sum, x) in sums.iter_mut().zip(pixel) {
-            *sum += x;
-        }
-    }
-    let pixels = (input.len() / channels) as f32;
-    sums.iter().map(|sum| sum / pixels).collect()
 }
 
 fn checked_weights(model: &Model, id: LayerId) -> Result<(&[f32], Epilogue), FloatError> {

@@ -11,6 +11,7 @@
 mod check;
 mod engine;
 mod kernel;
+mod pool;
 mod reach;
 pub mod reference;
 mod requantize;

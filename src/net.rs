@@ -32,6 +32,6 @@ pub use predict::{argmax, top};
 pub use shape::{Pads, Shape};
 pub use spec::{Family, Padding, Spec, SpecError, Width};
 pub use supports::{
-    CHANNELS, DEPTH, DEPTHWISE_SIDES, GAPLESS, IMAGE_CHANNELS, MAP_SIDES, Reason, WINDOW_SIDES, supports,
-    supports_image, supports_map, supports_window,
+    CHANNELS, DEPTH, GAPLESS, IMAGE_CHANNELS, MAP_SIDES, Reason, WINDOW_SIDES, supports, supports_image,
+    supports_map, supports_window,
 };

@@ -17,6 +17,8 @@
 //! - [`AddRequantizer`]: `y_q = clamp(floor((a_q * m_a + b_q * m_b + offset) / 2^shift), 0, 2^b - 1)`, all of it
 //!   exact in i32.
 //! - Global average pool: the requantizer of a convolution over the sum of the codes of a channel.
+//! - Max pool: the largest code under the window. Average pool: `y_q = floor((2 sum + count) / (2 count))` of the `count`
+//!   codes under the window. Pads are left out of both, and the output has the quantizer of the input.
 //!
 //! A [`QuantizedNetwork`] is a network in these terms; [`Policy`] says which width each tensor has.
 

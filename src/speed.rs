@@ -1,8 +1,9 @@
 //! Cycles of a network on a Cortex-M: an estimate, by multiply-accumulates.
 //!
 //! Nothing here was measured on hardware. Instructions are counted on an emulated Cortex-M7 (`cargo bench --bench
-//! kernels`, 8-bit codes of MobileNetV1 0.25 at 128 pixels; pools and adds of 4,096 and 6,144 codes, depthwise convolutions
-//! of other kernels than 3 and 5 on 14 x 14 x 48 codes by themselves), and
+//! kernels`, 8-bit codes of MobileNetV1 0.25 at 128 pixels; pools and adds of 4,096 and 6,144 codes, windowed pools of 16 x 16
+//! pixels and 2 x 2 to 5 x 5 windows, depthwise convolutions of other kernels than 3 and 5 on 14 x 14 x 48 codes by
+//! themselves), and
 //! [`CYCLES_PER_INSTRUCTION`] takes them to cycles. `instructions` is the one place that has the counts, and every
 //! figure that is shown as an estimate comes from it.
 
@@ -64,12 +65,18 @@ pub fn mcu_named(name: &str) -> Option<&'static Mcu> {
 /// Cycles of one layer.
 pub fn layer(graph: &Graph, layer: &Layer) -> Cycles {
     let routine = Routine::of(layer);
-    // A pool and an add work once for each code of a map.
-    let work = match routine {
-        Routine::Pool | Routine::Add => graph.input_shape(layer).elements() as u64,
-        _ => graph.layer_macs(layer),
+    let outputs = graph.output_shape(layer).elements() as f64;
+    let kernel = layer.window().map_or(1, |window| window.kernel);
+    let taps = (kernel * kernel) as f64;
+    let each = instructions(routine, kernel);
+    let counted = match routine {
+        // A global pool and an add work once for each code of a map.
+        Routine::Pool | Routine::Add => graph.input_shape(layer).elements() as f64 * each,
+        // A windowed pool works for each code under a window, and for each code of the output.
+        Routine::MaxPool => outputs * (taps * each + 26.0),
+        Routine::AvgPool => outputs * (taps * each + 34.0),
+        _ => graph.layer_macs(layer) as f64 * each,
     };
-    let counted = work as f64 * instructions(routine, layer.window().map_or(1, |window| window.kernel));
     let [low, high] = CYCLES_PER_INSTRUCTION.map(|cycles| (counted * cycles).round() as u64);
     Cycles { low, high }
 }
@@ -79,8 +86,8 @@ pub fn network(graph: &Graph) -> Cycles {
     graph.layers.iter().map(|subject| layer(graph, subject)).sum()
 }
 
-/// Instructions for each multiply-accumulate; for pools and adds for each code of the input. Widths change them by less
-/// than a tenth.
+/// Instructions for each multiply-accumulate; for global pools and adds for each code of the input, for windowed pools for
+/// each code under a window. Widths change them by less than a tenth, those of windowed pools by a sixth.
 fn instructions(routine: Routine, kernel: usize) -> f64 {
     match routine {
         Routine::Pointwise => 1.66,
@@ -95,6 +102,8 @@ fn instructions(routine: Routine, kernel: usize) -> f64 {
         Routine::Linear => 1.85,
         Routine::Pool => 11.7,
         Routine::Add => 45.0,
+        Routine::MaxPool => 3.7,
+        Routine::AvgPool => 4.6,
     }
 }
 
@@ -115,6 +124,20 @@ mod tests {
         assert!((counted - 1.92).abs() < 0.03, "{counted}");
         assert!((cycles.high as f64 / cycles.low as f64 - 1.49 / 1.33).abs() < 1e-3);
         assert_eq!(Cycles { low: 480_000, high: 960_000 }.milliseconds(480), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn windowed_pools_are_what_was_counted() {
+        use crate::net::{Pads, Shape, Window};
+        let mut graph = Graph::new(Shape::new(16, 16, 16));
+        let window = |kernel, stride| Window { kernel, stride, pads: Pads::default() };
+        graph.max_pool("max", 0, window(3, 2));
+        graph.avg_pool("mean", 0, window(2, 2));
+        // 6.59 and 12.65 instructions for each of 9 and 4 codes under 7 x 7 and 8 x 8 windows.
+        for (id, expected) in [(0, 6.59 * 9.0 * 49.0 * 16.0), (1, 12.65 * 4.0 * 64.0 * 16.0)] {
+            let found = layer(&graph, &graph.layers[id]).low as f64 / CYCLES_PER_INSTRUCTION[0];
+            assert!((found / expected - 1.0).abs() < 0.05, "{found} {expected}");
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod cases;
 mod packaged;
 #[path = "common/parallel.rs"]
 mod parallel;
+#[path = "common/pooled.rs"]
+mod pooled;
 #[path = "c_package/program.rs"]
 mod program;
 #[path = "c_package/sizes.rs"]
@@ -86,6 +88,7 @@ fn random_networks_compute_the_same_everywhere() {
     let mut subjects: Vec<Subject> =
         RANDOM.iter().map(|&(name, classes, seed)| Subject::random(name, classes, seed, 3)).collect();
     subjects.extend(KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 21, 3)));
+    subjects.extend((1..=3).map(|seed| Subject::pooled(seed, 3)));
     run_everywhere("random", &subjects, &TARGETS);
 }
 
@@ -172,8 +175,9 @@ fn shared_networks_are_handed_to_the_browser() {
 #[test]
 fn memory_is_what_the_model_says() {
     let runtime = Runtime::default();
-    let subjects = RANDOM.iter().map(|&(name, classes, seed)| Subject::random(name, classes, seed, 1));
-    for subject in subjects.chain(KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 21, 1))) {
+    let zoo = RANDOM.iter().map(|&(name, classes, seed)| Subject::random(name, classes, seed, 1));
+    let made_up = KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 21, 1));
+    for subject in zoo.chain(made_up).chain([Subject::pooled(1, 1)]) {
         let name = &subject.name;
         let (graph, policy) = (subject.network.graph(), &subject.network.policy);
         let (plan, flash) = (Plan::new(graph, policy), Flash::of(graph, policy, Core::CortexM4));
@@ -203,6 +207,8 @@ fn memory_is_what_the_model_says() {
                     Some("bs_add") => &[Routine::Add],
                     Some("bs_depthwise") => &[Routine::Depthwise],
                     Some("bs_depthwise_any") => &[Routine::DepthwiseAny],
+                    Some("bs_window_max") => &[Routine::MaxPool],
+                    Some("bs_window_average") => &[Routine::AvgPool],
                     // Called by debug builds alone.
                     Some("bs_check") => &[],
                     _ => return false,

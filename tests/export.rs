@@ -4,10 +4,12 @@
 mod cases;
 #[path = "common/packaged.rs"]
 mod packaged;
+#[path = "common/pooled.rs"]
+mod pooled;
 
 use bitsmith::data::{Archive, Files};
 use bitsmith::export::model::{self, ModelError, header, layer, tensor};
-use bitsmith::export::{ExportError, GoldenImage, PackageInfo, package};
+use bitsmith::export::{ExportError, GoldenImage, PackageInfo, package, policy};
 use bitsmith::infer::{Engine, InferError, Workspace, reference};
 use bitsmith::net::{Activation, Graph, Network, Padding, Pads, Shape, Window};
 use bitsmith::quant::{Bits, Policy, QuantizedLayer, QuantizedNetwork, Slot};
@@ -85,6 +87,19 @@ fn networks_of_no_zoo_survive_the_file() {
         let mut workspace = Workspace::default();
         let logits = engine.run(&mut workspace, image).expect("an image");
         assert_eq!(logits, reference::run(&network, image).expect("an image"));
+    }
+}
+
+#[test]
+fn windowed_pools_survive_the_file() {
+    for seed in 0..4 {
+        let network = pooled::random(seed);
+        let bytes = model::write(&network).expect("an exportable network");
+        let read = model::read(&bytes).expect("what was written");
+        assert_eq!(read, network);
+        let text = policy::write(&network.network, &network.policy);
+        assert_eq!(policy::read(&text, &network.network), Ok(network.policy.clone()));
+        assert!(text.contains(r#""op": "max pool""#) && text.contains(r#""op": "average pool""#));
     }
 }
 

@@ -13,6 +13,8 @@ mod firmware;
 mod packaged;
 #[path = "common/parallel.rs"]
 mod parallel;
+#[path = "common/pooled.rs"]
+mod pooled;
 #[path = "c_package/program.rs"]
 mod program;
 #[path = "c_package/subject.rs"]
@@ -59,6 +61,7 @@ fn code_is_what_the_core_is_allowed() {
     let zoo = NETWORKS.into_iter().chain(large);
     let zoo = zoo.map(|(name, classes, seed)| Subject::random(name, classes, seed, 1));
     let made_up = KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 16, 1));
+    let made_up = made_up.chain([Subject::pooled(1, 1)]);
     in_parallel(zoo.chain(made_up).collect::<Vec<_>>(), |subject| {
         let name = &subject.name;
         let (graph, policy) = (subject.network.graph(), &subject.network.policy);

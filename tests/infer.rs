@@ -4,6 +4,8 @@
 mod agree;
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/pooled.rs"]
+mod pooled;
 
 use bitsmith::infer::{
     Engine, EngineLayer, InferError, PreparedKernel, Reach, Scratch, Workspace, reference,
@@ -61,6 +63,30 @@ fn networks_agree_under_random_policies() {
             agree::network(&random_network(name, 10 + seed, seed), 2, &mut workspace);
         }
     }
+}
+
+#[test]
+fn networks_with_windowed_pools_agree() {
+    let mut workspace = Workspace::default();
+    for seed in 0..12 {
+        agree::network(&pooled::random(seed), 2, &mut workspace);
+    }
+}
+
+#[test]
+fn windowed_pools_share_the_quantizer_of_their_input() {
+    let refused = |damage: &dyn Fn(&mut QuantizedNetwork, usize)| {
+        let mut network = pooled::random(1);
+        let layer = network.graph().layer_named("mean1").expect("mean1");
+        damage(&mut network, layer);
+        refusal(&network).to_string()
+    };
+    let found = refused(&|n, l| n.tensors[l + 1].scale *= 2.0);
+    assert!(found.starts_with("layer mean1 has another quantizer than its input"), "{found}");
+    let found = refused(&|n, l| n.layers[l] = QuantizedLayer::MaxPool);
+    assert!(found.starts_with("layer mean1 has a max pool's integers, though it is none"), "{found}");
+    let found = refused(&|n, l| n.layers[l + 1] = QuantizedLayer::AvgPool);
+    assert!(found.starts_with("layer dw has an average pool's integers, though it is none"), "{found}");
 }
 
 #[test]
@@ -217,6 +243,8 @@ fn prepared_kernels_are_shared_but_not_mixed_up() {
         let part = |(id, layer): (usize, &QuantizedLayer)| match layer {
             QuantizedLayer::Pool(pool) => EngineLayer::Pool(*pool),
             QuantizedLayer::Add(add) => EngineLayer::Add(*add),
+            QuantizedLayer::MaxPool => EngineLayer::MaxPool,
+            QuantizedLayer::AvgPool => EngineLayer::AvgPool,
             QuantizedLayer::Kernel(kernel) => EngineLayer::Kernel {
                 kernel: kernels[if id == swapped[0] { swapped[1] } else { id }].clone().expect("has weights"),
                 requantizers: kernel.requantizers.clone(),

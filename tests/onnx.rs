@@ -12,6 +12,8 @@ mod made_up;
 mod packaged;
 #[path = "common/parallel.rs"]
 mod parallel;
+#[path = "common/pooled.rs"]
+mod pooled;
 #[path = "onnx/runtimes.rs"]
 mod runtimes;
 #[path = "c_package/subject.rs"]

@@ -2,17 +2,19 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/pooled.rs"]
+mod pooled;
 #[path = "common/quantized.rs"]
 mod quantized;
 
 use bitsmith::calibrate::{Observer, Settings, trained};
 use bitsmith::float::FloatNetwork;
 use bitsmith::infer::reference;
-use bitsmith::net::Model;
+use bitsmith::net::{Model, Op};
 use bitsmith::quant::{Bits, Grids, Policy};
 use bitsmith::train::{Augment, Batch, CpuStepper, Norm, Plan, Recipe, State, Stepper, UnitOp, WeightScales};
 use pollster::block_on;
-use quantized::{images, mixed, model, smooth};
+use quantized::{filled, images, mixed, model, smooth};
 
 const NETWORKS: [&str; 3] = ["mobilenet-v1-0.25-32", "mobilenet-v2-0.35-32", "mnasnet-0.35-32"];
 
@@ -40,8 +42,9 @@ fn stepper(model: &Model, grids: Option<&Grids>, scales: WeightScales) -> CpuSte
 
 #[test]
 fn real_numbers_are_those_of_the_float_network() {
-    for name in NETWORKS {
-        let model = model(name);
+    let pooled = filled(pooled::network());
+    for model in NETWORKS.map(model).into_iter().chain([pooled]) {
+        let name = model.network.name();
         let found =
             block_on(stepper(&model, None, WeightScales::Learned).logits(&batch(&model, 5))).expect("fits");
         let network = FloatNetwork::new(&model).expect("complete");
@@ -62,6 +65,42 @@ fn settled(mut model: Model, grids: Option<&Grids>, scales: WeightScales) -> (Mo
     let state = block_on(stepper.state()).expect("a state");
     state.store(&plan, &mut model);
     (model, state)
+}
+
+/// Of the codes that a windowed pool has read, training makes those that the integers make, also of halves.
+#[test]
+fn windowed_pools_are_the_integers() {
+    let model = settled(filled(pooled::network()), None, WeightScales::Learned).0;
+    let graph = model.graph();
+    let policies = Bits::ALL.map(|bits| Policy::uniform(graph, Bits::B8, bits));
+    for policy in policies.into_iter().chain([mixed(&model)]) {
+        let mut observer = Observer::new(&model, Settings::default()).expect("complete");
+        observer.add(&images(&model, 8)).expect("images fit");
+        let initial = observer.finish().expect("images").grids(&model, &policy);
+        let plan = Plan::new(&model, Some(&initial), WeightScales::Learned);
+        let state = State::new(&plan, &model, Some(&initial)).expect("complete");
+        let mut stepper = CpuStepper::new(plan.clone(), recipe(), &state, None).expect("fits");
+        block_on(stepper.logits(&batch(&model, 10))).expect("fits");
+        let grids = state.grids(&plan, &initial);
+        let network = trained(&model, &grids).expect("integers exist");
+        assert_eq!(network.policy, policy);
+        for layer in graph.layers.iter().filter(|layer| layer.keeps_quantizer()) {
+            assert_eq!(network.tensors[layer.output], network.tensors[layer.inputs[0]], "{}", layer.name);
+            let quantizer = network.tensors[layer.output];
+            let codes = |tensor: usize| -> Vec<u8> {
+                stepper.tensor(tensor).iter().map(|&x| quantizer.quantize(f64::from(x))).collect()
+            };
+            let (read, found) = (codes(layer.inputs[0]), codes(layer.output));
+            let sizes = [graph.input_shape(layer), graph.output_shape(layer)].map(|shape| shape.elements());
+            for (read, found) in read.chunks_exact(sizes[0]).zip(found.chunks_exact(sizes[1])) {
+                let expected = match layer.op {
+                    Op::AvgPool(..) => reference::windowed(graph, layer, read, reference::mean),
+                    _ => reference::windowed(graph, layer, read, |codes| *codes.iter().max().expect("some")),
+                };
+                assert!(found == expected, "{} at {}", layer.name, quantizer.bits);
+            }
+        }
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn compare(mut model: Model, widths: Option<(Bits, Bits)>, norm: Norm) {
             }
             ranges.extend(after);
         }
-        ranges.extend(unit.grid.map(|grid| grid.scale..grid.scale + 1));
+        ranges.extend(unit.learned_grid().map(|grid| grid.scale..grid.scale + 1));
         for range in ranges {
             let (found, expected) = (&gradients[range.clone()], &expected[range.clone()]);
             let off: Vec<f32> = found.iter().zip(expected).map(|(f, e)| f - e).collect();
@@ -96,6 +96,32 @@ fn shallow(kernel: usize) -> Model {
     let x = graph.global_avg_pool("pool", x);
     graph.linear("fc", x, 10);
     filled(Network::own("made-up", graph))
+}
+
+/// Windowed pools behind each other, beside another reader and over the border.
+fn pooling() -> Model {
+    let mut graph = Graph::new(Shape::new(32, 32, 3));
+    let window = |kernel, stride, pads| Window { kernel, stride, pads };
+    let x = graph.conv("conv1", 0, 8, window(3, 2, Pads::same(32, 3, 2)), Activation::Relu);
+    let y = graph.max_pool("max1", x, window(3, 1, Pads::symmetric(1)));
+    let x = graph.add("add", x, y, Activation::Linear);
+    let x = graph.avg_pool("mean1", x, window(3, 2, Pads { top: 2, left: 0, bottom: 1, right: 1 }));
+    let x = graph.max_pool("max2", x, window(2, 2, Pads::default()));
+    let x = graph.conv("pw2", x, 24, window(1, 1, Pads::default()), Activation::Linear);
+    let x = graph.avg_pool("mean2", x, window(2, 1, Pads::symmetric(1)));
+    let x = graph.global_avg_pool("pool", x);
+    graph.linear("fc", x, 10);
+    filled(Network::own("pooling", graph))
+}
+
+#[test]
+fn gradients_of_windowed_pools_are_those_of_burn() {
+    for norm in [Norm::Batch { momentum: 0.0 }, Norm::Frozen] {
+        compare(pooling(), None, norm);
+        for widths in [(Bits::B8, Bits::B8), (Bits::B4, Bits::B4), (Bits::B2, Bits::B2)] {
+            compare(pooling(), Some(widths), norm);
+        }
+    }
 }
 
 #[test]

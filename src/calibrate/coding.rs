@@ -4,7 +4,7 @@ use super::prepare::NARROW;
 use super::{Calibration, SumMoments};
 use crate::infer::PreparedKernel;
 use crate::net::{LayerId, Model, Normalization, TensorId};
-use crate::quant::{Bits, Quantizer, WeightCodes, WeightRange};
+use crate::quant::{Bits, Policy, Quantizer, WeightCodes, WeightRange};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
@@ -42,14 +42,21 @@ impl Codings {
         }
     }
 
-    /// Quantizer of an activation tensor; the image's is that of its first colour.
-    pub(super) fn tensor(
+    /// Quantizers of all tensors at the widths of a policy, by [`TensorId`].
+    pub(super) fn tensors(
         &self,
         model: &Model,
         calibration: &Calibration,
-        id: TensorId,
-        bits: Bits,
-    ) -> Quantizer {
+        policy: &Policy,
+    ) -> Vec<Quantizer> {
+        let graph = model.graph();
+        let quantizer =
+            |id| self.tensor(model, calibration, graph.quantized_as(id), policy.activation(graph, id));
+        (0..graph.tensors.len()).map(quantizer).collect()
+    }
+
+    /// Quantizer of an activation tensor that has one of its own; the image's is that of its first colour.
+    fn tensor(&self, model: &Model, calibration: &Calibration, id: TensorId, bits: Bits) -> Quantizer {
         *self.tensors[id][bits as usize].get_or_init(|| {
             if let Some(grids) = &calibration.trained {
                 return grids.tensors[id].at(bits);

@@ -49,6 +49,8 @@ enum Integers {
     },
     Pool(Requantizer),
     Add(AddRequantizer),
+    MaxPool,
+    AvgPool,
 }
 
 impl LayerIntegers {
@@ -70,6 +72,8 @@ impl LayerIntegers {
             },
             Integers::Pool(requantizer) => EngineLayer::Pool(*requantizer),
             Integers::Add(requantizer) => EngineLayer::Add(*requantizer),
+            Integers::MaxPool => EngineLayer::MaxPool,
+            Integers::AvgPool => EngineLayer::AvgPool,
         };
         Ok(EngineStep::new(model.graph(), tensors, id, layer)?)
     }
@@ -88,6 +92,8 @@ impl LayerIntegers {
             }
             Integers::Pool(requantizer) => QuantizedLayer::Pool(*requantizer),
             Integers::Add(requantizer) => QuantizedLayer::Add(*requantizer),
+            Integers::MaxPool => QuantizedLayer::MaxPool,
+            Integers::AvgPool => QuantizedLayer::AvgPool,
         }
     }
 
@@ -96,7 +102,7 @@ impl LayerIntegers {
     pub fn silent(&self) -> &[usize] {
         match &self.0 {
             Integers::Kernel { silent, .. } => silent,
-            Integers::Pool(_) | Integers::Add(_) => &[],
+            _ => &[],
         }
     }
 
@@ -105,7 +111,7 @@ impl LayerIntegers {
     pub(super) fn slopes_offsets(&self) -> Option<&[(f64, f64)]> {
         match &self.0 {
             Integers::Kernel { slopes_offsets, .. } => Some(slopes_offsets),
-            Integers::Pool(_) | Integers::Add(_) => None,
+            _ => None,
         }
     }
 }
@@ -113,8 +119,7 @@ impl LayerIntegers {
 impl Conversion<'_> {
     /// Quantizers of all tensors at the widths of a policy, by [`TensorId`](crate::net::TensorId).
     pub fn tensors(&self, policy: &Policy) -> Vec<Quantizer> {
-        let quantizer = |id| self.codings.tensor(self.model, self.calibration, id, policy.activation(id));
-        (0..self.model.graph().tensors.len()).map(quantizer).collect()
+        self.codings.tensors(self.model, self.calibration, policy)
     }
 
     /// What a layer wants to know of the calibration images before it becomes integers; `None` if nothing.
@@ -165,6 +170,8 @@ impl Conversion<'_> {
                 let second = tensors[layer.inputs[1]];
                 Integers::Add(AddRequantizer::new(&input, &second, &output).map_err(failed)?)
             }
+            Op::MaxPool(..) => Integers::MaxPool,
+            Op::AvgPool(..) => Integers::AvgPool,
         };
         Ok(LayerIntegers(integers))
     }

@@ -13,14 +13,11 @@ impl Calibration {
 
     /// The same of weights that are coded already.
     pub(super) fn grids_of(&self, model: &Model, policy: &Policy, codings: &Codings) -> Grids {
-        let tensors = 0..model.graph().tensors.len();
         let layers = 0..model.graph().layers.len();
         let weights =
             |id| codings.weights(model, self, id, policy.weight(id)).map(|coded| coded.quantizers());
-        let mut grids = Grids {
-            tensors: tensors.map(|id| codings.tensor(model, self, id, policy.activation(id))).collect(),
-            weights: layers.map(weights).collect(),
-        };
+        let mut grids =
+            Grids { tensors: codings.tensors(model, self, policy), weights: layers.map(weights).collect() };
         // Logits are not quantized: what stands in their place is the same everywhere.
         grids.tensors[model.graph().logits()] = grids.tensors[0];
         grids

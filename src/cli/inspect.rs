@@ -71,6 +71,8 @@ fn describe(network: &Network, found: &[String], found_json: Value) -> Report {
             Op::Linear => "linear",
             Op::GlobalAvgPool => "pool",
             Op::Add => "add",
+            Op::MaxPool(..) => "max pool",
+            Op::AvgPool(..) => "avg pool",
         };
         let (input, output) = (graph.input_shape(layer), graph.output_shape(layer));
         let (weights, macs) = (graph.weight_elements(layer), graph.layer_macs(layer));

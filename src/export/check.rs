@@ -17,7 +17,7 @@ pub fn check(network: &QuantizedNetwork) -> Result<(), ExportError> {
     check_network(network)?;
     let widths = layers.iter().map(|layer| match layer {
         QuantizedLayer::Kernel(kernel) => kernel.bits,
-        QuantizedLayer::Pool(_) | QuantizedLayer::Add(_) => Bits::B8,
+        _ => Bits::B8,
     });
     if policy_of(graph, tensors, widths) != Some(network.policy.clone()) {
         let problem = "its policy says other widths than its tensors and weights";
@@ -58,7 +58,7 @@ pub fn policy_of(
             Slot::Activation(tensor) => policy.set(slot, tensors[tensor].bits),
         }
     }
-    let agrees = tensors.iter().enumerate().all(|(tensor, q)| q.bits == policy.activation(tensor));
+    let agrees = tensors.iter().enumerate().all(|(tensor, q)| q.bits == policy.activation(graph, tensor));
     agrees.then_some(policy)
 }
 
@@ -67,6 +67,7 @@ fn check_layer(layer: &Layer, integers: &QuantizedLayer) -> Result<(), &'static 
         QuantizedLayer::Kernel(kernel) => check_kernel(layer, kernel),
         QuantizedLayer::Pool(requantizer) => check_shift(requantizer.shift, 62),
         QuantizedLayer::Add(requantizer) => check_shift(requantizer.shift, 30),
+        QuantizedLayer::MaxPool | QuantizedLayer::AvgPool => Ok(()),
     }
 }
 

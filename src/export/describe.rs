@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     memory::{Flash, Plan, Routine, layout},
-    net::{Layer, LayerId, Shape, TensorId},
+    net::{Layer, LayerId, Shape, TensorId, Window},
     proportion,
     quant::{AddRequantizer, Kernel, QuantizedLayer, QuantizedNetwork, Requantizer},
 };
@@ -104,6 +104,7 @@ struct LayerText {
     conv: Option<ConvText>,
     pool: Option<PoolText>,
     add: Option<AddText>,
+    window: Option<WindowText>,
     what: &'static str,
     output_shape: String,
     weight_bits: Option<usize>,
@@ -142,6 +143,18 @@ struct PoolText {
     out_bits: usize,
     shift: u8,
     out_zero: u8,
+}
+
+/// A pool with a window.
+#[derive(Debug, Serialize)]
+struct WindowText {
+    input: [usize; 3],
+    output: [usize; 3],
+    kernel: usize,
+    stride: usize,
+    pad_top: usize,
+    pad_left: usize,
+    bits: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -276,13 +289,16 @@ impl LayerText {
         if layer.has_weights() {
             arguments.push(format!("a + {}", scratch.offset));
         }
-        let (mut conv, mut pool, mut add) = (None, None, None);
+        let (mut conv, mut pool, mut add, mut window) = (None, None, None, None);
         match (&network.layers[id], place) {
             (QuantizedLayer::Kernel(kernel), Some(place)) => {
                 conv = Some(ConvText::new(network, id, kernel, place, plan.blocks[id]));
             }
             (QuantizedLayer::Pool(requantizer), _) => pool = Some(PoolText::new(network, id, requantizer)),
             (QuantizedLayer::Add(requantizer), _) => add = Some(AddText::new(network, id, requantizer)),
+            (QuantizedLayer::MaxPool | QuantizedLayer::AvgPool, _) => {
+                window = layer.window().map(|window| WindowText::new(network, id, window));
+            }
             // Checked: layers with weights have a place.
             (QuantizedLayer::Kernel(_), None) => {}
         }
@@ -293,10 +309,11 @@ impl LayerText {
             conv,
             pool,
             add,
+            window,
             what: policy::kind(layer),
             output_shape: graph.output_shape(layer).to_string(),
             weight_bits: layer.has_weights().then(|| policy.weight(id).count()),
-            output_bits: (!is_last).then(|| policy.activation(layer.output).count()),
+            output_bits: (!is_last).then(|| policy.activation(graph, layer.output).count()),
             input_at,
             output_at,
             output_bytes: layout::tensor_bytes(graph, policy, layer.output),
@@ -344,6 +361,23 @@ impl PoolText {
             out_bits: bits(network, layer.output),
             shift,
             out_zero: network.tensors[layer.output].zero_point,
+        }
+    }
+}
+
+impl WindowText {
+    fn new(network: &QuantizedNetwork, id: LayerId, window: Window) -> Self {
+        let graph = network.graph();
+        let layer = &graph.layers[id];
+        let Window { kernel, stride, pads } = window;
+        Self {
+            input: sizes(graph.input_shape(layer)),
+            output: sizes(graph.output_shape(layer)),
+            kernel,
+            stride,
+            pad_top: pads.top,
+            pad_left: pads.left,
+            bits: bits(network, layer.output),
         }
     }
 }

@@ -29,7 +29,9 @@
 //! - Logits leave out `Clip` and have no zero point.
 //!
 //! The global average pool is `ReduceSum` of the codes in INT64, then the same; the residual add is
-//! `(a * m_a + b * m_b + offset + 2^62) / 2^shift - 2^(62 - shift)`, clipped.
+//! `(a * m_a + b * m_b + offset + 2^62) / 2^shift - 2^(62 - shift)`, clipped. A max pool is `MaxPool` of the codes in FLOAT;
+//! an average pool is `Conv` with ones, whose sums of up to 121 codes are exact, then `(sum + count / 2) / count` in INT64
+//! with the number of pixels that each window covers.
 //!
 //! There is neither `QuantizeLinear` nor a float after `Conv`, so no optimization for quantized networks applies that
 //! computes in another way. An execution provider must add products in FLOAT: Winograd's algorithm, TF32 and half

@@ -23,7 +23,7 @@ pub fn unpack(bytes: &[u8], row: usize, bits: Bits) -> Vec<u8> {
 
 /// An activation tensor as it lies in the arena, given its codes `[h, w, c]`.
 pub fn activation(graph: &Graph, policy: &Policy, tensor: TensorId, codes: &[u8]) -> Vec<u8> {
-    let packed = pack(codes, graph.tensors[tensor].shape.channels, policy.activation(tensor));
+    let packed = pack(codes, graph.tensors[tensor].shape.channels, policy.activation(graph, tensor));
     debug_assert_eq!(packed.len(), layout::tensor_bytes(graph, policy, tensor));
     packed
 }

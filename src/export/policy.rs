@@ -13,7 +13,7 @@
 //! execution order. **There a is the width of what the layer reads, here a policy has the width of what it writes**, so
 //! the list is shifted by one layer. `-1` stands for what is not quantized: the image.
 //!
-//! HAQ knows neither pools nor residual adds. The linear layer's a is the width of the map that the pool averages; what
+//! HAQ knows neither pools nor residual adds. The a of a layer behind a pool is the width of the map that the pool reads; what
 //! only adds read (the linear output of a bottleneck) has no entry, and [`read`] gives it the width of the add's output.
 
 use crate::{
@@ -109,7 +109,8 @@ pub fn layers(graph: &Graph, policy: &Policy) -> Vec<LayerBits> {
         name: layer.name.clone(),
         op: kind(layer).into(),
         weight_bits: layer.has_weights().then(|| policy.weight(id).count() as i64),
-        output_bits: (layer.output != graph.logits()).then(|| policy.activation(layer.output).count() as i64),
+        output_bits: (layer.output != graph.logits())
+            .then(|| policy.activation(graph, layer.output).count() as i64),
     };
     graph.layers.iter().enumerate().map(layer).collect()
 }
@@ -123,6 +124,8 @@ pub fn kind(layer: &Layer) -> &'static str {
         Op::Linear => "linear",
         Op::GlobalAvgPool => "global average pool",
         Op::Add => "residual add",
+        Op::MaxPool(..) => "max pool",
+        Op::AvgPool(..) => "average pool",
     }
 }
 
@@ -144,7 +147,7 @@ pub fn write(network: &Network, policy: &Policy) -> String {
 pub fn haq(graph: &Graph, policy: &Policy) -> Vec<[i64; 2]> {
     let pair = |(id, layer): (LayerId, &Layer)| {
         let read = haq_input(graph, layer);
-        let a = if read == 0 { NOT_QUANTIZED } else { policy.activation(read).count() as i64 };
+        let a = if read == 0 { NOT_QUANTIZED } else { policy.activation(graph, read).count() as i64 };
         [policy.weight(id).count() as i64, a]
     };
     graph.weighted_layers().map(pair).collect()
@@ -222,18 +225,19 @@ fn read_haq(pairs: &[[i64; 2]], graph: &Graph, policy: &mut Policy) -> Result<()
     }
     // What only adds read, from the last layer on: an add's output may itself be read by adds alone.
     for layer in graph.layers.iter().rev().filter(|layer| layer.op == Op::Add) {
-        for &input in layer.inputs.iter().filter(|&&input| !known[input]) {
-            policy.set(Slot::Activation(input), policy.activation(layer.output));
+        let inputs = layer.inputs.iter().map(|&input| graph.quantized_as(input));
+        for input in inputs.filter(|&input| !known[input]) {
+            policy.set(Slot::Activation(input), policy.activation(graph, layer.output));
         }
     }
     Ok(())
 }
 
-/// The tensor whose width is a layer's a: what it reads, seen through a pool.
+/// The tensor whose width is a layer's a: what it reads, seen through pools.
 fn haq_input(graph: &Graph, layer: &Layer) -> TensorId {
-    let input = layer.inputs[0];
+    let input = graph.quantized_as(layer.inputs[0]);
     let pool = graph.layers.iter().find(|other| other.output == input && other.op == Op::GlobalAvgPool);
-    pool.map_or(input, |pool| pool.inputs[0])
+    pool.map_or(input, |pool| graph.quantized_as(pool.inputs[0]))
 }
 
 fn width(layer: &Layer, what: &'static str, bits: Option<i64>) -> Result<Bits, PolicyError> {
@@ -275,7 +279,7 @@ mod tests {
             for (id, tensor) in graph.tensors.iter().enumerate().skip(1) {
                 let mut readers = graph.layers.iter().filter(|layer| layer.inputs.contains(&id));
                 if readers.any(|layer| layer.op != Op::Add) {
-                    prop_assert_eq!(again.activation(id), policy.activation(id), "{}", tensor.name);
+                    prop_assert_eq!(again.activation(graph, id), policy.activation(graph, id), "{}", tensor.name);
                 }
             }
             prop_assert_eq!(haq(graph, &again), haq(graph, &policy));

@@ -259,7 +259,7 @@ fn macs_by_width(graph: &Graph, policy: &Policy) -> Vec<WidthFacts> {
     for weights in Bits::ALL {
         for input in Bits::ALL {
             let same = |(id, layer): &(LayerId, &Layer)| {
-                policy.weight(*id) == weights && policy.activation(layer.inputs[0]) == input
+                policy.weight(*id) == weights && policy.activation(graph, layer.inputs[0]) == input
             };
             let macs: u64 = graph.weighted_layers().filter(same).map(|(_, l)| graph.layer_macs(l)).sum();
             let percent = rounded(100.0 * macs as f64 / graph.macs() as f64);
@@ -293,8 +293,9 @@ fn layers(graph: &Graph, policy: &Policy, with_cycles: bool) -> Vec<LayerFacts> 
             input: sizes(graph.input_shape(layer)),
             output: sizes(graph.output_shape(layer)),
             weight_bits: layer.has_weights().then(|| policy.weight(id).count()),
-            input_bits: layer.inputs.iter().map(|&input| policy.activation(input).count()).collect(),
-            output_bits: (layer.output != graph.logits()).then(|| policy.activation(layer.output).count()),
+            input_bits: layer.inputs.iter().map(|&input| policy.activation(graph, input).count()).collect(),
+            output_bits: (layer.output != graph.logits())
+                .then(|| policy.activation(graph, layer.output).count()),
             macs: graph.layer_macs(layer),
             device_flash,
             paper_flash: MemoryModel::Paper.weight_bytes(graph, layer, policy.weight(id)),

@@ -17,7 +17,7 @@ macro_rules! sources {
 }
 
 /// All sources in alphabetical order.
-pub const SOURCES: [Source; 32] = sources![
+pub const SOURCES: [Source; 35] = sources![
     "bitsmith.h"
     "bs_add.c"
     "bs_blocks.c"
@@ -50,6 +50,9 @@ pub const SOURCES: [Source; 32] = sources![
     "bs_rows.h"
     "bs_widen.c"
     "bs_widen.h"
+    "bs_window.h"
+    "bs_window_average.c"
+    "bs_window_max.c"
 ];
 
 #[cfg(test)]

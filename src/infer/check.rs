@@ -1,6 +1,7 @@
 //! What a network must fulfil before it runs.
 
 use super::kernel::PreparedKernel;
+use super::pool::Pool;
 use super::reach::Reach;
 use crate::net::{Graph, Layer, LayerId, Op, Shape, TensorId};
 use crate::quant::{AddRequantizer, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer};
@@ -82,6 +83,8 @@ pub fn check_network(network: &QuantizedNetwork) -> Result<(), InferError> {
             }
             QuantizedLayer::Pool(requantizer) => checks.pool(id, requantizer)?,
             QuantizedLayer::Add(requantizer) => checks.add(id, requantizer)?,
+            QuantizedLayer::MaxPool => checks.max_pool(id).map(|_| ())?,
+            QuantizedLayer::AvgPool => checks.avg_pool(id).map(|_| ())?,
         }
     }
     Ok(())
@@ -179,6 +182,33 @@ impl Checks<'_> {
         }
     }
 
+    /// A max pool with a window.
+    pub(super) fn max_pool(&self, id: LayerId) -> Result<Pool, InferError> {
+        let is_one = matches!(self.graph.layers[id].op, Op::MaxPool(..));
+        self.window_pool(id, is_one, "has a max pool's integers, though it is none")
+    }
+
+    /// An average pool with a window.
+    pub(super) fn avg_pool(&self, id: LayerId) -> Result<Pool, InferError> {
+        let is_one = matches!(self.graph.layers[id].op, Op::AvgPool(..));
+        self.window_pool(id, is_one, "has an average pool's integers, though it is none")
+    }
+
+    /// Codes stand for the same on both sides, and each window covers some.
+    fn window_pool(&self, id: LayerId, is_one: bool, problem: &'static str) -> Result<Pool, InferError> {
+        let layer = &self.graph.layers[id];
+        let Some(pool) = Pool::of(self.graph, layer).filter(|_| is_one) else {
+            return structure(layer, problem);
+        };
+        if self.tensors[layer.inputs[0]] != self.tensors[layer.output] {
+            return structure(layer, "has another quantizer than its input, though it requantizes nothing");
+        }
+        if !pool.is_sound() {
+            return structure(layer, "has a window that covers no pixel, or more than 121");
+        }
+        Ok(pool)
+    }
+
     /// A residual add: two products and an offset.
     pub(super) fn add(&self, id: LayerId, requantizer: &AddRequantizer) -> Result<(), InferError> {
         let layer = &self.graph.layers[id];
@@ -218,6 +248,6 @@ fn equal(layer: &Layer, what: &'static str, expected: usize, found: usize) -> Re
     }
 }
 
-fn structure(layer: &Layer, problem: &'static str) -> Result<(), InferError> {
+fn structure<T>(layer: &Layer, problem: &'static str) -> Result<T, InferError> {
     Err(InferError::Structure { layer: layer.name.clone(), problem })
 }

@@ -61,6 +61,8 @@ impl Engine {
             },
             QuantizedLayer::Pool(requantizer) => EngineLayer::Pool(*requantizer),
             QuantizedLayer::Add(requantizer) => EngineLayer::Add(*requantizer),
+            QuantizedLayer::MaxPool => EngineLayer::MaxPool,
+            QuantizedLayer::AvgPool => EngineLayer::AvgPool,
         };
         let layers = network.layers.iter().enumerate().map(prepare).collect();
         Self::from_parts(network.graph(), &network.tensors, layers)

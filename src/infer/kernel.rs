@@ -75,6 +75,8 @@ pub struct Scratch {
     pairs: Vec<i16x16>,
     /// Sums of some output rows.
     sums: Vec<i32>,
+    /// Sums of the codes under a window of an average pool.
+    pub(super) pooled: Vec<u16>,
 }
 
 impl Scratch {

@@ -51,6 +51,10 @@ pub fn trace(network: &QuantizedNetwork, image: &[u8]) -> Result<Trace, InferErr
                 let channels = graph.input_shape(layer).channels;
                 pool(input, channels, requantizer, zero_point, bits)
             }
+            QuantizedLayer::MaxPool => {
+                windowed(graph, layer, input, |codes| codes.iter().copied().max().unwrap_or(0))
+            }
+            QuantizedLayer::AvgPool => windowed(graph, layer, input, mean),
             QuantizedLayer::Add(requantizer) => add(input, &tensors[layer.inputs[1]], requantizer, bits),
         };
     }
@@ -120,6 +124,37 @@ pub fn pool(input: &[u8], channels: usize, requantizer: &Requantizer, zero_point
         .collect()
 }
 
+/// What `of` makes of the codes of each channel under a window, `[h, w, c]`; pads are left out.
+pub fn windowed(graph: &Graph, layer: &Layer, input: &[u8], of: impl Fn(&[u8]) -> u8) -> Vec<u8> {
+    let (input_shape, output_shape) = (graph.input_shape(layer), graph.output_shape(layer));
+    let Window { kernel: side, stride, pads } = window(layer);
+    let mut out = Vec::with_capacity(output_shape.elements());
+    for y in 0..output_shape.height {
+        for x in 0..output_shape.width {
+            for c in 0..output_shape.channels {
+                let mut codes = Vec::new();
+                for ky in 0..side {
+                    for kx in 0..side {
+                        let row = (y * stride + ky) as isize - pads.top as isize;
+                        let column = (x * stride + kx) as isize - pads.left as isize;
+                        let pixel = position(input_shape, row, column);
+                        codes.extend(pixel.map(|pixel| input[pixel * input_shape.channels + c]));
+                    }
+                }
+                out.push(of(&codes));
+            }
+        }
+    }
+    out
+}
+
+/// The mean of some codes: `floor((2 sum + count) / (2 count))`.
+pub fn mean(codes: &[u8]) -> u8 {
+    let (sum, count) = (codes.iter().map(|&code| usize::from(code)).sum::<usize>(), codes.len());
+    // A mean of codes is a code.
+    ((2 * sum + count) / (2 * count).max(1)) as u8
+}
+
 /// Residual add: `y_q = clamp(floor((a_q * m_a + b_q * m_b + offset) / 2^shift), 0, 2^b - 1)`.
 pub fn add(a: &[u8], b: &[u8], requantizer: &AddRequantizer, bits: Bits) -> Vec<u8> {
     a.iter().zip(b).map(|(&a, &b)| requantizer.apply(a, b, bits)).collect()
@@ -178,6 +213,19 @@ mod tests {
         // Channel sums 11 and 40, plus 2, times 1/4: 3.25 and 10.5.
         let quarter = Requantizer { bias: 2, multiplier: 1 << 30, shift: 32 };
         assert_eq!(pool(&[1, 10, 2, 10, 3, 10, 5, 10], 2, &quarter, 1, Bits::B8), [4, 11]);
+
+        // 1 2
+        // 3 8, with a row above and a column to the left that count for nothing.
+        let mut graph = Graph::new(Shape::new(2, 2, 1));
+        let pads = Pads { top: 1, left: 1, bottom: 0, right: 0 };
+        graph.avg_pool("pool", 0, Window { kernel: 2, stride: 1, pads });
+        assert_eq!(
+            windowed(&graph, &graph.layers[0], &[1, 2, 3, 8], mean),
+            [1, 2, 2, 4],
+            "1, 3/2, 4/2, 14/4"
+        );
+        let largest = |codes: &[u8]| codes.iter().copied().max().unwrap_or(0);
+        assert_eq!(windowed(&graph, &graph.layers[0], &[1, 2, 3, 8], largest), [1, 2, 3, 8]);
 
         let requantizer = AddRequantizer { multipliers: [2, 3], offset: -9, shift: 2 };
         // 22/4, -6/4, 66/4.

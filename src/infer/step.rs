@@ -2,6 +2,7 @@
 
 use super::check::{Checks, InferError};
 use super::kernel::{PreparedKernel, Scratch};
+use super::pool::Pool;
 use super::requantize::RowRequantizer;
 use crate::net::{Graph, LayerId, Op};
 use crate::quant::{AddRequantizer, Bits, Quantizer, Requantizer};
@@ -23,6 +24,10 @@ pub enum EngineLayer {
     Pool(Requantizer),
     /// Residual add.
     Add(AddRequantizer),
+    /// Max pool.
+    MaxPool,
+    /// Average pool.
+    AvgPool,
 }
 
 /// A layer prepared for inference, and checked: no image leaves the range of an i32.
@@ -41,6 +46,8 @@ enum Work {
     Logits { kernel: Arc<PreparedKernel>, pad_codes: Vec<u8>, requantizers: Vec<Requantizer> },
     Pool(RowRequantizer),
     Add(AddRequantizer, Bits),
+    MaxPool(Pool),
+    AvgPool(Pool),
 }
 
 impl EngineStep {
@@ -78,6 +85,8 @@ impl EngineStep {
                 checks.add(id, &requantizer)?;
                 Work::Add(requantizer, bits)
             }
+            EngineLayer::MaxPool => Work::MaxPool(checks.max_pool(id)?),
+            EngineLayer::AvgPool => Work::AvgPool(checks.avg_pool(id)?),
         };
         Ok(Self { work, len: graph.tensors[output].shape.elements() })
     }
@@ -111,6 +120,8 @@ impl EngineStep {
                     *out = requantizer.apply(a, b, *bits);
                 }
             }
+            Work::MaxPool(pool) => pool.largest(first, out),
+            Work::AvgPool(pool) => pool.mean(first, scratch, out),
         }
     }
 

@@ -22,7 +22,11 @@ pub const fn align(bytes: usize) -> usize {
 /// Bytes from one pixel of an activation tensor to the next.
 pub fn pixel_bytes(graph: &Graph, policy: &Policy, tensor: TensorId) -> usize {
     let channels = graph.tensors[tensor].shape.channels;
-    if tensor == graph.logits() { LOGIT_BYTES * channels } else { policy.activation(tensor).bytes(channels) }
+    if tensor == graph.logits() {
+        LOGIT_BYTES * channels
+    } else {
+        policy.activation(graph, tensor).bytes(channels)
+    }
 }
 
 /// Bytes of an activation tensor in the arena, without padding behind it.

@@ -79,7 +79,7 @@ fn step(graph: &Graph, policy: &Policy, id: LayerId, layer: &Layer) -> Step {
 
 /// Bytes of an activation tensor, in whole bytes.
 pub fn tensor_bytes(graph: &Graph, policy: &Policy, tensor: TensorId) -> usize {
-    let bits = if tensor == graph.logits() { Bits::B8 } else { policy.activation(tensor) };
+    let bits = if tensor == graph.logits() { Bits::B8 } else { policy.activation(graph, tensor) };
     bits.bytes(graph.tensors[tensor].shape.elements())
 }
 

@@ -20,6 +20,10 @@ pub enum Routine {
     Pool,
     /// Residual add, four channels at a time.
     Add,
+    /// Max pool, four channels at a time.
+    MaxPool,
+    /// Average pool, four channels at a time.
+    AvgPool,
 }
 
 /// A depthwise convolution that does not take all channels at once takes a multiple of this many.
@@ -27,7 +31,7 @@ pub const BLOCK_STEP: usize = 16;
 
 impl Routine {
     /// All routines.
-    pub const ALL: [Routine; 7] = [
+    pub const ALL: [Routine; 9] = [
         Self::Pointwise,
         Self::Conv,
         Self::Depthwise,
@@ -35,6 +39,8 @@ impl Routine {
         Self::Linear,
         Self::Pool,
         Self::Add,
+        Self::MaxPool,
+        Self::AvgPool,
     ];
 
     /// The routine that runs a layer.
@@ -47,6 +53,8 @@ impl Routine {
             Op::Linear => Self::Linear,
             Op::GlobalAvgPool => Self::Pool,
             Op::Add => Self::Add,
+            Op::MaxPool(..) => Self::MaxPool,
+            Op::AvgPool(..) => Self::AvgPool,
         }
     }
 
@@ -65,6 +73,8 @@ impl Routine {
             Self::Linear => "bs_linear",
             Self::Pool => "bs_avgpool",
             Self::Add => "bs_residual_add",
+            Self::MaxPool => "bs_window_max",
+            Self::AvgPool => "bs_window_average",
         }
     }
 }
@@ -89,7 +99,7 @@ pub fn scratch_bytes(graph: &Graph, layer: &Layer, block: usize) -> usize {
             align(ring_pixels(graph, layer, input) * block) + 2 * block * taps.next_multiple_of(2)
         }
         Routine::Linear => 2 * c_in.next_multiple_of(16),
-        Routine::Pool | Routine::Add => 0,
+        Routine::Pool | Routine::Add | Routine::MaxPool | Routine::AvgPool => 0,
     }
 }
 
@@ -147,5 +157,7 @@ mod tests {
         assert_eq!(scratch(linear, Shape::new(1, 1, 100), 0), 2 * 112);
         let pool = |g: &mut Graph| g.global_avg_pool("pool", 0);
         assert_eq!(scratch(pool, Shape::new(7, 7, 100), 0), 0);
+        let windowed = |g: &mut Graph| g.max_pool("pool", 0, five);
+        assert_eq!(scratch(windowed, Shape::new(14, 14, 40), 40), 0);
     }
 }

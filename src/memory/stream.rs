@@ -8,7 +8,7 @@ use super::{
     routine::Routine,
 };
 use crate::{
-    net::{Graph, Layer, TensorId},
+    net::{Graph, Layer, TensorId, Window},
     quant::Policy,
 };
 
@@ -27,6 +27,7 @@ pub fn distance(graph: &Graph, policy: &Policy, layer: &Layer, input: TensorId) 
         Routine::Add => group_lead(graph, policy, layer, input),
         Routine::Pointwise => pair_lead(pixels, read, written),
         Routine::Conv | Routine::Depthwise | Routine::DepthwiseAny => row_lead(graph, layer, read, written),
+        Routine::MaxPool | Routine::AvgPool => window_lead(graph, layer) * written,
     }))
 }
 
@@ -42,7 +43,7 @@ fn group_lead(graph: &Graph, policy: &Policy, layer: &Layer, input: TensorId) ->
     let before_last = 4 * (shape.channels.div_ceil(4) - 1);
     let bytes = |tensor: TensorId| {
         let pixels = (shape.pixels() - 1) * pixel_bytes(graph, policy, tensor);
-        pixels + policy.activation(tensor).bytes(before_last)
+        pixels + policy.activation(graph, tensor).bytes(before_last)
     };
     bytes(layer.output).saturating_sub(bytes(input))
 }
@@ -57,6 +58,20 @@ fn row_lead(graph: &Graph, layer: &Layer, read: usize, written: usize) -> usize 
         .map(|y| ((y + 1) * output.width * written).saturating_sub(rows_read(y) * input.width * read))
         .max()
         .unwrap_or(0)
+}
+
+/// Pixels by which writing gets ahead of the first pixel under a window, at its furthest. A windowed pool reads four
+/// channels of all pixels under the window, then writes four channels of a pixel; pixels have as many bytes on both sides.
+fn window_lead(graph: &Graph, layer: &Layer) -> usize {
+    let (input, output) = (graph.input_shape(layer), graph.output_shape(layer));
+    let Some(Window { stride, pads, .. }) = layer.window() else { return 0 };
+    let ahead = |at: usize, pad: usize, input: usize, output: usize| {
+        (at * output) as isize - ((at * stride).saturating_sub(pad) * input) as isize
+    };
+    let rows = (0..output.height).map(|y| ahead(y, pads.top, input.width, output.width)).max();
+    let columns = (0..output.width).map(|x| ahead(x, pads.left, 1, 1)).max();
+    // Neither is below zero: at the first row and column both begin.
+    (rows.unwrap_or(0) + columns.unwrap_or(0)).max(0) as usize
 }
 
 #[cfg(test)]
@@ -127,6 +142,26 @@ mod tests {
         policy.set(Slot::Activation(0), Bits::B2);
         // 8 pixels of 3 and 10 bytes, then 8 channels of 2 and 8 bytes.
         assert_eq!(distance(&policy), Some(align(8 * 7 + 6)));
+    }
+
+    #[test]
+    fn windowed_pools_keep_behind_the_window() {
+        let pool = |window: Window| {
+            graph(Shape::new(6, 6, 3), move |g| {
+                g.max_pool("pool", 1, window);
+            })
+        };
+        let half = pool(Window { kernel: 2, stride: 2, pads: Pads::default() });
+        assert_eq!(distance_of(&half, Bits::B8), Some(0));
+        // Windows begin a row and a column before what is written.
+        let same = pool(Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) });
+        assert_eq!(distance_of(&same, Bits::B8), Some(7 * 8));
+        assert_eq!(distance_of(&same, Bits::B2), Some(align(7 * 2)), "both sides have the same width");
+        let two = pool(Window { kernel: 3, stride: 2, pads: Pads::symmetric(1) });
+        assert_eq!(distance_of(&two, Bits::B8), Some(0));
+        // Three windows of a row, and three rows of windows, begin at the first pixel.
+        let wide = pool(Window { kernel: 5, stride: 2, pads: Pads::symmetric(4) });
+        assert_eq!(distance_of(&wide, Bits::B4), Some((2 * 5 + 2) * 4));
     }
 
     #[test]

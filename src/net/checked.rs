@@ -34,6 +34,10 @@ impl Graph {
             Op::Depthwise(window) => slides(window, shape),
             Op::Linear => is_bounded([1, shape.elements(), channels]) && activation == Activation::Linear,
             Op::GlobalAvgPool => activation == Activation::Linear,
+            // The image has a quantizer for each colour, which no tensor behind it can share.
+            Op::MaxPool(window) | Op::AvgPool(window) => {
+                slides(window, shape) && activation == Activation::Linear && first != 0
+            }
             Op::Add => {
                 rest.first().and_then(|&second| self.tensors.get(second)).map(|t| t.shape) == Some(shape)
             }
@@ -46,6 +50,8 @@ impl Graph {
             Op::Depthwise(window) => self.depthwise(name, first, window, activation),
             Op::Linear => self.linear(name, first, channels),
             Op::GlobalAvgPool => self.global_avg_pool(name, first),
+            Op::MaxPool(window) => self.max_pool(name, first, window),
+            Op::AvgPool(window) => self.avg_pool(name, first, window),
             Op::Add => self.add(name, first, *rest.first()?, activation),
         };
         let Shape { height, width, channels } = self.tensors[output].shape;
@@ -90,7 +96,7 @@ mod tests {
     #[test]
     fn what_cannot_be_computed_is_not_appended() {
         let window = |kernel, stride, pads| Window { kernel, stride, pads: Pads::symmetric(pads) };
-        let relu = Activation::Relu;
+        let (relu, linear) = (Activation::Relu, Activation::Linear);
         for (op, activation, inputs, channels) in [
             (Op::Conv(window(3, 0, 1)), relu, &[0][..], 8),
             (Op::Conv(window(0, 1, 0)), relu, &[0], 8),
@@ -100,15 +106,25 @@ mod tests {
             (Op::Conv(window(3, 1, 1)), relu, &[0], 0),
             (Op::Conv(window(3, 1, 1)), relu, &[0], usize::MAX),
             (Op::Conv(window(3, 1, 1)), relu, &[0], MOST_ELEMENTS / 27 + 1),
-            (Op::Conv(window(3, 1, 1)), relu, &[1], 8),
+            (Op::Conv(window(3, 1, 1)), relu, &[2], 8),
             (Op::Conv(window(3, 1, 1)), relu, &[0, 0], 8),
             (Op::Linear, relu, &[0], 8),
             (Op::GlobalAvgPool, relu, &[0], 8),
+            (Op::MaxPool(window(3, 1, 1)), relu, &[1], 0),
+            (Op::MaxPool(window(3, 1, 3)), linear, &[1], 0),
+            (Op::MaxPool(window(9, 1, 0)), linear, &[1], 0),
+            (Op::MaxPool(window(3, 1, 1)), linear, &[0], 0),
+            (Op::AvgPool(window(3, 1, 1)), relu, &[1], 0),
+            (Op::AvgPool(window(2, 0, 0)), linear, &[1], 0),
+            (Op::AvgPool(window(2, 12, 0)), linear, &[1], 0),
+            (Op::AvgPool(window(12, 1, 5)), linear, &[1], 0),
+            (Op::AvgPool(window(2, 2, 0)), linear, &[1, 1], 0),
             (Op::Add, relu, &[0], 8),
             (Op::Add, relu, &[0, 7], 8),
             (Op::Add, relu, &[], 8),
         ] {
             let mut graph = image(Shape::new(8, 8, 3)).expect("an image");
+            graph.conv("first", 0, 3, window(1, 1, 0), relu);
             let before = graph.clone();
             assert_eq!(graph.append("x".into(), op, activation, inputs, channels), None, "{op:?} {inputs:?}");
             assert_eq!(graph, before, "{op:?}");
@@ -123,6 +139,8 @@ mod tests {
         let mut ours = Graph::new(Shape::new(8, 8, 3));
         let x = ours.conv("a", 0, 4, window, Activation::Relu);
         let y = ours.add("b", x, x, Activation::Relu6);
+        let y = ours.max_pool("max", y, window);
+        let y = ours.avg_pool("mean", y, Window { kernel: 2, stride: 1, pads: Pads::same(2, 2, 1) });
         let y = ours.global_avg_pool("c", y);
         ours.linear("d", y, 2);
         let mut theirs = image(Shape::new(8, 8, 3)).expect("an image");
@@ -131,7 +149,7 @@ mod tests {
             let output =
                 theirs.append(layer.name.clone(), layer.op, layer.activation, &layer.inputs, channels);
             assert_eq!(output, Some(id + 1));
-            assert_eq!(theirs.ends_in_logits(), id == 3);
+            assert_eq!(theirs.ends_in_logits(), id == 5);
         }
         assert_eq!(ours, theirs);
     }

@@ -3,7 +3,7 @@
 //! Rows, columns and channels of the image, the number of layers, then each layer: a byte with its operation (low four
 //! bits), its activation (two bits) and whether it reads the tensor before its own (one bit); else how many tensors
 //! further back, for an add also for the second input; channels of convolutions and linear layers; the window of
-//! convolutions as 0 for one pixel, else side and step in half a byte each and two bytes of pads (top and left, bottom
+//! convolutions and pools as 0 for one pixel, else side and step in half a byte each and two bytes of pads (top and left, bottom
 //! and right, half a byte each). Numbers are unsigned LEB128.
 
 use super::{Activation, Graph, Op, Pads, Shape, Window, checked};
@@ -63,6 +63,8 @@ const fn op_code(op: Op) -> u8 {
         Op::Linear => 3,
         Op::GlobalAvgPool => 4,
         Op::Add => 5,
+        Op::MaxPool(_) => 6,
+        Op::AvgPool(_) => 7,
     }
 }
 
@@ -142,6 +144,8 @@ impl Reader<'_> {
                 inputs.push(self.input(graph)?);
                 ("add", Op::Add)
             }
+            6 => ("max", Op::MaxPool(self.window()?)),
+            7 => ("mean", Op::AvgPool(self.window()?)),
             _ => return None,
         };
         graph.append(format!("{kind}{number}"), op, activation, &inputs, channels)?;
@@ -172,6 +176,19 @@ mod tests {
             let (read, rest) = read(&bytes).expect(name);
             assert_eq!((nameless(&read), rest), (nameless(&graph), &[][..]), "{name}");
         }
+    }
+
+    #[test]
+    fn pools_come_back() {
+        let mut graph = Graph::new(Shape::new(9, 7, 3));
+        let pads = Pads { top: 0, left: 1, bottom: 2, right: 1 };
+        let x = graph.conv("conv1", 0, 4, Window { kernel: 3, stride: 2, pads }, Activation::Relu);
+        let y = graph.max_pool("max2", x, Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) });
+        let z = graph.avg_pool("mean3", y, Window { kernel: 1, stride: 1, pads: Pads::default() });
+        let z = graph.add("add4", z, x, Activation::Linear);
+        let z = graph.avg_pool("mean5", z, Window { kernel: 3, stride: 1, pads });
+        graph.linear("fc6", z, 2);
+        assert_eq!(read(&write(&graph)), Some((graph, &[][..])));
     }
 
     #[test]

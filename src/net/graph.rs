@@ -1,7 +1,8 @@
 //! The graph: layers in execution order, and the tensors between them.
 
-use super::shape::{Pads, Shape};
+use super::shape::{Pads, Shape, covered};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Position of a tensor in [`Graph::tensors`]; 0 is the image.
 pub type TensorId = usize;
@@ -31,6 +32,14 @@ pub struct Window {
     pub pads: Pads,
 }
 
+impl Window {
+    /// Rows and columns of a map that the window at an output's row and column covers, pads left out.
+    pub fn covered(&self, [y, x]: [usize; 2], map: Shape) -> [Range<usize>; 2] {
+        let Window { kernel, stride, pads } = *self;
+        [covered(y * stride, pads.top, kernel, map.height), covered(x * stride, pads.left, kernel, map.width)]
+    }
+}
+
 /// The non-linearity at the end of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Activation {
@@ -56,6 +65,10 @@ pub enum Op {
     GlobalAvgPool,
     /// Sum of two maps of the same shape.
     Add,
+    /// Largest value of each channel under a window. Pads are left out.
+    MaxPool(Window),
+    /// Mean of each channel under a window. Pads are left out: it is divided by the pixels that lie inside of the map.
+    AvgPool(Window),
 }
 
 /// One step of the network.
@@ -79,12 +92,19 @@ impl Layer {
         matches!(self.op, Op::Conv(..) | Op::Depthwise(..) | Op::Linear)
     }
 
-    /// The window, for convolutions.
+    /// The window, for convolutions and pools that have one.
     pub fn window(&self) -> Option<Window> {
         match self.op {
-            Op::Conv(window) | Op::Depthwise(window) => Some(window),
-            _ => None,
+            Op::Conv(window) | Op::Depthwise(window) | Op::MaxPool(window) | Op::AvgPool(window) => {
+                Some(window)
+            }
+            Op::Linear | Op::GlobalAvgPool | Op::Add => None,
         }
+    }
+
+    /// Whether codes of the output stand for the same numbers as those of the input: both share one quantizer.
+    pub fn keeps_quantizer(&self) -> bool {
+        matches!(self.op, Op::MaxPool(..) | Op::AvgPool(..))
     }
 }
 
@@ -140,7 +160,7 @@ impl Graph {
             Op::Conv(w) => Some([c_out, w.kernel, w.kernel, c_in]),
             Op::Depthwise(w) => Some([c_out, w.kernel, w.kernel, 1]),
             Op::Linear => Some([c_out, 1, 1, c_in]),
-            Op::GlobalAvgPool | Op::Add => None,
+            Op::GlobalAvgPool | Op::Add | Op::MaxPool(..) | Op::AvgPool(..) => None,
         }
     }
 
@@ -176,6 +196,18 @@ impl Graph {
     /// The layer that writes a tensor; `None` for the image.
     pub fn producer(&self, tensor: TensorId) -> Option<LayerId> {
         self.layers.iter().position(|l| l.output == tensor)
+    }
+
+    /// The tensor whose quantizer a tensor has: its own, or that of what windowed pools have made it of.
+    pub fn quantized_as(&self, mut tensor: TensorId) -> TensorId {
+        // Layers write tensors in order, the first one behind the image.
+        while let Some(layer) = tensor.checked_sub(1).and_then(|id| self.layers.get(id)) {
+            match layer.inputs.first() {
+                Some(&input) if layer.keeps_quantizer() && input < tensor => tensor = input,
+                _ => break,
+            }
+        }
+        tensor
     }
 
     /// The last layer that reads a tensor; `None` for the logits.
@@ -223,6 +255,21 @@ impl Graph {
     pub fn global_avg_pool(&mut self, name: impl Into<String>, input: TensorId) -> TensorId {
         let shape = Shape::new(1, 1, self.tensors[input].shape.channels);
         self.push(name, Op::GlobalAvgPool, Activation::Linear, vec![input], shape)
+    }
+
+    /// Appends a max pool.
+    pub fn max_pool(&mut self, name: impl Into<String>, input: TensorId, window: Window) -> TensorId {
+        self.window_pool(name, Op::MaxPool(window), input, window)
+    }
+
+    /// Appends an average pool.
+    pub fn avg_pool(&mut self, name: impl Into<String>, input: TensorId, window: Window) -> TensorId {
+        self.window_pool(name, Op::AvgPool(window), input, window)
+    }
+
+    fn window_pool(&mut self, name: impl Into<String>, op: Op, input: TensorId, window: Window) -> TensorId {
+        let shape = self.tensors[input].shape;
+        self.push(name, op, Activation::Linear, vec![input], slide(shape, window, shape.channels))
     }
 
     /// Appends a residual add; both inputs have the same shape.

@@ -68,9 +68,24 @@ impl Pads {
     }
 }
 
+/// The rows, or columns, of a map of `side` that a window covers in one direction: it starts at `at - pad`, and pads are
+/// left out.
+pub fn covered(at: usize, pad: usize, kernel: usize, side: usize) -> std::ops::Range<usize> {
+    at.saturating_sub(pad)..(at + kernel).saturating_sub(pad).min(side)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_cover_what_is_inside_of_the_map() {
+        // Three pixels of a map of five, with a pad of one on both sides.
+        let all: Vec<_> = (0..5).map(|at| covered(at, 1, 3, 5)).collect();
+        assert_eq!(all, [0..2, 0..3, 1..4, 2..5, 3..5]);
+        assert_eq!(covered(0, 3, 11, 2), 0..2, "larger than the map");
+        assert_eq!(covered(4, 0, 2, 6), 4..6);
+    }
 
     #[test]
     fn same_pads_below_and_right_first() {

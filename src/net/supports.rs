@@ -18,9 +18,6 @@ pub const CHANNELS: RangeInclusive<usize> = 1..=65_535;
 /// Weights of one output channel: the runtime's sums of so many products fit 32 bits.
 pub const DEPTH: RangeInclusive<usize> = 1..=32_768;
 
-/// Sides of the windows of depthwise convolutions, in order.
-pub const DEPTHWISE_SIDES: [usize; 2] = [3, 5];
-
 /// Channels of a map of several pixels that a linear layer reads are a multiple of this: pixels then lie without gaps
 /// between them at every number of bits.
 pub const GAPLESS: usize = 4;
@@ -37,9 +34,6 @@ pub enum Reason {
     /// Different steps.
     #[error("stride {}: expected the same in rows and columns", by(*.0))]
     Steps([usize; 2]),
-    /// A depthwise window of another size.
-    #[error("depthwise kernel {}: at most {}", by(*.0), by([DEPTHWISE_SIDES[DEPTHWISE_SIDES.len() - 1]; 2]))]
-    Depthwise([usize; 2]),
     /// Too many products in a sum.
     #[error("{0} weights of an output channel: at most {max}", max = DEPTH.end())]
     Depth(usize),
@@ -123,10 +117,14 @@ pub fn supports(graph: &Graph, layer: &Layer) -> Result<(), Reason> {
             supports_depth(kernel * kernel * input.channels)
         }
         Op::Depthwise(Window { kernel, stride, pads }) => {
-            supports_window([kernel; 2], [stride; 2], pads, Some(input))?;
-            if DEPTHWISE_SIDES.contains(&kernel) { Ok(()) } else { Err(Reason::Depthwise([kernel; 2])) }
+            supports_window([kernel; 2], [stride; 2], pads, Some(input))
         }
-        Op::GlobalAvgPool if layer.activation != Activation::Linear => Err(Reason::Activation),
+        Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool if layer.activation != Activation::Linear => {
+            Err(Reason::Activation)
+        }
+        Op::MaxPool(Window { kernel, stride, pads }) | Op::AvgPool(Window { kernel, stride, pads }) => {
+            supports_window([kernel; 2], [stride; 2], pads, Some(input))
+        }
         Op::GlobalAvgPool => Ok(()),
         Op::Linear => {
             let map = graph.tensors[layer.inputs[0]].shape;
@@ -293,11 +291,10 @@ mod tests {
             ),
             (
                 &|g: &mut Graph| {
-                    let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
-                    let x = g.depthwise("dw", 0, one, Activation::Relu);
+                    let x = g.depthwise("dw", 0, three, Activation::Relu);
                     dense(g, x, 2);
                 },
-                Some(Reason::Depthwise([1; 2])),
+                Some(Reason::Image),
             ),
             (
                 &|g: &mut Graph| {

@@ -29,6 +29,10 @@ pub enum QuantizedLayer {
     Pool(Requantizer),
     /// Residual add.
     Add(AddRequantizer),
+    /// Max pool: the largest code under the window. Nothing is requantized.
+    MaxPool,
+    /// Average pool: the mean of the codes under the window, rounded to the nearest, halves up. Nothing is requantized.
+    AvgPool,
 }
 
 /// A network whose inference needs no real number.

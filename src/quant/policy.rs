@@ -16,15 +16,16 @@ pub enum Slot {
 impl Slot {
     /// All choices of a network in order: for each layer its weights, then its output.
     ///
-    /// No choices are the image and the output of the global average pool (always 8 bits) and the logits
-    /// (always i32).
+    /// No choices are the image and the output of the global average pool (always 8 bits), the outputs of windowed
+    /// pools (the width of their input) and the logits (always i32).
     pub fn all(graph: &Graph) -> Vec<Slot> {
         let mut slots = Vec::new();
         for (id, layer) in graph.layers.iter().enumerate() {
             if layer.has_weights() {
                 slots.push(Slot::Weight(id));
             }
-            if layer.output != graph.logits() && layer.op != Op::GlobalAvgPool {
+            let is_chosen = layer.op != Op::GlobalAvgPool && !layer.keeps_quantizer();
+            if layer.output != graph.logits() && is_chosen {
                 slots.push(Slot::Activation(layer.output));
             }
         }
@@ -36,6 +37,7 @@ impl Slot {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Policy {
     weights: Vec<Bits>,
+    /// 8 bits wherever there is no choice.
     activations: Vec<Bits>,
 }
 
@@ -71,9 +73,10 @@ impl Policy {
         self.weights[layer]
     }
 
-    /// Width of a tensor between layers. 8 for the image and the pool's output; without meaning for the logits.
-    pub fn activation(&self, tensor: TensorId) -> Bits {
-        self.activations[tensor]
+    /// Width of a tensor between layers. 8 for the image and the global pool's output; that of its input for the output
+    /// of a windowed pool; without meaning for the logits.
+    pub fn activation(&self, graph: &Graph, tensor: TensorId) -> Bits {
+        self.activations[graph.quantized_as(tensor)]
     }
 
     /// Width of a choice.
@@ -121,7 +124,30 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Spec;
+    use crate::net::{Activation, Pads, Shape, Spec, Window};
+
+    #[test]
+    fn windowed_pools_share_the_choice_of_what_they_read() {
+        let mut graph = Graph::new(Shape::new(8, 8, 3));
+        let window = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
+        let x = graph.conv("conv", 0, 4, window, Activation::Relu);
+        let y = graph.max_pool("max", x, window);
+        let z = graph.avg_pool("mean", y, window);
+        let pooled = graph.global_avg_pool("pool", z);
+        graph.linear("fc", pooled, 2);
+        let choices = [Slot::Weight(0), Slot::Activation(x), Slot::Weight(4)];
+        assert_eq!(Slot::all(&graph), choices);
+        let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+        policy.set(Slot::Activation(x), Bits::B2);
+        for (tensor, bits) in [(0, Bits::B8), (x, Bits::B2), (y, Bits::B2), (z, Bits::B2), (pooled, Bits::B8)]
+        {
+            assert_eq!(policy.activation(&graph, tensor), bits, "tensor {tensor}");
+        }
+        assert!(policy.is_of(&graph));
+        assert_eq!(policy.activation_bits(&graph), [8, 2]);
+        policy.set(Slot::Activation(z), Bits::B4);
+        assert!(!policy.is_of(&graph), "no choice");
+    }
 
     #[test]
     fn choices_follow_the_layers() {

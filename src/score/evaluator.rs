@@ -143,7 +143,7 @@ impl Evaluator {
                         walk.advance(graph, id, &step);
                     }
                     if let Some((_, number, live)) = kept {
-                        some.store(policy, live, *number);
+                        some.store(graph, policy, live, *number);
                     }
                 });
             }

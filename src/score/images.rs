@@ -69,13 +69,13 @@ impl Calibrating {
     }
 
     /// Stores what was computed up to here.
-    pub fn store(&mut self, policy: &Policy, live: &[TensorId], id: u64) {
+    pub fn store(&mut self, graph: &Graph, policy: &Policy, live: &[TensorId], id: u64) {
         let Some(walk) = &self.walk else { return };
         let mut tensors: Vec<_> = live.iter().map(|&tensor| (walk.codes(tensor), tensor)).collect();
         let mut packed = Vec::new();
         for _ in 0..self.images.len() {
             for (codes, tensor) in &mut tensors {
-                pack(codes.next().unwrap_or_default(), policy.activation(*tensor), &mut packed);
+                pack(codes.next().unwrap_or_default(), policy.activation(graph, *tensor), &mut packed);
             }
         }
         self.stored.insert(id, packed);
@@ -121,7 +121,7 @@ impl Rewarding {
                             } else {
                                 held.get(&tensor).map(Vec::as_slice)
                             };
-                            pack(codes.unwrap_or_default(), policy.activation(tensor), kept);
+                            pack(codes.unwrap_or_default(), policy.activation(graph, tensor), kept);
                         }
                     } else if *station > layer && live.contains(&output) {
                         held.insert(output, codes.to_vec());
@@ -134,8 +134,8 @@ impl Rewarding {
                     let packed = &packed[number * packed_len(graph, policy, live)..];
                     let mut at = 0;
                     let load = |tensor: TensorId, codes: &mut [u8]| {
-                        unpack(&packed[at..], policy.activation(tensor), codes);
-                        at += policy.activation(tensor).bytes(codes.len());
+                        unpack(&packed[at..], policy.activation(graph, tensor), codes);
+                        at += policy.activation(graph, tensor).bytes(codes.len());
                     };
                     engine.run_from(workspace, layer + 1, live, load, observe)
                 }
@@ -155,15 +155,15 @@ impl Rewarding {
 
 /// Bytes of the packed codes of an image.
 fn packed_len(graph: &Graph, policy: &Policy, live: &[TensorId]) -> usize {
-    live.iter().map(|&t| policy.activation(t).bytes(graph.tensors[t].shape.elements())).sum()
+    live.iter().map(|&t| policy.activation(graph, t).bytes(graph.tensors[t].shape.elements())).sum()
 }
 
 fn load(graph: &Graph, policy: &Policy, live: &[TensorId], packed: &[u8]) -> Vec<(TensorId, Vec<u8>)> {
     let mut at = 0;
     let one = |&tensor: &TensorId| {
         let mut codes = vec![0; graph.tensors[tensor].shape.elements()];
-        unpack(&packed[at..], policy.activation(tensor), &mut codes);
-        at += policy.activation(tensor).bytes(codes.len());
+        unpack(&packed[at..], policy.activation(graph, tensor), &mut codes);
+        at += policy.activation(graph, tensor).bytes(codes.len());
         (tensor, codes)
     };
     live.iter().map(one).collect()

@@ -170,7 +170,7 @@ impl Prefixes {
     }
 
     fn bytes(&self, graph: &Graph, policy: &Policy, layer: LayerId) -> usize {
-        let packed = |&t: &TensorId| policy.activation(t).bytes(graph.tensors[t].shape.elements());
+        let packed = |&t: &TensorId| policy.activation(graph, t).bytes(graph.tensors[t].shape.elements());
         self.images * live(graph, layer).iter().map(packed).sum::<usize>()
     }
 }
@@ -183,5 +183,7 @@ pub fn live(graph: &Graph, layer: LayerId) -> Vec<TensorId> {
 
 fn beginning(graph: &Graph, policy: &Policy, layer: LayerId) -> Beginning {
     let layers = graph.layers[..=layer].iter().enumerate();
-    layers.map(|(id, layer)| policy.weight(id) as u8 * 3 + policy.activation(layer.output) as u8).collect()
+    layers
+        .map(|(id, layer)| policy.weight(id) as u8 * 3 + policy.activation(graph, layer.output) as u8)
+        .collect()
 }

@@ -171,10 +171,11 @@ impl Agent {
     /// What walls and fill make of a policy; see [`Problem::executed`].
     fn executed(&mut self, problem: &Problem, mut policy: Policy) -> Policy {
         let tensors = 0..problem.graph().tensors.len();
-        let asked: Vec<Bits> = tensors.clone().map(|tensor| policy.activation(tensor)).collect();
+        let asked: Vec<Bits> =
+            tensors.clone().map(|tensor| policy.activation(problem.graph(), tensor)).collect();
         let settled = self.settled.entry(asked).or_insert_with(|| {
             problem.settle_activations(&mut policy, self.fill);
-            tensors.map(|tensor| policy.activation(tensor)).collect()
+            tensors.map(|tensor| policy.activation(problem.graph(), tensor)).collect()
         });
         for &slot in problem.slots() {
             if let Slot::Activation(tensor) = slot {

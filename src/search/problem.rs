@@ -165,6 +165,7 @@ impl Problem {
     pub(super) fn activations_at(&self, layer: LayerId) -> impl Iterator<Item = Slot> {
         let output = self.graph.layers[layer].output;
         let tensors = std::iter::once(output).chain(self.lifetimes.present(layer).iter().copied());
-        tensors.map(Slot::Activation).filter(|slot| self.slots.contains(slot))
+        let choices = tensors.map(|tensor| Slot::Activation(self.graph.quantized_as(tensor)));
+        choices.filter(|slot| self.slots.contains(slot))
     }
 }

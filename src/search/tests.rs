@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     memory::{Budget, MemoryModel},
-    net::{Family, Graph, Spec, Width},
+    net::{Activation, Family, Graph, Pads, Shape, Spec, Width, Window},
     quant::{Bits, Policy},
 };
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ fn graph(name: &str) -> Graph {
 
 /// Tensors below 8 bits, by number.
 fn narrow_activations(graph: &Graph, policy: &Policy) -> Vec<(usize, usize)> {
-    let bits = (0..graph.tensors.len()).map(|tensor| (tensor, policy.activation(tensor).count()));
+    let bits = (0..graph.tensors.len()).map(|tensor| (tensor, policy.activation(graph, tensor).count()));
     bits.filter(|&(_, bits)| bits < 8).collect()
 }
 
@@ -166,6 +166,28 @@ fn the_device_needs_fewer_cuts() {
         let policy = problem(&graph, budget, MemoryModel::DEVICE).expect(name).rule();
         assert_eq!(narrow_activations(&graph, &policy), activations, "{name}");
         assert!(budget.fits(MemoryModel::DEVICE.usage(&graph, &policy)), "{name}");
+    }
+}
+
+/// Tensors in memory at the peak are outputs of pools, which are narrowed by narrowing what the pools read.
+#[test]
+fn walls_narrow_what_pools_share() {
+    let mut graph = Graph::new(Shape::new(24, 24, 3));
+    let window = |kernel, stride| Window { kernel, stride, pads: Pads::symmetric(kernel / 2) };
+    let x = graph.conv("conv", 0, 16, window(3, 1), Activation::Relu);
+    let y = graph.max_pool("max", x, window(3, 1));
+    let z = graph.avg_pool("mean", y, window(3, 1));
+    let z = graph.conv("project", z, 16, window(1, 1), Activation::Linear);
+    let z = graph.add("add", y, z, Activation::Linear);
+    let z = graph.global_avg_pool("pool", z);
+    graph.linear("fc", z, 10);
+    let map = 24 * 24 * 16;
+    for ram in [map, 3 * map / 2, 2 * map, 4 * map] {
+        let problem = problem(&graph, Budget { flash: 1 << 20, ram }, MemoryModel::DEVICE).expect("enough");
+        for (name, policy) in quick(&problem) {
+            assert!(problem.fits(&policy) && policy.is_of(&graph), "{name} in {ram} bytes");
+            assert_eq!(policy.activation(&graph, y), policy.activation(&graph, x), "{name}");
+        }
     }
 }
 

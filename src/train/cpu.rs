@@ -13,6 +13,7 @@ mod images;
 mod loss;
 mod norm;
 mod optimize;
+mod pool;
 mod tiled;
 mod weights;
 
@@ -24,7 +25,7 @@ use super::state::State;
 use super::stepper::{Control, Metrics, Norm, Stepper};
 use crate::net::TensorId;
 use buffer::Buffer;
-use forward::{Forward, bounds};
+use forward::{Forward, bounds, windowed};
 use held::Held;
 use norm::{deactivate, denormalize};
 use optimize::Group;
@@ -133,7 +134,7 @@ impl CpuStepper {
         }
         let (sums, coefficients) = (&forward.sums[id], &forward.coefficients[id]);
         let totals = deactivate(&mut gradient, sums, coefficients, bounds(unit, &state.parameters));
-        if let Some(grid) = unit.grid {
+        if let Some(grid) = unit.learned_grid() {
             let factor = weights::scale_factor(unit.shape.elements(), grid.max_code);
             gradients[grid.scale] = totals.scale as f32 * factor;
         }
@@ -168,7 +169,7 @@ impl CpuStepper {
                 fresh.resize(images * plan.graph.tensors[input].shape.elements());
                 tensors[input] = fresh;
             }
-            input_gradient(plan, unit, &gradient, &forward.weights, &mut tensors[input], accumulate);
+            input_gradient(plan, unit, &gradient, forward, &mut tensors[input], accumulate);
         }
         free.push(gradient);
     }
@@ -179,13 +180,13 @@ fn input_gradient(
     plan: &Plan,
     unit: &Unit,
     gradient: &[f32],
-    weights: &[f32],
+    forward: &Forward,
     out: &mut [f32],
     accumulate: bool,
 ) {
     match &unit.op {
         UnitOp::Kernel(kernel) => {
-            let weights = &weights[kernel.weight.clone()];
+            let weights = &forward.weights[kernel.weight.clone()];
             if kernel.geometry.depthwise {
                 depthwise::input_gradient(&kernel.geometry, gradient, weights, out, accumulate);
             } else {
@@ -194,15 +195,14 @@ fn input_gradient(
         }
         UnitOp::Pool => {
             let shape = plan.graph.tensors[unit.inputs[0]].shape;
-            let part = 1.0 / shape.pixels() as f32;
-            let images = out.chunks_exact_mut(shape.elements()).zip(gradient.chunks_exact(shape.channels));
-            for (out, gradient) in images {
-                for pixel in out.chunks_exact_mut(shape.channels) {
-                    for (out, gradient) in pixel.iter_mut().zip(gradient) {
-                        *out = gradient * part + if accumulate { *out } else { 0.0 };
-                    }
-                }
-            }
+            pool::average_gradient(shape, gradient, out, accumulate);
+        }
+        &UnitOp::MaxPool(window) => {
+            let x = &forward.tensors[unit.inputs[0]];
+            windowed(plan, unit, window).largest_gradient(x, gradient, out, accumulate);
+        }
+        &UnitOp::AvgPool(window) => {
+            windowed(plan, unit, window).mean_gradient(gradient, out, accumulate);
         }
         UnitOp::Add if accumulate => out.iter_mut().zip(gradient).for_each(|(out, more)| *out += more),
         UnitOp::Add => out.copy_from_slice(gradient),

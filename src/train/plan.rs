@@ -4,6 +4,7 @@ use crate::net::{
     Activation, Affine, Graph, Layer, LayerId, Model, Normalization, Op, Pads, Shape, TensorId, Window,
 };
 use crate::quant::{Grids, Quantizer};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// How a convolution slides. All maps are `[batch, height, width, channels]`.
@@ -114,6 +115,22 @@ pub enum UnitOp {
     Pool,
     /// Sum of two tensors.
     Add,
+    /// Largest value under a window: on the input's grid as it is.
+    MaxPool(Window),
+    /// Mean under a window, rounded to the input's grid.
+    AvgPool(Window),
+}
+
+impl UnitOp {
+    /// Whether its values are between the grid's before they are rounded: not so for the largest of some.
+    const fn rounds(&self) -> bool {
+        !matches!(self, Self::MaxPool(..))
+    }
+
+    /// Whether it shares the grid of its input, whose step learns nothing from it.
+    pub const fn borrows_grid(&self) -> bool {
+        matches!(self, Self::MaxPool(..) | Self::AvgPool(..))
+    }
 }
 
 /// One layer of the graph with its activation and the quantization of its output.
@@ -131,6 +148,13 @@ pub struct Unit {
     pub activation: Activation,
     /// Quantization of the output.
     pub grid: Option<TensorGrid>,
+}
+
+impl Unit {
+    /// Quantization of the output, if its step learns from it: a pool with a window borrows the grid of its input.
+    pub fn learned_grid(&self) -> Option<TensorGrid> {
+        self.grid.filter(|_| !self.op.borrows_grid())
+    }
 }
 
 /// How an image becomes the first layer's input.
@@ -185,7 +209,7 @@ impl Plan {
         let mut places = Places::default();
         let units = graph.layers.iter().enumerate();
         let units = units.map(|(id, layer)| places.unit(model, id, layer, grids, scales)).collect();
-        let Places { parameters, running, decayed, scales } = places;
+        let Places { parameters, running, decayed, scales, .. } = places;
         let image = image_plan(graph, &model.normalization, grids.is_some());
         Self { graph: graph.clone(), image, units, parameters, running, decayed, scales }
     }
@@ -200,6 +224,7 @@ impl Plan {
 
     /// Quantization of a tensor; `None` for the image and in real numbers.
     pub fn tensor_grid(&self, tensor: TensorId) -> Option<TensorGrid> {
+        let tensor = self.graph.quantized_as(tensor);
         self.units.iter().find(|unit| unit.output == tensor).and_then(|unit| unit.grid)
     }
 }
@@ -220,6 +245,8 @@ struct Places {
     running: usize,
     decayed: Vec<Range<usize>>,
     scales: Vec<Range<usize>>,
+    /// Of tensors that have one of their own.
+    grids: HashMap<TensorId, TensorGrid>,
 }
 
 impl Places {
@@ -251,6 +278,8 @@ impl Places {
     ) -> Unit {
         let graph = model.graph();
         let op = match layer.op {
+            Op::MaxPool(window) => UnitOp::MaxPool(window),
+            Op::AvgPool(window) => UnitOp::AvgPool(window),
             Op::GlobalAvgPool => UnitOp::Pool,
             Op::Add => UnitOp::Add,
             Op::Conv(..) | Op::Depthwise(..) | Op::Linear => {
@@ -259,9 +288,15 @@ impl Places {
             }
         };
         let grid = match grids {
+            Some(_) if layer.keeps_quantizer() => {
+                self.grids.get(&graph.quantized_as(layer.output)).copied().filter(|_| op.rounds())
+            }
             Some(grids) if layer.output != graph.logits() => {
                 let Quantizer { zero_point, bits, .. } = grids.tensors[layer.output];
-                Some(TensorGrid { scale: self.take_scales(1).start, zero_point, max_code: bits.max_code() })
+                let scale = self.take_scales(1).start;
+                let grid = TensorGrid { scale, zero_point, max_code: bits.max_code() };
+                self.grids.insert(layer.output, grid);
+                Some(grid)
             }
             _ => None,
         };

@@ -119,6 +119,9 @@ impl State {
                 grids.tensors[unit.output].scale = f64::from(self.parameters[grid.scale]).exp();
             }
         }
+        for layer in plan.graph.layers.iter().filter(|layer| layer.keeps_quantizer()) {
+            grids.tensors[layer.output] = grids.tensors[layer.inputs[0]];
+        }
         for (id, kernel) in plan.kernels() {
             let (Some(grid), Some(quantizers)) = (&kernel.grid, &mut grids.weights[id]) else { continue };
             match &grid.scales {

@@ -44,6 +44,11 @@ pub struct Metrics {
 #[cfg(feature = "train")]
 pub(super) const NUDGE: f32 = 1.0 / 131_072.0;
 
+/// What an average pool with a window adds to a mean, in steps: integers round halves up, and single precision may end a
+/// little below a half. All other means of up to 121 codes are further from a half than that.
+#[cfg(feature = "train")]
+pub(super) const HALVES_UP: f32 = 1.0 / 1024.0;
+
 /// Part of a step below the lowest code at which the gradient still passes. An accumulator of zero is rounded to that code
 /// in any case, but single precision would put it on either side of the edge, differently on each device.
 #[cfg(feature = "train")]

@@ -1,4 +1,5 @@
-//! Networks to export, with images and the logits that Rust computes for them.
+//! Networks to export, with images and the logits that Rust computes for them. Needs the modules `packaged` and `pooled`
+//! at the root of the crate.
 
 #![allow(dead_code, reason = "tests each take what they need")]
 
@@ -38,6 +39,13 @@ impl Subject {
         let images = noise(&quantized, images);
         let names: Vec<String> = kernels.iter().map(usize::to_string).collect();
         Self::new(format!("depthwise-{}", names.join("-")), quantized, images)
+    }
+
+    /// A network with windowed pools, random integers and images of noise.
+    pub fn pooled(seed: u64, images: usize) -> Self {
+        let network = crate::pooled::random(seed);
+        let images = noise(&network, images);
+        Self::new(format!("pooled-random{seed}"), network, images)
     }
 
     /// Keeps the first images only.

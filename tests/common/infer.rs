@@ -196,11 +196,13 @@ pub fn network_with(network: Network, policy: Policy, random: &mut Random) -> Qu
     let graph = network.graph();
     let tensors: Vec<Quantizer> = (0..graph.tensors.len())
         .map(|tensor| {
-            let bits = policy.activation(tensor);
+            let bits = policy.activation(graph, tensor);
             let zero_point = if graph.tensors[tensor].signed { random.code(bits) } else { 0 };
             Quantizer { scale: 1.0 / f64::from(bits.max_code()), zero_point, bits }
         })
         .collect();
+    let tensors: Vec<Quantizer> =
+        (0..tensors.len()).map(|tensor| tensors[graph.quantized_as(tensor)]).collect();
     let integers = |(id, layer): (LayerId, &Layer)| {
         let quantizer = tensors[layer.output];
         let output = Output { bits: quantizer.bits, zero_point: quantizer.zero_point };
@@ -211,6 +213,8 @@ pub fn network_with(network: Network, policy: Policy, random: &mut Random) -> Qu
                 let add = AddRequantizer::new(&inputs[0], &inputs[1], &quantizer);
                 QuantizedLayer::Add(add.expect("moderate ratios"))
             }
+            Op::MaxPool(..) => QuantizedLayer::MaxPool,
+            Op::AvgPool(..) => QuantizedLayer::AvgPool,
             Op::GlobalAvgPool => {
                 let pixels = graph.input_shape(layer).pixels() as f64;
                 let factor = f64::from(output.bits.max_code()) / f64::from(input.bits.max_code()) / pixels;

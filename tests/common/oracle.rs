@@ -1,11 +1,11 @@
 //! The trainer's networks in burn's own operators, with burn's own gradients.
 
-use bitsmith::net::{Activation, Pads};
+use bitsmith::net::{Activation, Pads, Window};
 use bitsmith::train::{AffinePlan, Geometry, KernelPlan, Plan, State, TensorGrid, Unit, UnitOp};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, s};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -86,8 +86,19 @@ impl<'a> Oracle<'a> {
                     mean + shift
                 }
                 UnitOp::Add => tensors[unit.inputs[0]].clone() + tensors[unit.inputs[1]].clone(),
+                &UnitOp::MaxPool(window) => {
+                    windowed(&tensors[unit.inputs[0]], window, f32::MIN, |x| x.max_dim(4))
+                }
+                &UnitOp::AvgPool(window) => {
+                    let x = &tensors[unit.inputs[0]];
+                    let ones = windowed(&x.ones_like(), window, 0.0, |x| x.sum_dim(4));
+                    // Halves are rounded up.
+                    let scale = unit.grid.map_or(0.0, |grid| self.state.parameters[grid.scale].exp());
+                    windowed(x, window, 0.0, |x| x.sum_dim(4)) / ones + scale / 1024.0
+                }
             };
             let (out, scale) = self.activate(unit, sums);
+            let scale = if unit.op.borrows_grid() { scales[unit.inputs[0]].clone() } else { scale };
             tensors.push(out);
             scales.push(scale);
         }
@@ -175,8 +186,12 @@ impl<'a> Oracle<'a> {
                 Activation::Relu6 => (sums.clamp(0.0, 6.0), None),
             };
         };
-        let scale = self.leaf(grid.scale..grid.scale + 1).exp();
-        let scale = damped(scale, unit.shape.elements() as f32, grid.max_code);
+        let scale = if unit.op.borrows_grid() {
+            self.constant(vec![self.state.parameters[grid.scale].exp()], [1])
+        } else {
+            let scale = self.leaf(grid.scale..grid.scale + 1).exp();
+            damped(scale, unit.shape.elements() as f32, grid.max_code)
+        };
         let one = scale.clone().reshape([1, 1, 1, 1]);
         let zero = f32::from(grid.zero_point);
         // A little more than a half: an accumulator of zero is rounded up, as integers are.
@@ -189,6 +204,28 @@ impl<'a> Oracle<'a> {
         });
         ((bounded(codes, grid.max_code) - zero) * one, Some(scale))
     }
+}
+
+/// The values under each window on a fifth axis, joined; `outside` stands for what lies outside the map.
+fn windowed(
+    x: &Tensor<4>,
+    Window { kernel, stride, pads }: Window,
+    outside: f32,
+    join: impl Fn(Tensor<5>) -> Tensor<5>,
+) -> Tensor<4> {
+    let Pads { top, left, bottom, right } = pads;
+    let x = x.clone().pad((left, right, top, bottom), outside);
+    let [n, c, height, width] = x.dims();
+    let [rows, columns] = [height, width].map(|side| (side - kernel) / stride + 1);
+    let mut taps = Vec::new();
+    for (ky, kx) in (0..kernel).flat_map(|ky| (0..kernel).map(move |kx| (ky, kx))) {
+        let reach = |first: usize, count: usize| first as i64..(first + (count - 1) * stride + 1) as i64;
+        let (rows, columns) = (reach(ky, rows), reach(kx, columns));
+        let step = stride as i64;
+        taps.push(x.clone().slice(s![.., .., rows; step, columns; step]));
+    }
+    let taps: Tensor<5> = Tensor::stack(taps, 4);
+    join(taps).reshape([n, c, rows, columns])
 }
 
 /// The same value with LSQ's part of the gradient.

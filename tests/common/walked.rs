@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "tests each take what they need")]
 
-use crate::quantized::{images, mixed, model};
+use crate::quantized::{images, mixed};
 use bitsmith::calibrate::{Calibration, Observer, Quantization, Rounding, Settings};
 use bitsmith::infer::reference;
 use bitsmith::net::{Affine, BatchNorm, Model};
@@ -119,8 +119,8 @@ pub fn observed(model: &Model, settings: Settings, images: &[Vec<u8>]) -> Calibr
 }
 
 /// After every layer, the codes of every calibration image are those of the reference on the finished network.
-pub fn codes_are_those_of_the_finished_network(name: &str, damage: Damage, count: u64, met: &mut Met) {
-    let mut model = model(name);
+pub fn codes_are_those_of_the_finished_network(mut model: Model, damage: Damage, count: u64, met: &mut Met) {
+    let name = model.network.name().to_owned();
     damage.apply(&mut model);
     let images = images(&model, count);
     // Chosen codes take their time: once for each network.

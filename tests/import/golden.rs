@@ -113,8 +113,12 @@ fn logits_are_those_of_the_tools() {
         let name = format!("{} of {}", network.model, network.naming);
         let imported = import(&network.archive().bytes(), &options).expect(&name);
         let spec = imported.model.network.zoo().expect("a network of the zoo");
-        assert_eq!((spec.to_string(), imported.naming), (network.model.clone(), network.naming()), "{name}");
-        assert_eq!(imported.naming.usual_epsilon(), network.bn_eps, "{name}");
+        assert_eq!(
+            (spec.to_string(), imported.naming),
+            (network.model.clone(), Some(network.naming())),
+            "{name}"
+        );
+        assert_eq!(network.naming().usual_epsilon(), network.bn_eps, "{name}");
 
         let logits = FloatNetwork::new(&imported.model).and_then(|float| float.run(&image)).expect(&name);
         let difference = logits.iter().zip(&network.logits).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

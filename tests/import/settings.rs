@@ -30,7 +30,7 @@ fn every_network_is_recognized_from_names_and_shapes() {
                 let spec = Spec::new(family, Width(width), DEFAULT_SIDE).expect("in range");
                 let found = imported(&Archive::of(&spec.to_string(), naming), &ImportOptions::default());
                 let expected = spec.with_padding(naming.usual_padding());
-                assert_eq!((found.model.network.zoo(), found.naming), (Some(expected), naming));
+                assert_eq!((found.model.network.zoo(), found.naming), (Some(expected), Some(naming)));
                 assert_eq!(found.model.normalization, naming.usual_normalization(family));
                 assert_eq!(epsilon(&found.model), naming.usual_epsilon());
                 assert_eq!(found.model.labels, None);

@@ -32,7 +32,7 @@ const AFTER_FIELDS: usize = FIELDS + FIELD_COUNT;
 /// Bytes behind the weights that the runtime may read.
 const READ_AHEAD: usize = 3;
 /// Value of the header's first word at the end of a file.
-const END: u32 = Kernel::Add as u32 + 1;
+const END: u32 = Kernel::WindowAverage as u32 + 1;
 
 impl Case {
     /// A random case, if the kernel supports the layout. One in four has requantizers that no network has.
@@ -47,6 +47,9 @@ impl Case {
     }
 
     fn of(layer: &Layer, widths: Widths, layout: Layout, wild: bool, rng: &mut Rng) -> Option<Self> {
+        if layer.kernel.is_window() && widths[0] != widths[2] {
+            return None;
+        }
         let distance = match layout {
             Layout::Separate => 0,
             Layout::Overlap(input) => distance(layer, widths, input)?.next_multiple_of(4),
@@ -150,7 +153,7 @@ fn pack_weights(layer: &Layer, integers: &Integers) -> Vec<u8> {
     let (codes, bits) = (&integers.weights, integers.widths[1]);
     let taps = layer.window * layer.window;
     let mut packed = match layer.kernel {
-        Kernel::Pool | Kernel::Add => return Vec::new(),
+        Kernel::Pool | Kernel::Add | Kernel::WindowMax | Kernel::WindowAverage => return Vec::new(),
         Kernel::Depthwise | Kernel::DepthwiseAny => {
             let channels = layer.input[2];
             let by_tap = (0..taps).flat_map(|tap| (0..channels).map(move |c| codes[c * taps + tap]));
@@ -164,7 +167,7 @@ fn pack_weights(layer: &Layer, integers: &Integers) -> Vec<u8> {
 
 /// Tables of a layer with weights.
 fn parameters(layer: &Layer, integers: &Integers) -> Vec<u8> {
-    if matches!(layer.kernel, Kernel::Pool | Kernel::Add) {
+    if matches!(layer.kernel, Kernel::Pool | Kernel::Add) || layer.kernel.is_window() {
         return Vec::new();
     }
     let tables = &integers.requantizers;
@@ -199,6 +202,11 @@ fn fields(layer: &Layer, integers: &Integers) -> Vec<u32> {
             let ([m_a, m_b], offset, shift) = integers.add;
             vec![m_a as u32, m_b as u32, offset as u32, height, width, channels, a, b, out, shift.into()]
         }
+        Kernel::WindowMax | Kernel::WindowAverage => {
+            let [out_height, out_width, _] = layer.output.map(|n| n as u32);
+            let window = [layer.window, layer.stride, layer.pads[0], layer.pads[1]].map(|n| n as u32);
+            [&[height, width, channels, out_height, out_width], &window[..], &[a]].concat()
+        }
         _ => {
             let sizes = layer.input.into_iter().chain(layer.output);
             let window = [layer.window, layer.stride, layer.pads[0], layer.pads[1]];
@@ -232,7 +240,7 @@ fn scratch(layer: &Layer) -> usize {
             ring(layer, layer.block) + 2 * layer.block * taps.next_multiple_of(2)
         }
         Kernel::Linear => 2 * c_in.next_multiple_of(16),
-        Kernel::Pool | Kernel::Add => 0,
+        Kernel::Pool | Kernel::Add | Kernel::WindowMax | Kernel::WindowAverage => 0,
     }
 }
 
@@ -247,6 +255,16 @@ fn distance(layer: &Layer, widths: Widths, input: usize) -> Option<usize> {
     let steps: Vec<(usize, usize)> = match layer.kernel {
         Kernel::Pool => return None,
         Kernel::Linear => return Some(0),
+        // As many pixels as the writer is ahead of the first one under a window.
+        Kernel::WindowMax | Kernel::WindowAverage => {
+            let first = |at: usize, pad: usize| (at * layer.stride).saturating_sub(pad);
+            let ahead = (0..layer.output[0]).flat_map(|y| (0..layer.output[1]).map(move |x| (y, x)));
+            let ahead = ahead.map(|(y, x)| {
+                let covered = first(y, layer.pads[0]) * layer.input[1] + first(x, layer.pads[1]);
+                (y * layer.output[1] + x).saturating_sub(covered)
+            });
+            return Some(ahead.max().unwrap_or(0) * out_pixel);
+        }
         Kernel::Add => return Some((pixels * out_pixel).saturating_sub(pixels * in_pixel)),
         kernel if kernel.is_depthwise() && layer.block < layer.input[2] => {
             return (layer.stride == 1 && in_bits == out_bits && layer.input == layer.output).then_some(0);

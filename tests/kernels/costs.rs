@@ -54,7 +54,8 @@ impl Sum for Cost {
 /// The layers of a network that multiply, each once with its number.
 pub fn counted(layers: Vec<Layer>) -> Vec<Counted> {
     let mut counted: Vec<Counted> = Vec::new();
-    for layer in layers.into_iter().filter(|layer| !matches!(layer.kernel, Kernel::Pool | Kernel::Add)) {
+    let multiplies = |kernel: Kernel| !matches!(kernel, Kernel::Pool | Kernel::Add) && !kernel.is_window();
+    for layer in layers.into_iter().filter(|layer| multiplies(layer.kernel)) {
         match counted.iter_mut().find(|(other, _)| *other == layer) {
             Some((_, count)) => *count += 1,
             None => counted.push((layer, 1)),

@@ -13,7 +13,7 @@
 
 enum {
     KERNEL_POINTWISE, KERNEL_CONV, KERNEL_DEPTHWISE, KERNEL_DEPTHWISE_ANY, KERNEL_LINEAR, KERNEL_POOL,
-    KERNEL_ADD, KERNEL_END
+    KERNEL_ADD, KERNEL_WINDOW_MAX, KERNEL_WINDOW_AVERAGE, KERNEL_END
 };
 
 /* Start of a case. Lengths and offsets are in bytes. Behind it: in[0], in[1], weights, params, expected
@@ -70,6 +70,23 @@ static bs_pool describe_pool(const uint32_t *f)
     return layer;
 }
 
+static bs_window describe_window(const uint32_t *f)
+{
+    const bs_window layer = {
+        .in_h = (uint16_t)f[0],
+        .in_w = (uint16_t)f[1],
+        .channels = (uint16_t)f[2],
+        .out_h = (uint16_t)f[3],
+        .out_w = (uint16_t)f[4],
+        .kernel = (uint8_t)f[5],
+        .stride = (uint8_t)f[6],
+        .pad_top = (uint8_t)f[7],
+        .pad_left = (uint8_t)f[8],
+        .bits = (uint8_t)f[9],
+    };
+    return layer;
+}
+
 static bs_add describe_add(const uint32_t *f)
 {
     const bs_add layer = {
@@ -121,6 +138,12 @@ static bs_status run(const header *h, const bs_conv *conv, const uint8_t *const 
     case KERNEL_POOL: {
         const bs_pool pool = describe_pool(h->fields);
         return bs_avgpool(&pool, in[0], out);
+    }
+    case KERNEL_WINDOW_MAX:
+    case KERNEL_WINDOW_AVERAGE: {
+        const bs_window window = describe_window(h->fields);
+        return h->kernel == KERNEL_WINDOW_MAX ? bs_window_max(&window, in[0], out)
+                                              : bs_window_average(&window, in[0], out);
     }
     default: {
         const bs_add add = describe_add(h->fields);

@@ -16,6 +16,15 @@ pub enum Kernel {
     Linear,
     Pool,
     Add,
+    WindowMax,
+    WindowAverage,
+}
+
+impl Kernel {
+    /// Whether it is a pool with a window: nothing is multiplied, and input and output have the same width.
+    pub fn is_window(self) -> bool {
+        matches!(self, Self::WindowMax | Self::WindowAverage)
+    }
 }
 
 impl Kernel {
@@ -171,6 +180,23 @@ pub fn corner_cases() -> Vec<Layer> {
     for input in [[1, 1, 5], [3, 4, 11], [7, 7, 32]] {
         layers.push(Layer::plain(Pool, input, [1, 1, input[2]]));
     }
+    for kernel in [WindowMax, WindowAverage] {
+        let pads = |top, left, bottom, right| Pads { top, left, bottom, right };
+        for (input, window) in [
+            ([4, 4, 8], valid(2, 2)),
+            ([7, 6, 11], symmetric(3, 2)),
+            ([8, 8, 3], same(8, 3, 2)),
+            ([5, 4, 16], symmetric(3, 1)),
+            ([1, 1, 1], symmetric(3, 1)),
+            ([6, 3, 5], Window { kernel: 5, stride: 2, pads: pads(4, 0, 1, 3) }),
+            ([3, 7, 9], Window { kernel: 3, stride: 3, pads: pads(0, 2, 2, 1) }),
+            ([4, 5, 6], valid(1, 2)),
+            ([3, 2, 2], Window { kernel: 11, stride: 1, pads: pads(10, 10, 10, 10) }),
+            ([11, 12, 4], Window { kernel: 11, stride: 11, pads: pads(0, 1, 0, 9) }),
+        ] {
+            layers.push(Layer::windowed(kernel, input, input[2], window));
+        }
+    }
     for map in [[1, 1, 1], [1, 1, 11], [3, 3, 11], [2, 5, 16], [4, 4, 24], [1, 3, 7]] {
         layers.push(Layer::plain(Add, map, map));
     }
@@ -199,6 +225,8 @@ pub fn of_network(spec: &Spec) -> Vec<Layer> {
             Op::Linear => Layer::plain(Kernel::Linear, input, output),
             Op::GlobalAvgPool => Layer::plain(Kernel::Pool, input, output),
             Op::Add => Layer::plain(Kernel::Add, input, output),
+            Op::MaxPool(window) => Layer::windowed(Kernel::WindowMax, input, output[2], window),
+            Op::AvgPool(window) => Layer::windowed(Kernel::WindowAverage, input, output[2], window),
         }
     };
     graph.layers.iter().map(layer).collect()
@@ -226,7 +254,7 @@ pub struct Integers {
     /// `[c_out][kernel][kernel][c_in]`, for depthwise `[c][kernel][kernel]`.
     pub weights: Vec<u8>,
     pub weight_zeros: Vec<u8>,
-    /// Per output channel; one for a pool.
+    /// Per output channel; one for a global pool, none for pools with a window.
     pub requantizers: Vec<Requantizer>,
     pub out_zero: u8,
     /// Per input channel in turn.
@@ -282,7 +310,7 @@ impl Integers {
         let input_bits = if layer.kernel == Kernel::Add { vec![in_bits, weight_bits] } else { vec![in_bits] };
         let c_out = layer.output[2];
         let per_channel = match layer.kernel {
-            Kernel::Pool | Kernel::Add => 0,
+            Kernel::Pool | Kernel::Add | Kernel::WindowMax | Kernel::WindowAverage => 0,
             Kernel::Depthwise | Kernel::DepthwiseAny => layer.window * layer.window,
             _ => layer.window * layer.window * layer.input[2],
         };
@@ -302,7 +330,7 @@ impl Integers {
             pad_codes,
             add: random_add(widths, rng),
         };
-        if layer.kernel != Kernel::Add {
+        if layer.kernel != Kernel::Add && !layer.kernel.is_window() {
             let sums = reference::sums(layer, &integers);
             let tables = if layer.kernel == Kernel::Pool { 1 } else { c_out };
             integers.requantizers = (0..tables)

@@ -48,8 +48,34 @@ fn window_sum(layer: &Layer, integers: &Integers, output: [usize; 2], channel: u
     sum
 }
 
+/// Largest code or rounded mean of those of a channel that each window covers.
+fn windows(layer: &Layer, input: &[u8]) -> Vec<i64> {
+    let [height, width, channels] = layer.input;
+    let mut out = Vec::new();
+    for place in 0..layer.output.iter().product() {
+        let (pixel, channel) = (place / channels, place % channels);
+        let (y, x) = (pixel / layer.output[1] * layer.stride, pixel % layer.output[1] * layer.stride);
+        let taps = (0..layer.window).flat_map(|ky| (0..layer.window).map(move |kx| (y + ky, x + kx)));
+        let inside = taps.filter(|(y, x)| {
+            (layer.pads[0]..layer.pads[0] + height).contains(y)
+                && (layer.pads[1]..layer.pads[1] + width).contains(x)
+        });
+        let at = |(y, x): (usize, usize)| (y - layer.pads[0]) * width + x - layer.pads[1];
+        let codes: Vec<i64> = inside.map(|tap| i64::from(input[at(tap) * channels + channel])).collect();
+        let (sum, count) = (codes.iter().sum::<i64>(), codes.len() as i64);
+        out.push(match layer.kernel {
+            Kernel::WindowMax => codes.into_iter().max().expect("a window that covers something"),
+            _ => (2 * sum + count).div_euclid(2 * count),
+        });
+    }
+    out
+}
+
 /// Codes of the output; of a linear layer its logits.
 pub fn outputs(layer: &Layer, integers: &Integers) -> Vec<i64> {
+    if layer.kernel.is_window() {
+        return windows(layer, &integers.inputs[0]);
+    }
     let highest = (1 << integers.widths[2]) - 1;
     if layer.kernel == Kernel::Add {
         let ([multiplier_a, multiplier_b], offset, shift) = integers.add;

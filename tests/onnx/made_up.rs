@@ -50,6 +50,22 @@ const KINDS: &[(&str, Build)] = &[
         let window = window(random, 4);
         graph.depthwise("layer", input, window, Activation::Linear)
     }),
+    ("max-pool", |graph, input, random| {
+        let kernel = random.size(1, 5);
+        let window = pooled(random, kernel);
+        graph.max_pool("layer", input, window)
+    }),
+    ("average-pool", |graph, input, random| {
+        let kernel = random.size(1, 5);
+        let window = pooled(random, kernel);
+        graph.avg_pool("layer", input, window)
+    }),
+    ("largest-average-pool", |graph, input, random| {
+        // As large as a window can be, on a map that may be smaller.
+        let pads = Pads::symmetric(random.size(5, 10));
+        let window = Window { kernel: 11, stride: random.size(1, 3), pads };
+        graph.avg_pool("layer", input, window)
+    }),
     ("add", |graph, input, _| {
         let channels = graph.tensors[input].shape.channels;
         let window = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
@@ -63,6 +79,13 @@ fn window(random: &mut Random, kernel: usize) -> Window {
     let mut pad = || random.size(0, kernel / 2);
     let pads = Pads { top: pad(), left: pad(), bottom: pad(), right: pad() };
     Window { kernel, stride: random.size(1, 2), pads }
+}
+
+/// A window with any pads that a pool can have.
+fn pooled(random: &mut Random, kernel: usize) -> Window {
+    let mut pad = || random.size(0, kernel - 1);
+    let pads = Pads { top: pad(), left: pad(), bottom: pad(), right: pad() };
+    Window { kernel, stride: random.size(1, 3), pads }
 }
 
 /// An image, a first layer that gives codes of the input's width, the layer, pool and logits.

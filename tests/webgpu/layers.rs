@@ -30,6 +30,12 @@ fn depthwise(height: usize, width: usize, channels: usize, window: Window) -> Gr
     graph(height, width, channels, |graph, x| graph.depthwise("layer", x, window, Activation::Relu6))
 }
 
+fn pooled(height: usize, width: usize, channels: usize, window: Window, largest: bool) -> Graph {
+    graph(height, width, channels, |graph, x| {
+        if largest { graph.max_pool("layer", x, window) } else { graph.avg_pool("layer", x, window) }
+    })
+}
+
 fn pointwise(height: usize, width: usize, channels: usize, outputs: usize) -> Graph {
     graph(height, width, channels, |graph, x| {
         graph.conv("layer", x, outputs, window(1, 1, Pads::default()), Activation::Linear)
@@ -50,6 +56,12 @@ fn shapes() -> Vec<(&'static str, Graph)> {
         let y = graph.depthwise("branch", x, window(3, 1, Pads::symmetric(1)), Activation::Linear);
         let x = graph.add("add", x, y, Activation::Linear);
         graph.add("twice", x, y, Activation::Linear)
+    });
+    let beside = graph(6, 5, 12, |graph, x| {
+        let y = graph.max_pool("max", x, window(3, 1, Pads::symmetric(1)));
+        let z = graph.avg_pool("mean", y, window(3, 1, Pads::symmetric(1)));
+        let x = graph.add("add", x, y, Activation::Linear);
+        graph.add("twice", x, z, Activation::Linear)
     });
     vec![
         ("first 3x3, stride 2, SAME on an even side", first(12, 12, 8, window(3, 2, Pads::same(12, 3, 2)))),
@@ -81,6 +93,16 @@ fn shapes() -> Vec<(&'static str, Graph)> {
         ("depthwise 2x2, stride 3", depthwise(9, 7, 8, window(2, 3, pads(1, 0, 0, 1)))),
         ("depthwise 11x11", depthwise(7, 8, 8, window(11, 1, Pads::symmetric(5)))),
         ("pointwise, pixels no multiple of 4", pointwise(5, 7, 8, 24)),
+        (
+            "max pool 3x3, stride 2, SAME on an even side",
+            pooled(8, 8, 8, window(3, 2, Pads::same(8, 3, 2)), true),
+        ),
+        ("max pool 2x2, stride 1", pooled(6, 5, 12, window(2, 1, Pads::default()), true)),
+        ("max pool 5x5, all edges different", pooled(7, 9, 8, window(5, 3, pads(4, 0, 1, 2)), true)),
+        ("average pool 3x3, stride 2, odd side", pooled(7, 7, 8, window(3, 2, Pads::symmetric(1)), false)),
+        ("average pool 2x2, skips pixels", pooled(8, 8, 12, window(2, 3, Pads::default()), false)),
+        ("average pool 11x11, larger than the map", pooled(5, 6, 8, window(11, 1, pads(9, 5, 10, 6)), false)),
+        ("pools beside another reader", beside),
         ("pointwise, 1x1 map", pointwise(1, 1, 64, 12)),
         ("residual adds", add),
     ]
@@ -122,6 +144,8 @@ fn shallow() -> Graph {
     let y = graph.depthwise("depthwise", x, window(3, 1, Pads::symmetric(1)), Activation::Relu);
     let y = graph.conv("project", y, 8, window(1, 1, Pads::default()), Activation::Linear);
     let x = graph.add("add", x, y, Activation::Linear);
+    let x = graph.max_pool("max", x, window(3, 1, Pads::symmetric(1)));
+    let x = graph.avg_pool("mean", x, window(2, 1, pads(0, 1, 1, 0)));
     let x = graph.depthwise("wide", x, window(5, 2, Pads::symmetric(2)), Activation::Relu6);
     let x = graph.conv("expand", x, 24, window(1, 1, Pads::default()), Activation::Relu6);
     let x = graph.global_avg_pool("pool", x);

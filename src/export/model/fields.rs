@@ -139,7 +139,7 @@ record! {
     PAD_CODES = 31, 1;
     /// Codes of real zero outside the map.
     PAD_CODE = 32, 3;
-    /// Shift of a pool or an add.
+    /// Shift of a global pool or an add.
     SHIFT = 35, 1;
     /// Where the weights start in the section.
     WEIGHTS_AT = 36, 4;
@@ -149,9 +149,9 @@ record! {
     PARAMS_AT = 44, 4;
     /// Their bytes.
     PARAMS_BYTES = 48, 4;
-    /// Bias of a pool, offset of an add.
+    /// Bias of a global pool, offset of an add.
     OFFSET = 52, 4;
-    /// Multiplier of a pool, of an add's first input.
+    /// Multiplier of a global pool, of an add's first input.
     MULTIPLIER_A = 56, 4;
     /// Multiplier of an add's second input.
     MULTIPLIER_B = 60, 4;
@@ -169,14 +169,23 @@ pub mod op {
             Op::Linear => 3,
             Op::GlobalAvgPool => 4,
             Op::Add => 5,
+            Op::MaxPool(..) => 6,
+            Op::AvgPool(..) => 7,
         }
     }
 
     /// The operation of a code.
     pub fn of(code: u8, window: Window) -> Option<Op> {
-        [Op::Conv(window), Op::Depthwise(window), Op::Linear, Op::GlobalAvgPool, Op::Add]
-            .into_iter()
-            .find(|&op| self::code(op) == code)
+        let known = [
+            Op::Conv(window),
+            Op::Depthwise(window),
+            Op::Linear,
+            Op::GlobalAvgPool,
+            Op::Add,
+            Op::MaxPool(window),
+            Op::AvgPool(window),
+        ];
+        known.into_iter().find(|&op| self::code(op) == code)
     }
 
     /// The code of an activation.

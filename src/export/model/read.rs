@@ -48,6 +48,8 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedNetwork, ModelError> {
                 multiplier: record.i32(layer::MULTIPLIER_A),
                 shift: record.u8(layer::SHIFT),
             }),
+            (Op::MaxPool(..), _) => QuantizedLayer::MaxPool,
+            (Op::AvgPool(..), _) => QuantizedLayer::AvgPool,
             (_, Some(place)) => {
                 let (weights, zero_points, requantizers) =
                     blob::read(graph, layer, widths[id], place, section);
@@ -55,7 +57,7 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedNetwork, ModelError> {
                 let bits = widths[id];
                 QuantizedLayer::Kernel(Kernel { weights, bits, zero_points, requantizers, pad_codes })
             }
-            // All operations but these two have weights.
+            // All other operations but this have weights.
             (_, None) => QuantizedLayer::Add(AddRequantizer {
                 multipliers: [record.i32(layer::MULTIPLIER_A), record.i32(layer::MULTIPLIER_B)],
                 offset: record.i32(layer::OFFSET),

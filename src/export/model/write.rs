@@ -148,6 +148,7 @@ fn write_layer(record: &mut Record, network: &QuantizedNetwork, id: usize) {
             record.put(layer::MULTIPLIER_A, &add.multipliers[0].to_le_bytes());
             record.put(layer::MULTIPLIER_B, &add.multipliers[1].to_le_bytes());
         }
+        QuantizedLayer::MaxPool | QuantizedLayer::AvgPool => {}
     }
 }
 

@@ -5,13 +5,16 @@ use super::graph::{Attribute, Builder};
 use crate::{
     export::{ExportError, packed::pack},
     infer::Reach,
-    net::{Layer, LayerId, Op, Shape, TensorId, Window},
+    net::{Layer, LayerId, Op, Pads, Shape, TensorId, Window},
     onnx_proto::DataType,
     quant::{AddRequantizer, Bits, Kernel, QuantizedLayer, QuantizedNetwork, Quantizer, Requantizer},
 };
 
 /// What is added before a division so that nothing is negative: 2^62.
 const LIFT: i64 = 1 << 62;
+
+/// The window of linear layers.
+const POINT: Window = Window { kernel: 1, stride: 1, pads: Pads::symmetric(0) };
 
 /// Sizes of the image, `[N, h, w, 3]`.
 pub fn image_shape(network: &QuantizedNetwork) -> [Option<usize>; 4] {
@@ -61,6 +64,8 @@ pub fn layer(
         QuantizedLayer::Kernel(kernel) => writer.kernel(inputs[0], kernel)?,
         QuantizedLayer::Pool(requantizer) => writer.pool(inputs[0], requantizer),
         QuantizedLayer::Add(requantizer) => writer.add([inputs[0], inputs[1]], requantizer),
+        QuantizedLayer::MaxPool => writer.max_pool(inputs[0]),
+        QuantizedLayer::AvgPool => writer.avg_pool(inputs[0]),
     }
     Ok(())
 }
@@ -186,22 +191,25 @@ impl Writer<'_> {
     /// The sum of products in INT64.
     fn convolution(&mut self, name: &str, input: &str, weights: &str) -> String {
         let graph = self.network.graph();
-        let window = self.layer.window();
-        let Window { kernel, stride, pads } =
-            window.unwrap_or(Window { kernel: 1, stride: 1, pads: Default::default() });
-        let depthwise = matches!(self.layer.op, Op::Depthwise(..));
+        let depthwise = matches!(self.layer.op, Op::Depthwise(..) | Op::AvgPool(..));
         let group = if depthwise { graph.output_shape(self.layer).channels } else { 1 };
-        let ints = |values: &[usize]| values.iter().map(|&value| value as i64).collect();
-        let attributes = [
-            Attribute::Int("group", group as i64),
-            Attribute::Ints("kernel_shape", ints(&[kernel, kernel])),
-            Attribute::Ints("pads", ints(&[pads.top, pads.left, pads.bottom, pads.right])),
-            Attribute::Ints("strides", ints(&[stride, stride])),
-        ];
+        let mut attributes = vec![Attribute::Int("group", group as i64)];
+        attributes.extend(self.window_attributes());
         let (real, sum) = (self.named(&format!("{name}_real")), self.named(name));
         self.builder.node("Conv", &[input, weights], &real, &attributes);
         self.builder.cast(&real, &sum, DataType::Int64);
         sum
+    }
+
+    /// How the layer's window slides.
+    fn window_attributes(&self) -> [Attribute<'static>; 3] {
+        let Window { kernel, stride, pads } = self.layer.window().unwrap_or(POINT);
+        let ints = |values: &[usize]| values.iter().map(|&value| value as i64).collect();
+        [
+            Attribute::Ints("kernel_shape", ints(&[kernel, kernel])),
+            Attribute::Ints("pads", ints(&[pads.top, pads.left, pads.bottom, pads.right])),
+            Attribute::Ints("strides", ints(&[stride, stride])),
+        ]
     }
 
     /// The same from an input in two parts, for sums beyond 24 bits.
@@ -229,6 +237,41 @@ impl Writer<'_> {
         self.builder.ints("rows_and_columns", &[2], [2, 3].into_iter());
         self.builder.node("ReduceSum", &[&codes, "rows_and_columns"], &sum, &[Attribute::Int("keepdims", 1)]);
         self.requantize(&sum, &[i64::from(requantizer.bias)], std::slice::from_ref(requantizer));
+    }
+
+    /// Largest code under each window. Codes are not below the zeros of the padding.
+    fn max_pool(&mut self, input: &str) {
+        let [codes, largest] = ["input", "largest"].map(|name| self.named(name));
+        self.builder.cast(input, &codes, DataType::Float);
+        let attributes = self.window_attributes();
+        self.builder.node("MaxPool", &[&codes], &largest, &attributes);
+        self.builder.cast(&largest, self.output, DataType::Uint8);
+    }
+
+    /// Sum of each channel's codes under a window as a convolution with ones; then the mean, rounded, in INT64.
+    fn avg_pool(&mut self, input: &str) {
+        let graph = self.network.graph();
+        let (from, to) = (graph.input_shape(self.layer), graph.output_shape(self.layer));
+        let window = self.layer.window().unwrap_or(POINT);
+        let channels = from.channels;
+        let [codes, ones, rows, columns, count, half, raised, mean] =
+            ["input", "ones", "rows", "columns", "count", "half", "raised", "mean"]
+                .map(|name| self.named(name));
+        self.builder.cast(input, &codes, DataType::Float);
+        let taps = window.kernel * window.kernel;
+        let dims = [channels, 1, window.kernel, window.kernel];
+        self.builder.floats(&ones, &dims, std::iter::repeat_n(1.0, channels * taps));
+        let sum = self.convolution("sum", &codes, &ones);
+        // What each window covers: so many rows, so many columns.
+        let covered = |at: [usize; 2], side: usize| window.covered(at, from)[side].len() as i64;
+        self.builder.ints(&rows, &[1, 1, to.height, 1], (0..to.height).map(|y| covered([y, 0], 0)));
+        self.builder.ints(&columns, &[1, 1, 1, to.width], (0..to.width).map(|x| covered([0, x], 1)));
+        self.builder.int("two", 2);
+        self.builder.node("Mul", &[&rows, &columns], &count, &[]);
+        self.builder.node("Div", &[&count, "two"], &half, &[]);
+        self.builder.node("Add", &[&sum, &half], &raised, &[]);
+        self.builder.node("Div", &[&raised, &count], &mean, &[]);
+        self.builder.cast(&mean, self.output, DataType::Uint8);
     }
 
     /// Bias, factor, zero point and clamp; one requantizer per channel or one for all.

@@ -32,6 +32,14 @@ static const bs_pool {{ layer.ident }} = {
     .in_h = {{ l.input[0] }}, .in_w = {{ l.input[1] }}, .channels = {{ l.input[2] }},
     .in_bits = {{ l.in_bits }}, .out_bits = {{ l.out_bits }}, .shift = {{ l.shift }}, .out_zero = {{ l.out_zero }},
 };
+{% elif layer.window %}
+{% set l = layer.window %}
+static const bs_window {{ layer.ident }} = {
+    .in_h = {{ l.input[0] }}, .in_w = {{ l.input[1] }}, .channels = {{ l.input[2] }},
+    .out_h = {{ l.output[0] }}, .out_w = {{ l.output[1] }},
+    .kernel = {{ l.kernel }}, .stride = {{ l.stride }}, .pad_top = {{ l.pad_top }}, .pad_left = {{ l.pad_left }},
+    .bits = {{ l.bits }},
+};
 {% else %}
 {% set l = layer.add %}
 static const bs_add {{ layer.ident }} = {

@@ -128,7 +128,7 @@ impl Blocked {
             return None;
         }
         let same_map = window.stride == 1 && input == graph.output_shape(layer);
-        let same_width = policy.activation(layer.inputs[0]) == policy.activation(layer.output);
+        let same_width = policy.activation(graph, layer.inputs[0]) == policy.activation(graph, layer.output);
         Some(Self {
             scratch: align(scratch_bytes(graph, layer, BLOCK_STEP)),
             in_place: last && same_map && same_width,

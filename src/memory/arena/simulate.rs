@@ -52,6 +52,7 @@ impl Machine<'_> {
         match layer.op {
             Op::Conv(Window { kernel: 1, stride: 1, .. }) => self.pairs(layer)?,
             Op::Add => self.groups(layer)?,
+            Op::MaxPool(window) | Op::AvgPool(window) => self.windows(layer, window)?,
             Op::Linear => {
                 self.read(layer.inputs[0], 0..self.bytes(layer.inputs[0]))?;
                 self.write(layer.output, 0..self.bytes(layer.output))?;
@@ -110,6 +111,28 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Four channels of all pixels under a window, then of the output, and so on.
+    fn windows(&mut self, layer: &Layer, window: Window) -> Checked {
+        let (input, output) = (layer.inputs[0], layer.output);
+        let (from, to) = (self.graph.tensors[input].shape, self.graph.tensors[output].shape);
+        let inside = |at: usize, pad: usize, side: usize| at.checked_sub(pad).filter(|&at| at < side);
+        for pixel in 0..to.pixels() {
+            let (y, x) = (pixel / to.width * window.stride, pixel % to.width * window.stride);
+            for first in (0..to.channels).step_by(4) {
+                let channels = first..(first + 4).min(to.channels);
+                for tap in 0..window.kernel * window.kernel {
+                    let row = inside(y + tap / window.kernel, window.pads.top, from.height);
+                    let column = inside(x + tap % window.kernel, window.pads.left, from.width);
+                    if let (Some(row), Some(column)) = (row, column) {
+                        self.read(input, self.codes(input, row * from.width + column, &channels))?;
+                    }
+                }
+                self.write(output, self.codes(output, pixel, &channels))?;
+            }
+        }
+        Ok(())
+    }
+
     /// All rows under the window that have not been read, then a row of output, and so on; of some channels.
     fn rows(&mut self, layer: &Layer, window: Window, from: Range<usize>, to: Range<usize>) -> Checked {
         let (input, output) = (layer.inputs[0], layer.output);
@@ -142,14 +165,18 @@ impl Machine<'_> {
 
     /// Bytes of some channels of a pixel; the first starts on a byte.
     fn codes(&self, tensor: TensorId, pixel: usize, channels: &Range<usize>) -> Range<usize> {
-        let bits = self.policy.activation(tensor).count();
+        let bits = self.policy.activation(self.graph, tensor).count();
         let start = pixel * self.pixel_bytes(tensor);
         start + channels.start * bits / 8..start + (channels.end * bits).div_ceil(8)
     }
 
     fn pixel_bytes(&self, tensor: TensorId) -> usize {
         let channels = self.graph.tensors[tensor].shape.channels;
-        let bits = if tensor == self.graph.logits() { 32 } else { self.policy.activation(tensor).count() };
+        let bits = if tensor == self.graph.logits() {
+            32
+        } else {
+            self.policy.activation(self.graph, tensor).count()
+        };
         (channels * bits).div_ceil(8)
     }
 

@@ -150,6 +150,34 @@ fn unusual_graphs_are_planned() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Windowed pools overwrite their inputs, behind each other and beside other readers.
+    #[test]
+    fn windowed_pools_overwrite_nothing_that_is_needed(
+        sides in (3..14_usize, 3..14_usize), channels in 1..21_usize, kernel in 1..6_usize, strides in (1..4_usize, 1..4_usize),
+        pads in (0..6_usize, 0..6_usize, 0..6_usize, 0..6_usize), seed: u64,
+    ) {
+        let mut graph = Graph::new(Shape::new(sides.0, sides.1, 3));
+        let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        let kernel = kernel.min(sides.0).min(sides.1);
+        let pads = Pads {
+            top: pads.0 % kernel, left: pads.1 % kernel, bottom: pads.2 % kernel, right: pads.3 % kernel,
+        };
+        let window = |stride| Window { kernel, stride, pads };
+        let x = graph.conv("a", 0, channels, one, Activation::Relu);
+        let y = graph.max_pool("max", x, window(strides.0));
+        let z = graph.avg_pool("mean", y, Window { kernel: 1, stride: strides.1, pads: Pads::default() });
+        let both = graph.conv("b", y, channels, Window { stride: strides.1, ..one }, Activation::Linear);
+        let sum = graph.add("sum", z, both, Activation::Linear);
+        let pool = graph.global_avg_pool("pool", sum);
+        graph.linear("fc", pool, 3);
+        let policy = Random(seed).policy(&graph);
+        prop_assert_eq!(simulate(&graph, &policy, &Plan::new(&graph, &policy)), Ok(()));
+    }
+}
+
 #[test]
 fn an_obstacle_stands_in_the_way_of_less() {
     let graph = graph("mobilenet-v1-1.0-224");

@@ -2,12 +2,13 @@
 
 use super::super::batch::Batch;
 use super::super::plan::{AffinePlan, KernelPlan, Plan, Unit, UnitOp};
-use super::super::stepper::Norm;
+use super::super::stepper::{HALVES_UP, Norm};
 use super::buffer::Buffer;
 use super::held::Held;
 use super::norm::{Bounds, Coefficients, activate, moments};
+use super::pool::{self, Windowed};
 use super::{conv, depthwise, images, weights};
-use crate::net::Activation;
+use crate::net::{Activation, Window};
 
 /// What the way back needs of the way forward. Memory is kept from step to step.
 #[derive(Debug)]
@@ -79,16 +80,10 @@ impl Forward {
             }
             UnitOp::Pool => {
                 let shape = plan.graph.tensors[unit.inputs[0]].shape;
-                let part = 1.0 / shape.pixels() as f32;
-                let images = x.chunks_exact(shape.elements()).zip(out.chunks_exact_mut(shape.channels));
-                for (x, out) in images {
-                    out.fill(0.0);
-                    for pixel in x.chunks_exact(shape.channels) {
-                        out.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
-                    }
-                    out.iter_mut().for_each(|sum| *sum *= part);
-                }
+                pool::average(shape, x, out);
             }
+            &UnitOp::MaxPool(window) => windowed(plan, unit, window).largest(x, out),
+            &UnitOp::AvgPool(window) => windowed(plan, unit, window).mean(x, out),
             UnitOp::Add => {
                 let y = &self.tensors[unit.inputs[1]];
                 for ((out, x), y) in out.iter_mut().zip(x.iter()).zip(y.iter()) {
@@ -181,7 +176,13 @@ fn round_bias(offset: f32, step: f32, zeros: f32, scale: f32) -> f32 {
     (step * steps - 0.5) * scale
 }
 
-/// Nothing for adds; a pool's half step is a whole number of its accumulator's steps.
+/// The window of a pool over its input.
+pub(super) fn windowed(plan: &Plan, unit: &Unit, window: Window) -> Windowed {
+    Windowed { window, input: plan.graph.tensors[unit.inputs[0]].shape, output: unit.shape }
+}
+
+/// Nothing for adds; a global pool's half step is a whole number of its accumulator's steps; halves of windowed averages
+/// are rounded up.
 fn integer_bias(plan: &Plan, unit: &Unit, state: &Held) -> Coefficients {
     let mut offset = vec![0.0; unit.shape.channels];
     if unit.op == UnitOp::Pool
@@ -190,6 +191,9 @@ fn integer_bias(plan: &Plan, unit: &Unit, state: &Held) -> Coefficients {
         let pixels = plan.graph.tensors[unit.inputs[0]].shape.pixels() as f32;
         let (input, output) = (state.parameters[input.scale].exp(), state.parameters[output.scale].exp());
         offset.fill(round_bias(0.0, input / (output * pixels), 0.0, output));
+    }
+    if let (UnitOp::AvgPool(_), Some(grid)) = (&unit.op, unit.grid) {
+        offset.fill(HALVES_UP * state.parameters[grid.scale].exp());
     }
     Coefficients::offset(&offset)
 }

@@ -66,6 +66,14 @@ pub enum Kernel {
     Pool,
     /// Its gradient.
     PoolGradient,
+    /// Largest value under a window.
+    MaxPool,
+    /// Its gradient.
+    MaxPoolGradient,
+    /// Mean under a window.
+    AveragePool,
+    /// Its gradient.
+    AveragePoolGradient,
     /// Gradient of the logits' bias.
     BiasGradient,
     /// Loss, its gradient, and what was right.
@@ -131,6 +139,9 @@ impl Kernel {
             Add | AddGradient | Pool | PoolGradient | BiasGradient => {
                 &[INVOCATION, LAYER, include_str!("shaders/joins.wgsl")]
             }
+            MaxPool | MaxPoolGradient | AveragePool | AveragePoolGradient => {
+                &[INVOCATION, LAYER, include_str!("shaders/window_pools.wgsl")]
+            }
             Loss => &[INVOCATION, LAYER, SETTINGS, include_str!("shaders/loss.wgsl")],
             Gather | NormOfBlocks | NormOfAll | Update => &[SETTINGS, include_str!("shaders/optimize.wgsl")],
         }
@@ -167,6 +178,10 @@ impl Kernel {
             AddGradient => "add_gradient",
             Pool => "pool",
             PoolGradient => "pool_gradient",
+            MaxPool => "max_pool",
+            MaxPoolGradient => "max_pool_gradient",
+            AveragePool => "average_pool",
+            AveragePoolGradient => "average_pool_gradient",
             BiasGradient => "bias_gradient",
             Loss => "loss",
             Gather => "gather",
@@ -198,8 +213,9 @@ impl Kernel {
             Gradient => &[0, 1, 4, 5, 7, 9],
             GradientMap => &[0, 1, 4, 5, 6, 7, 8, 11],
             ScaleGradients => &[0, 1, 2],
-            Add => &[0, 1, 2, 3],
-            AddGradient | Pool | PoolGradient | BiasGradient => &[0, 1, 3],
+            Add | MaxPoolGradient => &[0, 1, 2, 3],
+            AddGradient | Pool | PoolGradient | BiasGradient | MaxPool | AveragePool
+            | AveragePoolGradient => &[0, 1, 3],
             Loss => &[0, 1, 2, 3, 4, 6, 7, 8],
             Gather => &[0, 1, 2],
             NormOfBlocks => &[2, 7],

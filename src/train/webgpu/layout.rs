@@ -7,7 +7,7 @@
 use super::kernel::WORKGROUP;
 use crate::net::LayerId;
 use crate::train::error::TrainError;
-use crate::train::plan::{AffinePlan, KernelPlan, Plan, TensorGrid};
+use crate::train::plan::{AffinePlan, KernelPlan, Plan, TensorGrid, Unit};
 use std::ops::Range;
 
 /// Parameters in a block: one workgroup of the optimizer, four to an invocation.
@@ -97,7 +97,7 @@ impl Layout {
         }
         // Whole workgroups.
         layout.rows.resize(layout.rows.len().next_multiple_of(ROW * WORKGROUP), 0);
-        let grids: Vec<TensorGrid> = plan.units.iter().filter_map(|unit| unit.grid).collect();
+        let grids: Vec<TensorGrid> = plan.units.iter().filter_map(Unit::learned_grid).collect();
         let place = layout.tensor(grids.len(), Kind::Step);
         for (i, grid) in grids.iter().enumerate() {
             layout.parameter_places[grid.scale] = (place.start + i) as u32;

@@ -3,6 +3,7 @@
 use super::layout::{Layout, fours};
 use crate::net::{Activation, LayerId, Pads, Shape, Window};
 use crate::train::plan::{AffinePlan, Geometry, Plan, UnitOp};
+use crate::train::stepper::HALVES_UP;
 
 /// Bytes between two records: what the alignment of uniform bindings asks for.
 pub const STRIDE: usize = 256;
@@ -43,7 +44,7 @@ impl Spans {
 /// A unit's sizes and divisions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sizes {
-    /// How the layer slides; a window of the whole map for pools, of one pixel for adds.
+    /// How the layer slides; a window of the whole map for global pools, of one pixel for adds.
     pub geometry: Geometry,
     /// Division of sums over all pixels.
     pub spans: Spans,
@@ -63,6 +64,9 @@ impl Sizes {
                 Geometry { input, output: unit.shape, window: window(input.height), depthwise: true }
             }
             UnitOp::Add => Geometry { input, output: unit.shape, window: window(1), depthwise: true },
+            &UnitOp::MaxPool(window) | &UnitOp::AvgPool(window) => {
+                Geometry { input, output: unit.shape, window, depthwise: true }
+            }
         };
         let outputs = fours(geometry.output.channels);
         let taps = geometry.window.kernel.pow(2);
@@ -99,12 +103,13 @@ impl Sizes {
                 AffinePlan::Bias(_) => (false, 0.0, false),
             },
             UnitOp::Pool => (false, 0.0, true),
-            UnitOp::Add => (false, 0.0, false),
+            UnitOp::Add | UnitOp::MaxPool(_) | UnitOp::AvgPool(_) => (false, 0.0, false),
         };
         let first = unit.inputs[0] == 0;
         let has_steps = first || plan.tensor_grid(unit.inputs[0]).is_some();
         let integer_bias = weights_quantized && has_steps && unit.grid.is_some();
         let in_step = if first { 1.0 / plan.image.deviation } else { 0.0 };
+        let nudge = if matches!(unit.op, UnitOp::AvgPool(_)) { HALVES_UP } else { 0.0 };
         let (low, high) = match unit.activation {
             Activation::Linear => (f32::MIN, f32::MAX),
             Activation::Relu => (0.0, f32::MAX),
@@ -143,7 +148,7 @@ impl Sizes {
             f32::from(levels).to_bits(),
             f32::from(zero).to_bits(),
             in_step.to_bits(),
-            0,
+            nudge.to_bits(),
             0,
             0,
         ];

@@ -165,6 +165,7 @@ fn readout(row: &Row, step: Option<&Step>) -> String {
     parts.push(match row.output {
         Output::Choice(_, bits) => format!("activations {bits} bits"),
         Output::Eight => "activations 8 bits (fixed)".into(),
+        Output::AsInput(bits) => format!("activations {bits} bits (as its input)"),
         Output::Logits => "logits 32 bits".into(),
     });
     let Some(step) = step else {

@@ -62,6 +62,7 @@ pub fn LayerRow(props: &LayerRowProps) -> Html {
                             <Pin {slot} pinned={pinned[1]} label={format!("Pin the activations of {}", row.name)} act={act.clone()} />
                         </>
                     },
+                    Output::AsInput(bits) => html! { <span title="A pool keeps the bits of what it reads">{ format!("{bits}, as its input") }</span> },
                     Output::Eight => html! { <span title="The pool's output always has 8 bits">{ "8, fixed" }</span> },
                     Output::Logits => html! { <span title="Logits are not quantized">{ "32, fixed" }</span> },
                 } }

@@ -1,6 +1,6 @@
 //! The network on the screen.
 
-use crate::net::Op;
+use crate::net::{Layer, Op};
 
 /// What a layer is, in the words of people who build networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum Kind {
     Pool,
     /// Residual add.
     Add,
+    /// Max pool with a window.
+    MaxPool,
+    /// Average pool with a window.
+    AvgPool,
 }
 
 impl Kind {
@@ -32,6 +36,8 @@ impl Kind {
             Op::Linear => Kind::Linear,
             Op::GlobalAvgPool => Kind::Pool,
             Op::Add => Kind::Add,
+            Op::MaxPool(..) => Kind::MaxPool,
+            Op::AvgPool(..) => Kind::AvgPool,
         }
     }
 
@@ -44,18 +50,18 @@ impl Kind {
             Kind::Linear => "linear",
             Kind::Pool => "pool",
             Kind::Add => "add",
+            Kind::MaxPool => "max pool",
+            Kind::AvgPool => "average pool",
         }
     }
 }
 
-/// Kind and window of an operation: `depthwise 3x3, stride 2`.
-pub fn describe(op: Op) -> String {
-    let title = Kind::of(op).title();
-    match op {
-        Op::Conv(w) | Op::Depthwise(w) if w.stride > 1 => {
-            format!("{title} {0}x{0}, stride {1}", w.kernel, w.stride)
-        }
-        Op::Conv(w) | Op::Depthwise(w) if w.kernel > 1 => format!("{title} {0}x{0}", w.kernel),
+/// Kind and window of a layer: `depthwise 3x3, stride 2`.
+pub fn describe(layer: &Layer) -> String {
+    let title = Kind::of(layer.op).title();
+    match layer.window() {
+        Some(w) if w.stride > 1 => format!("{title} {0}x{0}, stride {1}", w.kernel, w.stride),
+        Some(w) if w.kernel > 1 => format!("{title} {0}x{0}", w.kernel),
         _ => title.into(),
     }
 }

@@ -47,7 +47,7 @@ impl Widths {
     pub fn all(graph: &Graph, policy: &Policy) -> Rc<[Widths]> {
         let widths = |(id, layer): (LayerId, &Layer)| Widths {
             weights: layer.has_weights().then(|| policy.weight(id)),
-            output: (layer.output != graph.logits()).then(|| policy.activation(layer.output)),
+            output: (layer.output != graph.logits()).then(|| policy.activation(graph, layer.output)),
         };
         graph.layers.iter().enumerate().map(widths).collect()
     }
@@ -60,6 +60,8 @@ pub enum Output {
     Choice(Slot, Bits),
     /// Always 8 bits: the global average pool.
     Eight,
+    /// That of its input: a pool with a window.
+    AsInput(Bits),
     /// Always 32 bits: the logits.
     Logits,
 }
@@ -76,7 +78,7 @@ impl Row {
             layer: id,
             name: layer.name.as_str().into(),
             kind: Kind::of(layer.op),
-            title: describe(layer.op).into(),
+            title: describe(layer).into(),
             shape: graph.output_shape(layer),
             macs: graph.layer_macs(layer),
             weights: layer
@@ -86,8 +88,10 @@ impl Row {
                 Output::Logits
             } else if layer.op == Op::GlobalAvgPool {
                 Output::Eight
+            } else if layer.keeps_quantizer() {
+                Output::AsInput(policy.activation(graph, layer.output))
             } else {
-                Output::Choice(Slot::Activation(layer.output), policy.activation(layer.output))
+                Output::Choice(Slot::Activation(layer.output), policy.activation(graph, layer.output))
             },
             ram: ram[id],
             excess: ram[id].unwrap_or(0).saturating_sub(design.target.budget.ram),
@@ -98,7 +102,7 @@ impl Row {
     /// Its widths.
     pub fn widths(&self) -> Widths {
         let output = match self.output {
-            Output::Choice(_, bits) => Some(bits),
+            Output::Choice(_, bits) | Output::AsInput(bits) => Some(bits),
             Output::Eight => Some(Bits::B8),
             Output::Logits => None,
         };
@@ -114,7 +118,7 @@ impl Row {
     pub fn output_slot(&self) -> Option<Slot> {
         match self.output {
             Output::Choice(slot, _) => Some(slot),
-            Output::Eight | Output::Logits => None,
+            Output::Eight | Output::AsInput(_) | Output::Logits => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::super::Remark;
 use super::sides::Sides;
 use super::{Behind, Lowering, activation, checked};
 use crate::import::raw::{Constant, RawNode, RawOp, RawPadding, RawWindow, Values};
-use crate::net::{Activation, Affine, DEPTHWISE_SIDES, GAPLESS, LayerWeights, Pads, Shape, TensorId, Window};
+use crate::net::{Activation, Affine, GAPLESS, LayerWeights, Pads, Shape, TensorId, WINDOW_SIDES, Window};
 
 impl Lowering {
     /// Our tensor of a node's input.
@@ -60,7 +60,7 @@ impl Lowering {
             }
             return self.matrix(position, &node, channels, behind);
         }
-        let window = sides.window(is_depthwise, known.map(|(_, map)| map))?;
+        let window = sides.window(known.map(|(_, map)| map))?;
         let Some((input, map)) = known else { return Ok(()) };
         if inputs.checked_mul(groups) != Some(map.channels) {
             return Err(format!("its weights are of {inputs} input channels, and it reads {}", map.channels));
@@ -161,7 +161,7 @@ impl Lowering {
             // Inside of a network it is a convolution as large as its map.
             let kernel = [map.height, map.width];
             let sides = Sides { kernel, stride: [1; 2], pads: Pads::default() };
-            let window = sides.window(false, Some(map))?;
+            let window = sides.window(Some(map))?;
             self.square(position, sides, window, &mut weights, map.channels)?;
             self.graph.conv(name, input, outputs, window, behind.activation)
         };
@@ -286,7 +286,7 @@ impl Lowering {
         let Some((input, map)) = self.input(node, 0) else { return Ok(()) };
         self.draft.spend(map.channels)?;
         let sides = Sides { kernel: [1; 2], stride: [1; 2], pads: Pads::default() };
-        let window = sides.window(true, Some(map))?;
+        let window = sides.window(Some(map))?;
         self.draft.spend(map.channels * window.kernel * window.kernel)?;
         let tensor = self.graph.depthwise(self.name(position), input, window, behind.activation);
         let weight = sides.extended(&vec![1.0; map.channels], window.kernel, 1);
@@ -311,8 +311,8 @@ impl Lowering {
         let ([top, rows, bottom], [left, columns, right]) = (shifting(*rows), shifting(*columns));
         let sides =
             Sides { kernel: [rows, columns], stride: [1; 2], pads: Pads { top, left, bottom, right } };
-        let window = sides.window(true, Some(map)).map_err(|_| {
-            let most = DEPTHWISE_SIDES[DEPTHWISE_SIDES.len() - 1] - 1;
+        let window = sides.window(Some(map)).map_err(|_| {
+            let most = WINDOW_SIDES.end() - 1;
             format!("too many rows or columns around a map: at most {most} in all")
         })?;
         self.draft.spend(map.channels.saturating_mul(rows * columns + 1))?;
@@ -345,7 +345,7 @@ impl Lowering {
     ) -> Result<(), String> {
         let known = self.input(node, 0);
         let sides = Sides { kernel: window.kernel, stride: window.stride, pads: pads(window.padding) };
-        let slid = sides.window(true, known.map(|(_, map)| map))?;
+        let slid = sides.window(known.map(|(_, map)| map))?;
         let Some((input, map)) = known else { return Ok(()) };
         let name = self.name(position);
         if counts_pads == Some(true) && window.padding != RawPadding::VALID {
@@ -364,10 +364,21 @@ impl Lowering {
             self.appended(position, tensor, behind, Some(LayerWeights { weight, affine }));
             return Ok(());
         }
-        Err(match counts_pads {
-            Some(_) => "an average pool with a window that leaves out what is around the map".into(),
-            None => "a max pool with a window".into(),
-        })
+        if window.kernel[0] != window.kernel[1] {
+            let [rows, columns] = window.kernel;
+            return Err(format!("a pool with a window of {rows}x{columns}: expected a square one"));
+        }
+        // The image has a quantizer for each colour, and a pool passes on one.
+        let input = match input {
+            0 => self.copied(0, format!("{name}.input"), map.channels, position),
+            input => input,
+        };
+        let tensor = match counts_pads {
+            Some(_) => self.graph.avg_pool(name, input, slid),
+            None => self.graph.max_pool(name, input, slid),
+        };
+        self.appended(position, tensor, alone(node), None);
+        Ok(())
     }
 
     pub(super) fn global_pool(&mut self, position: usize, node: &RawNode) -> Result<(), String> {

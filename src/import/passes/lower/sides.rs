@@ -1,6 +1,6 @@
 //! Windows of a file, which need not be square, as windows of ours.
 
-use crate::net::{DEPTHWISE_SIDES, Pads, Reason, Shape, Window, supports_window};
+use crate::net::{Pads, Shape, Window, supports_window};
 
 /// Rows and columns of a window, its step, and what is around its map.
 #[derive(Clone, Copy)]
@@ -13,16 +13,10 @@ pub(super) struct Sides {
 impl Sides {
     /// The square window that the runtime slides for this one on a map: with zeros below and on the right of its kernel
     /// and as many more rows and columns around the map.
-    pub fn window(self, is_depthwise: bool, map: Option<Shape>) -> Result<Window, String> {
-        let words = |reason: Reason| reason.to_string();
+    pub fn window(self, map: Option<Shape>) -> Result<Window, String> {
         let Self { kernel: [rows, columns], stride, pads } = self;
-        supports_window(self.kernel, stride, pads, map).map_err(words)?;
+        supports_window(self.kernel, stride, pads, map).map_err(|reason| reason.to_string())?;
         let side = rows.max(columns);
-        let side = match DEPTHWISE_SIDES.into_iter().find(|&largest| side <= largest) {
-            Some(side) if is_depthwise => side,
-            None if is_depthwise => return Err(words(Reason::Depthwise(self.kernel))),
-            _ => side,
-        };
         let (bottom, right) = (pads.bottom + side - rows, pads.right + side - columns);
         Ok(Window { kernel: side, stride: stride[0], pads: Pads { bottom, right, ..pads } })
     }

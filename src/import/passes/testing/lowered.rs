@@ -18,6 +18,17 @@ pub(in super::super) fn evaluate_lowered(network: &Lowered, image: &[f64]) -> Ve
             Op::GlobalAvgPool => (0..channels)
                 .map(|c| x.iter().skip(c).step_by(channels).sum::<f64>() / input.pixels() as f64)
                 .collect(),
+            Op::MaxPool(window) => slide(input, output, window, |taps, c| {
+                taps.iter()
+                    .filter_map(|(_, pixel)| *pixel)
+                    .map(|p| x[p * channels + c])
+                    .fold(f64::MIN, f64::max)
+            }),
+            Op::AvgPool(window) => slide(input, output, window, |taps, c| {
+                let inside: Vec<f64> =
+                    taps.iter().filter_map(|(_, pixel)| *pixel).map(|p| x[p * channels + c]).collect();
+                inside.iter().sum::<f64>() / inside.len() as f64
+            }),
             Op::Linear => {
                 let weight = &weights.as_ref().expect("weights").weight;
                 let rows = weight.chunks_exact(x.len());

@@ -71,7 +71,7 @@ impl Builder {
                 };
                 let target = gradients[input].unwrap_or_else(|| self.borrow(Self::numbers(plan, input)));
                 let dispatch =
-                    self.input_gradient(plan, layout, network, id, sizes, record, gradient, target)?;
+                    self.input_gradient(plan, layout, network, id, trace, record, gradient, target)?;
                 list.push(dispatch);
                 gradients[input] = Some(target);
             }
@@ -224,11 +224,12 @@ impl Builder {
         layout: &Layout,
         network: &NetworkPlaces,
         id: LayerId,
-        sizes: &Sizes,
+        trace: &Trace,
         record: Slice,
         gradient: Slice,
         target: Slice,
     ) -> Result<Dispatch, TrainError> {
+        let sizes = &trace.sizes[id];
         let geometry = &sizes.geometry;
         let inputs = fours(geometry.input.channels);
         let elements = self.images * geometry.input.pixels() * inputs;
@@ -236,6 +237,11 @@ impl Builder {
         let (kernel, slices, invocations) = match &plan.units[id].op {
             UnitOp::Add => (Kernel::AddGradient, vec![record, gradient, target], elements),
             UnitOp::Pool => (Kernel::PoolGradient, vec![record, gradient, target], elements),
+            UnitOp::MaxPool(_) => {
+                let read = trace.maps[plan.units[id].inputs[0]];
+                (Kernel::MaxPoolGradient, vec![record, gradient, read, target], elements)
+            }
+            UnitOp::AvgPool(_) => (Kernel::AveragePoolGradient, vec![record, gradient, target], elements),
             UnitOp::Kernel(_) if geometry.depthwise => {
                 (Kernel::DepthwiseInputGradient, vec![record, gradient, weights, target], elements)
             }

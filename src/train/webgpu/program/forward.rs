@@ -82,9 +82,14 @@ impl Builder {
                     slices: vec![record, source, trace.maps[unit.inputs[1]], sums],
                     groups: groups(elements),
                 }),
+                UnitOp::MaxPool(_) | UnitOp::AvgPool(_) => list.push(Dispatch {
+                    kernel: windowed(&unit.op),
+                    slices: vec![record, source, sums],
+                    groups: groups(elements),
+                }),
             }
             match &unit.op {
-                UnitOp::Pool if !is_bare(unit) => list.push(channelwise(Kernel::Plain)),
+                UnitOp::Pool | UnitOp::AvgPool(_) if !is_bare(unit) => list.push(channelwise(Kernel::Plain)),
                 UnitOp::Add if !is_bare(unit) => setup.push(channelwise(Kernel::Plain)),
                 _ => {}
             }
@@ -155,6 +160,11 @@ impl Builder {
             groups: outputs as u32,
         }
     }
+}
+
+/// The kernel of a pool with a window.
+pub(super) fn windowed(op: &UnitOp) -> Kernel {
+    if matches!(op, UnitOp::MaxPool(_)) { Kernel::MaxPool } else { Kernel::AveragePool }
 }
 
 /// How a layer over all channels or each channel is summed, and how many invocations that takes.

@@ -1,6 +1,6 @@
 //! Forward with the running statistics: one dispatch for each layer.
 
-use super::forward::invocations;
+use super::forward::{invocations, windowed};
 use super::{Builder, Dispatch, NetworkPlaces, Slice, groups, is_bare};
 use crate::net::TensorId;
 use crate::train::error::TrainError;
@@ -72,6 +72,11 @@ impl Builder {
                 UnitOp::Add => list.push(Dispatch {
                     kernel: Kernel::Add,
                     slices: vec![record, source, maps[unit.inputs[1]], target],
+                    groups: groups(elements),
+                }),
+                UnitOp::MaxPool(_) | UnitOp::AvgPool(_) => list.push(Dispatch {
+                    kernel: windowed(&unit.op),
+                    slices: vec![record, source, target],
                     groups: groups(elements),
                 }),
             }

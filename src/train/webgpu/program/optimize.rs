@@ -37,7 +37,7 @@ pub(super) fn blocks(layout: &Layout, sizes: &[Sizes], partials: &[usize]) -> Ve
 /// The steps of tensors, `Scale` in WGSL; the gradients of their channels are at `places` by unit, in bytes.
 pub(super) fn scales(plan: &Plan, layout: &Layout, places: &[usize]) -> Vec<u32> {
     let scale = |(unit, place): (&Unit, &usize)| {
-        let TensorGrid { scale, max_code, .. } = unit.grid?;
+        let TensorGrid { scale, max_code, .. } = unit.learned_grid()?;
         let factor = 1.0 / ((unit.shape.elements() * usize::from(max_code)) as f32).sqrt();
         let words = [place / 16, fours(unit.shape.channels), layout.parameter(scale)].map(|word| word as u32);
         Some([words[0], words[1], words[2], factor.to_bits()])
@@ -64,7 +64,7 @@ impl Builder {
         let gradients = self.whole(self.places.gradients);
         let parameters = self.whole(network.parameters);
         let mut list = vec![groups(Kernel::Gather, vec![blocks, self.whole(partials), gradients])];
-        let tensors = plan.units.iter().filter(|unit| unit.grid.is_some()).count();
+        let tensors = plan.units.iter().filter(|unit| unit.learned_grid().is_some()).count();
         if tensors > 0 {
             let scales = self.slice(self.places.scales, 0, tensors * 16);
             list.push(Dispatch {

@@ -41,7 +41,8 @@ struct Layer {
     zero: f32,
     // Step of the input where no parameter says it: the image. 0 elsewhere.
     in_step: f32,
-    unused_a: u32,
+    // What is added to the mean of a windowed average, in steps of the output, so that halves are rounded up.
+    nudge: f32,
     unused_b: u32,
     unused_c: u32,
 }

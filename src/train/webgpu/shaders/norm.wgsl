@@ -163,7 +163,7 @@ fn fold(@builtin(global_invocation_id) id: vec3u) {
     }
 }
 
-// Slope 1 for pools and adds; a pool on the integers adds half a step as a whole number of units.
+// Slope 1 for pools and adds; a global pool on the integers adds half a step as a whole number of units.
 @compute @workgroup_size(64)
 fn plain(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
@@ -171,7 +171,7 @@ fn plain(@builtin(global_invocation_id) id: vec3u) {
     if index >= n {
         return;
     }
-    var offset = vec4f();
+    var offset = vec4f(layer.nudge * grid_step());
     if layer.integer_bias != 0u {
         let step = grid_step();
         let factor = in_step() / (step * f32(layer.in_height * layer.in_width));

@@ -90,6 +90,23 @@ struct Add {
     shift: u8,
 }
 
+/// `bs_window`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    in_h: u16,
+    in_w: u16,
+    channels: u16,
+    out_h: u16,
+    out_w: u16,
+    kernel: u8,
+    stride: u8,
+    pad_top: u8,
+    pad_left: u8,
+    bits: u8,
+    reserved: u8,
+}
+
 unsafe extern "C" {
     fn bs_pointwise(layer: *const Conv, input: *const u8, out: *mut u8, scratch: *mut c_void) -> i32;
     fn bs_conv_first(layer: *const Conv, input: *const u8, out: *mut u8, scratch: *mut c_void) -> i32;
@@ -98,6 +115,8 @@ unsafe extern "C" {
     fn bs_linear(layer: *const Conv, input: *const u8, logits: *mut u8, scratch: *mut c_void) -> i32;
     fn bs_avgpool(layer: *const Pool, input: *const u8, out: *mut u8) -> i32;
     fn bs_residual_add(layer: *const Add, a: *const u8, b: *const u8, out: *mut u8) -> i32;
+    fn bs_window_max(layer: *const Window, input: *const u8, out: *mut u8) -> i32;
+    fn bs_window_average(layer: *const Window, input: *const u8, out: *mut u8) -> i32;
     fn bs_scratch_pointwise(layer: *const Conv) -> usize;
     fn bs_scratch_conv_first(layer: *const Conv) -> usize;
     fn bs_scratch_depthwise(layer: *const Conv) -> usize;
@@ -121,7 +140,7 @@ pub fn scratch_of(routine: Routine, conv: &Conv) -> usize {
             Routine::Conv => bs_scratch_conv_first(conv),
             Routine::Depthwise | Routine::DepthwiseAny => bs_scratch_depthwise(conv),
             Routine::Linear => bs_scratch_linear(conv),
-            Routine::Pool | Routine::Add => 0,
+            Routine::Pool | Routine::Add | Routine::MaxPool | Routine::AvgPool => 0,
         }
     }
 }
@@ -131,6 +150,8 @@ fn run(data: &[u8]) {
     match input.pick(&Routine::ALL) {
         Routine::Pool => pool(&mut input),
         Routine::Add => add(&mut input),
+        Routine::MaxPool => window(bs_window_max, &mut input),
+        Routine::AvgPool => window(bs_window_average, &mut input),
         routine => conv(routine, &mut input),
     }
 }
@@ -347,6 +368,55 @@ fn pool(input: &mut Input) {
     // SAFETY: all buffers are as large as the header says for this descriptor.
     if verdict(unsafe { bs_avgpool(layer_at, from, out.address()) }) {
         check_spare(&out.bytes, layer.channels, layer.out_bits);
+    }
+}
+
+fn window(call: unsafe extern "C" fn(*const Window, *const u8, *mut u8) -> i32, input: &mut Input) {
+    let mut layer = Window {
+        in_h: size(input, 12),
+        in_w: size(input, 12),
+        channels: size(input, 40),
+        out_h: 1,
+        out_w: 1,
+        kernel: input.pick(&[1, 2, 3, 5, 11, 3, 2]),
+        stride: input.within(1, 3) as u8,
+        pad_top: 0,
+        pad_left: 0,
+        bits: bits(input),
+        reserved: 0,
+    };
+    layer.pad_top = input.below(usize::from(layer.kernel)) as u8;
+    layer.pad_left = input.below(usize::from(layer.kernel)) as u8;
+    // As many windows as begin in the map.
+    layer.out_h = layer.in_h.saturating_add(layer.pad_top.into()).div_ceil(layer.stride.into());
+    layer.out_w = layer.in_w.saturating_add(layer.pad_left.into()).div_ceil(layer.stride.into());
+    // Any field as the input likes it.
+    for _ in 0..input.below(3) {
+        let (field, value) = (input.below(6), input.word());
+        match field {
+            0 => layer.out_h = value,
+            1 => layer.out_w = value,
+            2 => layer.kernel = value as u8,
+            3 => layer.stride = value as u8,
+            4 => layer.pad_top = value as u8,
+            _ => layer.pad_left = value as u8,
+        }
+    }
+    let in_bytes = map_bytes(layer.in_h, layer.in_w, layer.channels, layer.bits);
+    let out_bytes = map_bytes(layer.out_h, layer.out_w, layer.channels, layer.bits);
+    let outputs = usize::from(layer.out_h) * usize::from(layer.out_w) * usize::from(layer.channels);
+    let taps = usize::from(layer.kernel) * usize::from(layer.kernel);
+    if in_bytes.max(out_bytes) > MOST_BYTES || outputs.saturating_mul(taps) > MOST_WORK {
+        return;
+    }
+    let start = input.below(4);
+    let (mut codes, mut out) = (Buffer::new(in_bytes, start, 77), Buffer::new(out_bytes, start, 0xa5));
+    let null_pointers = input.byte();
+    let from = if null_pointers == 255 { null() } else { codes.address().cast_const() };
+    let layer_at = if null_pointers == 254 { null() } else { &raw const layer };
+    // SAFETY: all buffers are as large as the header says for this descriptor.
+    if verdict(unsafe { call(layer_at, from, out.address()) }) {
+        check_spare(&out.bytes[start..], layer.channels, layer.bits);
     }
 }
 

@@ -60,7 +60,7 @@ fn drawn(input: &mut Input) -> Graph {
     for number in 0..input.within(1, LAYERS) {
         let from = input.below(graph.tensors.len());
         let name = format!("layer {number}");
-        match input.below(4) {
+        match input.below(6) {
             0 => {
                 graph.conv(name, from, input.within(1, 64), one(), Activation::Relu);
             }
@@ -72,6 +72,15 @@ fn drawn(input: &mut Input) -> Graph {
             2 => {
                 if let Some(window) = window(&graph, from, &[3, 5, 7, 1, 2, 4, 6, 11], input) {
                     graph.depthwise(name, from, window, Activation::Relu);
+                }
+            }
+            kind @ (3 | 4) => {
+                if let Some(window) = window(&graph, from, &[1, 2, 3, 5, 11], input) {
+                    if kind == 3 {
+                        graph.max_pool(name, from, window);
+                    } else {
+                        graph.avg_pool(name, from, window);
+                    }
                 }
             }
             _ => {
@@ -110,7 +119,7 @@ impl Conv {
         let window = match layer.op {
             Op::Conv(window) | Op::Depthwise(window) => window,
             Op::Linear => one(),
-            Op::GlobalAvgPool | Op::Add => return None,
+            Op::GlobalAvgPool | Op::Add | Op::MaxPool(..) | Op::AvgPool(..) => return None,
         };
         let (from, to) = (graph.input_shape(layer), graph.output_shape(layer));
         Some(Conv {
@@ -124,7 +133,7 @@ impl Conv {
             stride: window.stride as u8,
             pad_top: window.pads.top as u8,
             pad_left: window.pads.left as u8,
-            in_bits: policy.activation(layer.inputs[0]).count() as u8,
+            in_bits: policy.activation(graph, layer.inputs[0]).count() as u8,
             weight_bits: 8,
             out_bits: 8,
             block: block as u16,

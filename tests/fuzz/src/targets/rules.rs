@@ -37,7 +37,11 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
 impl Rules<'_> {
     /// Bits of a tensor's elements: logits are int32.
     fn bits(&self, tensor: TensorId) -> usize {
-        if tensor + 1 == self.graph.tensors.len() { 32 } else { self.policy.activation(tensor).count() }
+        if tensor + 1 == self.graph.tensors.len() {
+            32
+        } else {
+            self.policy.activation(self.graph, tensor).count()
+        }
     }
 
     /// "Every pixel starts on a byte and takes ceil(channels * bits / 8) bytes."
@@ -134,6 +138,7 @@ impl Rules<'_> {
             }
             Op::Linear => Ok(()),
             Op::GlobalAvgPool => Err("a pool".into()),
+            Op::MaxPool(window) | Op::AvgPool(window) => self.windows(layer, input, window),
             Op::Add => (0..pixels).try_for_each(|pixel| {
                 (0..inputs.channels).step_by(4).try_for_each(|first| {
                     let count = (first + 4).min(inputs.channels);
@@ -144,6 +149,35 @@ impl Rules<'_> {
                 })
             }),
         }
+    }
+}
+
+impl Rules<'_> {
+    /// The output of a windowed pool lies over its input: no byte that a later step reads may be written before.
+    fn windows(&self, layer: &Layer, input: TensorId, window: Window) -> Result<(), String> {
+        let (from, to) = (self.place(input), self.place(layer.output));
+        let (inputs, outputs) = (self.graph.tensors[input].shape, self.graph.tensors[layer.output].shape);
+        let (pixel, bits) = (self.pixel(input), self.bits(input));
+        // Where four channels, the last or fewer, end in a pixel.
+        let groups: Vec<[usize; 2]> = (0..inputs.channels)
+            .step_by(4)
+            .map(|first| [first * bits / 8, ((first + 4).min(inputs.channels) * bits).div_ceil(8)])
+            .collect();
+        // From the last step to the first: the lowest byte that this or a later step reads.
+        let mut lowest = usize::MAX;
+        for number in (0..outputs.height * outputs.width).rev() {
+            let (y, x) = (number / outputs.width * window.stride, number % outputs.width * window.stride);
+            let row = y.saturating_sub(window.pads.top);
+            let column = x.saturating_sub(window.pads.left);
+            for [start, end] in groups.iter().rev() {
+                let written = to.start + number * pixel + end;
+                require(lowest == usize::MAX || written <= lowest, || {
+                    format!("byte {written} is written before byte {lowest} is read")
+                })?;
+                lowest = lowest.min(from.start + (row * inputs.width + column) * pixel + start);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -196,6 +230,9 @@ fn each_kernel_has_its_rule() {
     assert_eq!(distance(&|graph| graph.conv("conv", 0, 8, three, Activation::Relu)), Some(4 * 48 - 5 * 12));
     assert_eq!(distance(&|graph| graph.depthwise("dw", 0, three, Activation::Relu)), Some(0));
     assert_eq!(distance(&|graph| graph.add("add", 0, 0, Activation::Linear)), Some(0));
+    // Windows begin a row and a column before what is written: pixels of 2 bytes.
+    assert_eq!(distance(&|graph| graph.max_pool("max", 0, three)), Some(2 * 7));
+    assert_eq!(distance(&|graph| graph.avg_pool("mean", 0, one)), Some(0));
     // Beside it only.
     assert_eq!(distance(&|graph| graph.global_avg_pool("pool", 0)), Some(2));
 }
