@@ -265,7 +265,14 @@ mod tests {
             graph.linear("dense", input, classes);
         };
         for (build, expected) in [
-            (&|g: &mut Graph| dense(g, 0, 2), Some(Reason::Gaps(MAP))),
+            (&|g: &mut Graph| dense(g, 0, 2), Some(Reason::Image)),
+            (
+                &|g: &mut Graph| {
+                    let x = g.conv("conv", 0, 3, three, Activation::Relu);
+                    dense(g, x, 2);
+                },
+                Some(Reason::Gaps(Shape::new(6, 6, 3))),
+            ),
             (
                 &|g: &mut Graph| {
                     let x = conv(g);
@@ -273,8 +280,20 @@ mod tests {
                 },
                 None,
             ),
-            (&|g: &mut Graph| dense(g, 0, 1), Some(Reason::Classes(1))),
-            (&|g: &mut Graph| dense(g, 0, 10_001), Some(Reason::Classes(10_001))),
+            (
+                &|g: &mut Graph| {
+                    let x = conv(g);
+                    dense(g, x, 1);
+                },
+                Some(Reason::Classes(1)),
+            ),
+            (
+                &|g: &mut Graph| {
+                    let x = conv(g);
+                    dense(g, x, 10_001);
+                },
+                Some(Reason::Classes(10_001)),
+            ),
             (
                 &|g: &mut Graph| {
                     let x = conv(g);
@@ -306,14 +325,16 @@ mod tests {
             ),
             (
                 &|g: &mut Graph| {
-                    let (a, b) = (conv(g), conv(g));
+                    let a = conv(g);
+                    let b =
+                        g.depthwise("b", a, Window { pads: Pads::symmetric(1), ..three }, Activation::Relu);
                     let sum = g.add("add", a, b, Activation::Linear);
                     g.tensors[b].shape = MAP;
                     dense(g, sum, 3);
                 },
                 Some(Reason::Operands(Shape::new(6, 6, 4), MAP)),
             ),
-        ] as [(&dyn Fn(&mut Graph), Option<Reason>); 9]
+        ] as [(&dyn Fn(&mut Graph), Option<Reason>); 10]
         {
             assert_eq!(checked(build), expected);
         }

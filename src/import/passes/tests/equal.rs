@@ -3,6 +3,7 @@
 use super::super::testing::{Builder, Tensor, close, evaluate, evaluate_lowered, image};
 use super::super::{LowerOptions, lower};
 use crate::import::raw::{Layout, RawGraph, RawOp, RawPadding, RawWindow};
+use crate::net::WINDOW_SIDES;
 use proptest::prelude::*;
 
 /// A step of a random network.
@@ -339,6 +340,10 @@ impl Maker {
                 self.size = [1, 1];
                 let inputs = self.flatten();
                 self.x = self.builder.dense(&self.x, inputs, 3);
+            }
+            // Inside of a network a dense layer reads a map as large as a window.
+            End::TwoDense if self.size.iter().any(|side| !WINDOW_SIDES.contains(side)) => {
+                return self.end(End::MeanThenDense);
             }
             End::TwoDense => {
                 let inputs = self.flatten();

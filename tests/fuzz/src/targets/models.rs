@@ -96,7 +96,7 @@ fn bases() -> &'static [Vec<u8>] {
                 let mut observer = Observer::new(&model, Settings::default()).expect("complete");
                 observer.add(&images).expect("images fit");
                 let calibration = observer.finish().expect("images");
-                let policy = policy(&graph, &mut Input(&[1, 2, 0, 1, 0, 2].repeat(20)));
+                let policy = policy(graph, &mut Input(&[1, 2, 0, 1, 0, 2].repeat(20)));
                 let quantization =
                     Quantization::new(&model, &calibration, &policy, &images).expect("images fit");
                 write(&quantization.finish().expect("integers")).expect("a network of the zoo")

@@ -26,7 +26,7 @@ fn run(data: &[u8]) {
         Ok(policy) => {
             assert_eq!(read(&write(&network, &policy), &network).as_ref(), Ok(&policy));
             let again = read(&write_haq(graph, &policy), &network).expect("a list of this network");
-            assert_eq!(haq(&graph, &again), haq(&graph, &policy));
+            assert_eq!(haq(graph, &again), haq(graph, &policy));
         }
         Err(error) => drop(error.to_string()),
     }
@@ -37,7 +37,7 @@ fn seeds() -> Vec<Vec<u8>> {
     for number in 0..NETWORKS.len() {
         let network = network(number);
         let graph = network.graph();
-        let policy = policy(&graph, &mut Input(&[1, 2, 0, 1, 2]));
+        let policy = policy(graph, &mut Input(&[1, 2, 0, 1, 2]));
         for text in [write(&network, &policy), write_haq(graph, &policy)] {
             seeds.push([&[number as u8][..], text.as_bytes()].concat());
         }
