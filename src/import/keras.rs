@@ -8,7 +8,7 @@
 //! place. Code in a file (lambda layers, classes of the user) is never run and becomes
 //! [`RawOp::Unsupported`](super::raw::RawOp::Unsupported).
 //!
-//! What is read of a file is bounded by its size: see [`Budget`].
+//! What is read of a file is bounded by its size: see `Budget`.
 
 mod archive;
 mod bare;

@@ -1,7 +1,7 @@
 //! Networks out of TensorFlow Lite files (`.tflite`).
 //!
 //! A file is a FlatBuffer of tables: tensors, the operators that read and write them, buffers with the tensors' values.
-//! It is read by about 180 lines of our own ([`flat`]), as what the `flatbuffers` crate generates or offers for reading
+//! It is read by about 180 lines of our own (`flat`), as what the `flatbuffers` crate generates or offers for reading
 //! without generated code is unsafe functions, which this crate forbids in its sources.
 //!
 //! | weights in the file | here |
