@@ -284,8 +284,8 @@ fn checked(norm: &BatchNorm) -> Result<(), String> {
     if [gamma, beta, mean, variance].into_iter().flatten().any(|value| !value.is_finite()) {
         return Err("its batch normalization has parameters that are no finite numbers".into());
     }
-    if variance.iter().any(|variance| !(variance + epsilon).is_normal() || variance + epsilon < 0.0) {
-        return Err("its batch normalization has a variance that is not above zero".into());
+    if variance.iter().any(|&variance| !(variance + epsilon).is_normal() || variance < 0.0) {
+        return Err("its batch normalization has a variance below zero, or none and no epsilon".into());
     }
     Ok(())
 }
