@@ -1,4 +1,4 @@
-//! Weights in safetensors, with metadata and quantizers, and in checkpoints of PyTorch.
+//! Weights in safetensors, with metadata and quantizers, and in the files of other tools.
 
 use super::{KIB, MIB, Target, nothing};
 use crate::input::Input;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 pub const TARGET: Target = Target {
     name: "weights",
-    longest: 4 * KIB,
+    longest: 8 * KIB,
     // A described file has up to `MOST_DATA` bytes more than its description.
     memory: |bytes| 16 * MIB + 64 * bytes,
     prepare: nothing,
@@ -185,9 +185,11 @@ fn seeds() -> Vec<Vec<u8>> {
     }
     for graph in [
         &include_bytes!("../../../onnx_files/block_script_17.onnx")[..],
-        include_bytes!("../../../onnx_files/bounded_qdq_u8s8_channel.onnx"),
+        include_bytes!("../../../onnx_files/bounded_qoperator_u8s8_channel.onnx"),
         include_bytes!("../../../onnx_files/tf2onnx_13.onnx"),
         include_bytes!("../../../onnx_files/plain_dynamo.onnx"),
+        include_bytes!("../../../tflite/tiny_float32.tflite"),
+        include_bytes!("../../../tflite/tiny_int8.tflite"),
     ] {
         seeds.push([b"\0", graph].concat());
     }
