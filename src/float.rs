@@ -9,7 +9,9 @@ mod dense;
 mod depthwise;
 mod pool;
 
-use crate::net::{Activation, Affine, Graph, Layer, LayerId, Model, Normalization, Op, Window, argmax};
+use crate::net::{
+    Activation, Affine, Function, Graph, Layer, LayerId, Model, Normalization, Op, Shape, Window, argmax,
+};
 use dense::Dense;
 use depthwise::Depthwise;
 
@@ -63,6 +65,9 @@ enum Prepared {
     Add,
     MaxPool(Window),
     AvgPool(Window),
+    Lookup(Function),
+    Multiply,
+    Concat,
 }
 
 /// What follows a sum of products: slope, offset, activation.
@@ -96,6 +101,9 @@ impl FloatNetwork {
                 Op::Add => return Ok(Prepared::Add),
                 Op::MaxPool(window) => return Ok(Prepared::MaxPool(window)),
                 Op::AvgPool(window) => return Ok(Prepared::AvgPool(window)),
+                Op::Lookup(function) => return Ok(Prepared::Lookup(function)),
+                Op::Multiply => return Ok(Prepared::Multiply),
+                Op::Concat => return Ok(Prepared::Concat),
                 _ => checked_weights(model, id)?,
             };
             let input = graph.input_shape(layer);
@@ -170,6 +178,18 @@ impl FloatNetwork {
                     let pairs = input.iter().zip(&tensors[layer.inputs[1]]);
                     pairs.map(|(a, b)| (a + b).max(low).min(high)).collect()
                 }
+                Prepared::Lookup(function) => {
+                    input.iter().map(|&x| function.value(f64::from(x)) as f32).collect()
+                }
+                Prepared::Multiply => {
+                    let gate = &tensors[layer.inputs[1]];
+                    input.iter().zip(gate.iter().cycle()).map(|(x, gate)| x * gate).collect()
+                }
+                Prepared::Concat => {
+                    let maps: Vec<&[f32]> =
+                        layer.inputs.iter().map(|&input| tensors[input].as_slice()).collect();
+                    concat(&maps, shape)
+                }
             };
             observe(Observed { layer: id, sums: &sums, output: &output });
             for &read in &layer.inputs {
@@ -199,6 +219,18 @@ impl Epilogue {
         }
         output
     }
+}
+
+/// Channels of several maps, one behind the other, `[h, w, c]`.
+fn concat(maps: &[&[f32]], output: Shape) -> Vec<f32> {
+    let mut joined = Vec::with_capacity(output.elements());
+    for pixel in 0..output.pixels() {
+        for map in maps {
+            let channels = map.len() / output.pixels();
+            joined.extend_from_slice(&map[pixel * channels..][..channels]);
+        }
+    }
+    joined
 }
 
 /// Smallest and largest value that an activation lets through.

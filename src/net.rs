@@ -14,6 +14,7 @@
 
 pub mod checked;
 pub mod code;
+mod function;
 mod graph;
 mod model;
 mod network;
@@ -24,6 +25,7 @@ mod spec;
 mod supports;
 pub mod zoo;
 
+pub use function::Function;
 pub use graph::{Activation, Graph, Layer, LayerId, Op, Tensor, TensorId, Window};
 pub use model::{Affine, BatchNorm, LayerWeights, Model};
 pub use network::Network;

@@ -64,14 +64,19 @@ pub fn mcu_named(name: &str) -> Option<&'static Mcu> {
 
 /// Cycles of one layer.
 pub fn layer(graph: &Graph, layer: &Layer) -> Cycles {
-    let routine = Routine::of(layer);
+    let routine = Routine::of(graph, layer);
     let outputs = graph.output_shape(layer).elements() as f64;
     let kernel = layer.window().map_or(1, |window| window.kernel);
     let taps = (kernel * kernel) as f64;
     let each = instructions(routine, kernel);
     let counted = match routine {
         // A global pool and an add work once for each code of a map.
-        Routine::Pool | Routine::Add => graph.input_shape(layer).elements() as f64 * each,
+        Routine::Pool
+        | Routine::PoolLogits
+        | Routine::Add
+        | Routine::Lookup
+        | Routine::Multiply
+        | Routine::Concat => graph.input_shape(layer).elements() as f64 * each,
         // A windowed pool works for each code under a window, and for each code of the output.
         Routine::MaxPool => outputs * (taps * each + 26.0),
         Routine::AvgPool => outputs * (taps * each + 34.0),
@@ -104,6 +109,7 @@ fn instructions(routine: Routine, kernel: usize) -> f64 {
         Routine::Add => 45.0,
         Routine::MaxPool => 3.7,
         Routine::AvgPool => 4.6,
+        Routine::PoolLogits | Routine::Lookup | Routine::Multiply | Routine::Concat => todo!("counts"),
     }
 }
 

@@ -213,7 +213,7 @@ fn memory_is_what_the_model_says() {
                     Some("bs_check") => &[],
                     _ => return false,
                 };
-                !graph.layers.iter().any(|layer| routines.contains(&Routine::of(layer)))
+                !graph.layers.iter().any(|layer| routines.contains(&Routine::of(graph, layer)))
             };
             let objects = runtime.objects(target, &package, &folder("sizes"));
             for (source, object) in package.runtime().iter().zip(&objects) {

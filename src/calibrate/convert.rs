@@ -51,6 +51,9 @@ enum Integers {
     Add(AddRequantizer),
     MaxPool,
     AvgPool,
+    Lookup(Vec<u8>),
+    Multiply(Requantizer),
+    Concat(Vec<Vec<u8>>),
 }
 
 impl LayerIntegers {
@@ -74,6 +77,9 @@ impl LayerIntegers {
             Integers::Add(requantizer) => EngineLayer::Add(*requantizer),
             Integers::MaxPool => EngineLayer::MaxPool,
             Integers::AvgPool => EngineLayer::AvgPool,
+            Integers::Lookup(table) => EngineLayer::Lookup(table.clone()),
+            Integers::Multiply(requantizer) => EngineLayer::Multiply(*requantizer),
+            Integers::Concat(tables) => EngineLayer::Concat(tables.clone()),
         };
         Ok(EngineStep::new(model.graph(), tensors, id, layer)?)
     }
@@ -94,6 +100,9 @@ impl LayerIntegers {
             Integers::Add(requantizer) => QuantizedLayer::Add(*requantizer),
             Integers::MaxPool => QuantizedLayer::MaxPool,
             Integers::AvgPool => QuantizedLayer::AvgPool,
+            Integers::Lookup(table) => QuantizedLayer::Lookup(table.clone()),
+            Integers::Multiply(requantizer) => QuantizedLayer::Multiply(*requantizer),
+            Integers::Concat(tables) => QuantizedLayer::Concat(tables.clone()),
         }
     }
 
@@ -160,6 +169,15 @@ impl Conversion<'_> {
         let output = tensors[layer.output];
         let integers = match layer.op {
             Op::Conv(..) | Op::Depthwise(..) | Op::Linear => self.kernel(policy, tensors, id, layer, sums)?,
+            Op::GlobalAvgPool if layer.output == self.model.graph().logits() => {
+                // A logit is the sum of a channel's distances from the zero point: each step of it stands for the part of
+                // a step of the input that a pixel has of the mean.
+                let pixels = self.model.graph().input_shape(layer).pixels() as f64;
+                tensors[layer.output].scale = input.scale / pixels;
+                Integers::Pool(
+                    Requantizer::floored(1.0, -pixels * f64::from(input.zero_point)).map_err(failed)?,
+                )
+            }
             Op::GlobalAvgPool => {
                 let pixels = self.model.graph().input_shape(layer).pixels() as f64;
                 let factor = input.scale / (output.scale * pixels);
@@ -172,6 +190,16 @@ impl Conversion<'_> {
             }
             Op::MaxPool(..) => Integers::MaxPool,
             Op::AvgPool(..) => Integers::AvgPool,
+            Op::Lookup(function) => Integers::Lookup(table(&input, &output, |x| function.value(x))),
+            Op::Multiply => {
+                let gate = tensors[layer.inputs[1]];
+                let factor = input.scale * gate.scale / output.scale;
+                Integers::Multiply(Requantizer::new(factor, 0.0).map_err(failed)?)
+            }
+            Op::Concat => {
+                let same = |&map: &usize| table(&tensors[map], &output, |x| x);
+                Integers::Concat(layer.inputs.iter().map(same).collect())
+            }
         };
         Ok(LayerIntegers(integers))
     }
@@ -237,6 +265,11 @@ impl Conversion<'_> {
         let (weights, pad_codes, slopes_offsets) = (coded, input.pad_codes, slope_offset);
         Ok(Integers::Kernel { weights, kernel, silent, requantizers, pad_codes, slopes_offsets })
     }
+}
+
+/// What a function makes of each code of `input`, in codes of `output`.
+fn table(input: &Quantizer, output: &Quantizer, function: impl Fn(f64) -> f64) -> Vec<u8> {
+    (0..=input.bits.max_code()).map(|code| output.quantize(function(input.dequantize(code)))).collect()
 }
 
 /// Corrects slope and offset so that the outputs keep the mean and the deviation that they had in the float network

@@ -92,8 +92,8 @@ impl Walk {
             let mut output = vec![0; step.len()];
             let is_kept = kernel.as_ref().is_some_and(|kernel| step.requantize(kernel, sums, &mut output));
             if !is_kept {
-                let second = layer.inputs.get(1).map_or(&[][..], |&second| &codes[second]);
-                step.codes(&codes[layer.inputs[0]], second, &mut self.scratch, &mut output);
+                let input = |at: usize| layer.inputs.get(at).map_or(&[][..], |&input| &codes[input]);
+                step.codes(input, &mut self.scratch, &mut output);
             }
             sums.clear();
             codes[layer.output] = output;

@@ -73,6 +73,9 @@ fn describe(network: &Network, found: &[String], found_json: Value) -> Report {
             Op::Add => "add",
             Op::MaxPool(..) => "max pool",
             Op::AvgPool(..) => "avg pool",
+            Op::Lookup(function) => function.name(),
+            Op::Multiply => "product",
+            Op::Concat => "concat",
         };
         let (input, output) = (graph.input_shape(layer), graph.output_shape(layer));
         let (weights, macs) = (graph.weight_elements(layer), graph.layer_macs(layer));

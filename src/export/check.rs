@@ -67,7 +67,11 @@ fn check_layer(layer: &Layer, integers: &QuantizedLayer) -> Result<(), &'static 
         QuantizedLayer::Kernel(kernel) => check_kernel(layer, kernel),
         QuantizedLayer::Pool(requantizer) => check_shift(requantizer.shift, 62),
         QuantizedLayer::Add(requantizer) => check_shift(requantizer.shift, 30),
-        QuantizedLayer::MaxPool | QuantizedLayer::AvgPool => Ok(()),
+        QuantizedLayer::Multiply(requantizer) => check_shift(requantizer.shift, 62),
+        QuantizedLayer::MaxPool
+        | QuantizedLayer::AvgPool
+        | QuantizedLayer::Lookup(_)
+        | QuantizedLayer::Concat(_) => Ok(()),
     }
 }
 

@@ -272,7 +272,7 @@ impl LayerText {
     fn new(network: &QuantizedNetwork, plan: &Plan, id: LayerId, place: Option<&Place>) -> Self {
         let (graph, policy) = (network.graph(), &network.policy);
         let layer = &graph.layers[id];
-        let routine = Routine::of(layer);
+        let routine = Routine::of(graph, layer);
         let is_last = layer.output == graph.logits();
         // Two names can be the same but for characters that C does not take.
         let ident = format!("layer_{id}_{}", layer.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
@@ -296,6 +296,9 @@ impl LayerText {
             }
             (QuantizedLayer::Pool(requantizer), _) => pool = Some(PoolText::new(network, id, requantizer)),
             (QuantizedLayer::Add(requantizer), _) => add = Some(AddText::new(network, id, requantizer)),
+            (QuantizedLayer::Lookup(_) | QuantizedLayer::Multiply(_) | QuantizedLayer::Concat(_), _) => {
+                todo!("descriptors")
+            }
             (QuantizedLayer::MaxPool | QuantizedLayer::AvgPool, _) => {
                 window = layer.window().map(|window| WindowText::new(network, id, window));
             }

@@ -126,6 +126,9 @@ pub fn kind(layer: &Layer) -> &'static str {
         Op::Add => "residual add",
         Op::MaxPool(..) => "max pool",
         Op::AvgPool(..) => "average pool",
+        Op::Lookup(function) => function.name(),
+        Op::Multiply => "product by channel",
+        Op::Concat => "concatenation",
     }
 }
 

@@ -85,6 +85,9 @@ pub fn check_network(network: &QuantizedNetwork) -> Result<(), InferError> {
             QuantizedLayer::Add(requantizer) => checks.add(id, requantizer)?,
             QuantizedLayer::MaxPool => checks.max_pool(id).map(|_| ())?,
             QuantizedLayer::AvgPool => checks.avg_pool(id).map(|_| ())?,
+            QuantizedLayer::Lookup(table) => checks.lookup(id, table)?,
+            QuantizedLayer::Multiply(requantizer) => checks.multiply(id, requantizer)?,
+            QuantizedLayer::Concat(tables) => checks.concat(id, tables)?,
         }
     }
     Ok(())
@@ -107,8 +110,16 @@ impl Checks<'_> {
         equal(last, "quantizers of tensors up to it", self.graph.tensors.len(), self.tensors.len())?;
         for (id, layer) in self.graph.layers.iter().enumerate() {
             let is_last = id + 1 == self.graph.layers.len();
-            if (layer.op == Op::Linear) != is_last {
-                return structure(layer, "is out of place: logits come from a linear layer at the very end");
+            let may_stand = match layer.op {
+                Op::Linear => is_last,
+                Op::GlobalAvgPool => true,
+                _ => !is_last,
+            };
+            if !may_stand {
+                return structure(
+                    layer,
+                    "is out of place: logits come from a linear layer or a global pool at the very end",
+                );
             }
             let quantizer = self.tensors[layer.output];
             if !is_last && quantizer.zero_point > quantizer.bits.max_code() {
@@ -145,10 +156,8 @@ impl Checks<'_> {
         }
         for (channel, (reach, requantizer)) in reach.iter().zip(requantizers).enumerate() {
             self.shift(layer, requantizer.shift, 62)?;
-            let i32s = i64::from(i32::MIN)..=i64::from(i32::MAX);
             let fits = reach.fits(requantizer.bias, max_code)
-                && (layer.op != Op::Linear
-                    || reach.logits(requantizer, max_code).iter().all(|logit| i32s.contains(logit)));
+                && (layer.op != Op::Linear || fits_logits(reach, requantizer, max_code));
             if !fits {
                 return Err(InferError::Overflow { layer: layer.name.clone(), channel });
             }
@@ -175,7 +184,10 @@ impl Checks<'_> {
         self.shift(layer, requantizer.shift, 62)?;
         let pixels = self.graph.input_shape(layer).pixels();
         let reach = Reach { negative: 0, positive: pixels as i64 };
-        if reach.fits(requantizer.bias, self.max_code(layer.inputs[0])) {
+        let max_code = self.max_code(layer.inputs[0]);
+        let is_last = layer.output == self.graph.logits();
+        if reach.fits(requantizer.bias, max_code) && (!is_last || fits_logits(&reach, requantizer, max_code))
+        {
             Ok(())
         } else {
             Err(InferError::Overflow { layer: layer.name.clone(), channel: 0 })
@@ -230,6 +242,52 @@ impl Checks<'_> {
         }
     }
 
+    /// A function of each element.
+    pub(super) fn lookup(&self, id: LayerId, table: &[u8]) -> Result<(), InferError> {
+        let layer = &self.graph.layers[id];
+        if !matches!(layer.op, Op::Lookup(_)) {
+            return structure(layer, "has a function's table, though it is none");
+        }
+        self.table(layer, layer.inputs[0], table)
+    }
+
+    /// A concatenation: a table for each map.
+    pub(super) fn concat(&self, id: LayerId, tables: &[Vec<u8>]) -> Result<(), InferError> {
+        let layer = &self.graph.layers[id];
+        if layer.op != Op::Concat {
+            return structure(layer, "has a concatenation's tables, though it is none");
+        }
+        equal(layer, "tables", layer.inputs.len(), tables.len())?;
+        layer.inputs.iter().zip(tables).try_for_each(|(&input, table)| self.table(layer, input, table))
+    }
+
+    /// A code of the output for each code of an input.
+    fn table(&self, layer: &Layer, input: TensorId, table: &[u8]) -> Result<(), InferError> {
+        equal(layer, "codes in a table", usize::from(self.max_code(input)) + 1, table.len())?;
+        let max_code = self.max_code(layer.output);
+        if table.iter().any(|&code| code > max_code) {
+            return structure(layer, "has a table with codes beyond the largest of its output");
+        }
+        Ok(())
+    }
+
+    /// A product of a map and a gate.
+    pub(super) fn multiply(&self, id: LayerId, requantizer: &Requantizer) -> Result<(), InferError> {
+        let layer = &self.graph.layers[id];
+        if layer.op != Op::Multiply {
+            return structure(layer, "has a product's integers, though it is none");
+        }
+        self.shift(layer, requantizer.shift, 62)?;
+        let largest = layer.inputs.iter().map(|&input| i64::from(self.max_code(input))).product();
+        // Zero points lie among the codes: distances are no larger than the largest code, either way.
+        let reach = Reach { negative: -largest, positive: largest };
+        if reach.fits(requantizer.bias, 1) {
+            Ok(())
+        } else {
+            Err(InferError::Overflow { layer: layer.name.clone(), channel: 0 })
+        }
+    }
+
     /// Largest code of a tensor; the image takes any byte.
     fn max_code(&self, tensor: TensorId) -> u8 {
         if tensor == 0 { u8::MAX } else { self.tensors[tensor].bits.max_code() }
@@ -238,6 +296,12 @@ impl Checks<'_> {
     fn shift(&self, layer: &Layer, shift: u8, most: u8) -> Result<(), InferError> {
         if shift <= most { Ok(()) } else { structure(layer, "shifts by more digits than there are") }
     }
+}
+
+/// Whether logits fit an i32.
+fn fits_logits(reach: &Reach, requantizer: &Requantizer, max_code: u8) -> bool {
+    let i32s = i64::from(i32::MIN)..=i64::from(i32::MAX);
+    reach.logits(requantizer, max_code).iter().all(|logit| i32s.contains(logit))
 }
 
 fn equal(layer: &Layer, what: &'static str, expected: usize, found: usize) -> Result<(), InferError> {

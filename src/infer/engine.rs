@@ -63,6 +63,9 @@ impl Engine {
             QuantizedLayer::Add(requantizer) => EngineLayer::Add(*requantizer),
             QuantizedLayer::MaxPool => EngineLayer::MaxPool,
             QuantizedLayer::AvgPool => EngineLayer::AvgPool,
+            QuantizedLayer::Lookup(table) => EngineLayer::Lookup(table.clone()),
+            QuantizedLayer::Multiply(requantizer) => EngineLayer::Multiply(*requantizer),
+            QuantizedLayer::Concat(tables) => EngineLayer::Concat(tables.clone()),
         };
         let layers = network.layers.iter().enumerate().map(prepare).collect();
         Self::from_parts(network.graph(), &network.tensors, layers)
@@ -175,7 +178,7 @@ impl Engine {
             };
             match output.buffer {
                 Some(place) => {
-                    step.codes(input(0), input(1), scratch, grown(&mut buffer, output.len));
+                    step.codes(input, scratch, grown(&mut buffer, output.len));
                     observe(id, &buffer[..output.len]);
                     tensors[place] = buffer;
                 }

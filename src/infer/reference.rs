@@ -47,6 +47,11 @@ pub fn trace(network: &QuantizedNetwork, image: &[u8]) -> Result<Trace, InferErr
                 let accumulators = accumulate(graph, id, kernel, input);
                 requantize(&accumulators, &kernel.requantizers, zero_point, bits)
             }
+            QuantizedLayer::Pool(requantizer) if layer.output == graph.logits() => {
+                let sums = channel_sums(input, graph.classes(), requantizer.bias);
+                logits = sums.iter().map(|&sum| requantizer.scale(sum) as i32).collect();
+                Vec::new()
+            }
             QuantizedLayer::Pool(requantizer) => {
                 let channels = graph.input_shape(layer).channels;
                 pool(input, channels, requantizer, zero_point, bits)
@@ -56,6 +61,15 @@ pub fn trace(network: &QuantizedNetwork, image: &[u8]) -> Result<Trace, InferErr
             }
             QuantizedLayer::AvgPool => windowed(graph, layer, input, mean),
             QuantizedLayer::Add(requantizer) => add(input, &tensors[layer.inputs[1]], requantizer, bits),
+            QuantizedLayer::Lookup(table) => input.iter().map(|&code| table[usize::from(code)]).collect(),
+            QuantizedLayer::Multiply(requantizer) => {
+                let zero_points = [0, 1].map(|at| quantizers[layer.inputs[at]].zero_point);
+                multiply(input, &tensors[layer.inputs[1]], zero_points, requantizer, zero_point, bits)
+            }
+            QuantizedLayer::Concat(tables) => {
+                let maps: Vec<_> = layer.inputs.iter().map(|&input| tensors[input].as_slice()).collect();
+                concat(&maps, tables, graph.output_shape(layer).pixels())
+            }
         };
     }
     Ok(Trace { tensors, logits })
@@ -113,15 +127,14 @@ pub fn scale(accumulators: &[i32], requantizers: &[Requantizer]) -> Vec<i32> {
 
 /// Global average pool: the requantized sum of the codes of each channel, `[c]`.
 pub fn pool(input: &[u8], channels: usize, requantizer: &Requantizer, zero_point: u8, bits: Bits) -> Vec<u8> {
-    (0..channels)
-        .map(|c| {
-            let mut acc = requantizer.bias;
-            for pixel in input.chunks_exact(channels) {
-                acc += i32::from(pixel[c]);
-            }
-            requantizer.apply(acc, zero_point, bits)
-        })
-        .collect()
+    let sums = channel_sums(input, channels, requantizer.bias);
+    sums.into_iter().map(|sum| requantizer.apply(sum, zero_point, bits)).collect()
+}
+
+/// `bias` and the codes of each channel, `[c]`.
+pub fn channel_sums(input: &[u8], channels: usize, bias: i32) -> Vec<i32> {
+    let sum = |c| input.chunks_exact(channels).fold(bias, |sum, pixel| sum + i32::from(pixel[c]));
+    (0..channels).map(sum).collect()
 }
 
 /// What `of` makes of the codes of each channel under a window, `[h, w, c]`; pads are left out.
@@ -158,6 +171,37 @@ pub fn mean(codes: &[u8]) -> u8 {
 /// Residual add: `y_q = clamp(floor((a_q * m_a + b_q * m_b + offset) / 2^shift), 0, 2^b - 1)`.
 pub fn add(a: &[u8], b: &[u8], requantizer: &AddRequantizer, bits: Bits) -> Vec<u8> {
     a.iter().zip(b).map(|(&a, &b)| requantizer.apply(a, b, bits)).collect()
+}
+
+/// Product of a map and a gate with a number for each channel:
+/// `acc = bias + (a_q - a_zero_point) * (g_q - g_zero_point)`, requantized.
+pub fn multiply(
+    map: &[u8],
+    gate: &[u8],
+    zero_points: [u8; 2],
+    requantizer: &Requantizer,
+    zero_point: u8,
+    bits: Bits,
+) -> Vec<u8> {
+    let distance = |code: u8, at: usize| i32::from(code) - i32::from(zero_points[at]);
+    let pairs = map.iter().zip(gate.iter().cycle());
+    pairs
+        .map(|(&a, &g)| {
+            requantizer.apply(requantizer.bias + distance(a, 0) * distance(g, 1), zero_point, bits)
+        })
+        .collect()
+}
+
+/// Channels of maps of so many pixels, one behind the other, each code as its map's table says.
+pub fn concat(maps: &[&[u8]], tables: &[Vec<u8>], pixels: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for pixel in 0..pixels {
+        for (map, table) in maps.iter().zip(tables) {
+            let channels = map.len() / pixels;
+            out.extend(map[pixel * channels..][..channels].iter().map(|&code| table[usize::from(code)]));
+        }
+    }
+    out
 }
 
 /// A linear layer looks at its one pixel.
@@ -226,6 +270,14 @@ mod tests {
         );
         let largest = |codes: &[u8]| codes.iter().copied().max().unwrap_or(0);
         assert_eq!(windowed(&graph, &graph.layers[0], &[1, 2, 3, 8], largest), [1, 2, 3, 8]);
+
+        // 1 2 and 7 8 by two gates, as distances from 2 and 1: -1 * 3, 0 * -1, 5 * 3, 6 * -1, and 2, times 1/4, and 4.
+        assert_eq!(multiply(&[1, 2, 7, 8], &[4, 0], [2, 1], &quarter, 4, Bits::B4), [3, 4, 8, 3]);
+        assert_eq!(
+            concat(&[&[0, 1, 2, 3], &[1, 0]], &[vec![9, 8, 7, 6], vec![0, 5]], 2),
+            [9, 8, 5, 7, 6, 0],
+            "two channels and one"
+        );
 
         let requantizer = AddRequantizer { multipliers: [2, 3], offset: -9, shift: 2 };
         // 22/4, -6/4, 66/4.

@@ -111,7 +111,7 @@ impl Plan {
 /// Channels that a depthwise convolution takes at once: all of them if its output may lie where it does and the scratch
 /// fits, else the largest block whose scratch fits; 0 for other layers.
 fn largest_block(graph: &Graph, layer: &Layer, fit: Fit) -> usize {
-    if !Routine::of(layer).is_depthwise() {
+    if !Routine::of(graph, layer).is_depthwise() {
         return 0;
     }
     let channels = graph.input_shape(layer).channels;

@@ -88,9 +88,12 @@ impl Core {
                 Self::RiscV64 => 48,
                 _ => 36,
             },
-            Routine::Pool => 20,
+            Routine::Pool | Routine::PoolLogits => 20,
             Routine::Add => 24,
             Routine::MaxPool | Routine::AvgPool => 16,
+            Routine::Multiply => 24,
+            // For each map that is joined.
+            Routine::Lookup | Routine::Concat => 20,
         }
     }
 
@@ -111,43 +114,43 @@ impl Core {
     const fn code(self) -> &'static Code {
         match self {
             Self::CortexM0 => &Code {
-                routines: [4600, 890, 1314, 530, 300, 180, 300, 630, 690],
+                routines: [4600, 890, 1314, 530, 300, 180, 300, 630, 690, 0, 0, 0, 0],
                 depthwise: 2496,
                 network: 60,
                 call: 28,
             },
             Self::CortexM3 => &Code {
-                routines: [3240, 870, 1292, 470, 280, 180, 220, 580, 670],
+                routines: [3240, 870, 1292, 470, 280, 180, 220, 580, 670, 0, 0, 0, 0],
                 depthwise: 2038,
                 network: 100,
                 call: 30,
             },
             Self::CortexM4 => &Code {
-                routines: [3500, 880, 1164, 1290, 280, 180, 300, 480, 670],
+                routines: [3500, 880, 1164, 1290, 280, 180, 300, 480, 670, 0, 0, 0, 0],
                 depthwise: 2016,
                 network: 240,
                 call: 24,
             },
             Self::CortexM33 => &Code {
-                routines: [3500, 880, 1154, 1275, 280, 180, 300, 480, 670],
+                routines: [3500, 880, 1154, 1275, 280, 180, 300, 480, 670, 0, 0, 0, 0],
                 depthwise: 2026,
                 network: 300,
                 call: 24,
             },
             Self::RiscV32 => &Code {
-                routines: [4350, 1080, 1520, 520, 330, 220, 270, 690, 830],
+                routines: [4350, 1080, 1520, 520, 330, 220, 270, 690, 830, 0, 0, 0, 0],
                 depthwise: 2710,
                 network: 60,
                 call: 38,
             },
             Self::RiscV64 => &Code {
-                routines: [4880, 1220, 1740, 600, 350, 230, 320, 790, 950],
+                routines: [4880, 1220, 1740, 600, 350, 230, 320, 790, 950, 0, 0, 0, 0],
                 depthwise: 3160,
                 network: 60,
                 call: 38,
             },
             Self::Xtensa => &Code {
-                routines: [4880, 1190, 1720, 600, 370, 250, 300, 780, 920],
+                routines: [4880, 1190, 1720, 600, 370, 250, 300, 780, 920, 0, 0, 0, 0],
                 depthwise: 3000,
                 network: 100,
                 call: 42,

@@ -32,7 +32,7 @@ impl Flash {
         let mut flash = Self::default();
         let mut used = [false; Routine::ALL.len()];
         for (id, layer) in graph.layers.iter().enumerate() {
-            let routine = Routine::of(layer);
+            let routine = Routine::of(graph, layer);
             used[routine as usize] = true;
             flash.descriptors += core.descriptor_bytes(routine);
             if layer.has_weights() {

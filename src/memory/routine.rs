@@ -24,6 +24,14 @@ pub enum Routine {
     MaxPool,
     /// Average pool, four channels at a time.
     AvgPool,
+    /// Global average pool that gives the logits.
+    PoolLogits,
+    /// Function of each element, four channels at a time.
+    Lookup,
+    /// Product of a map and a number for each channel, four channels at a time.
+    Multiply,
+    /// Concatenation: one map after the other, each with the function of [`Routine::Lookup`].
+    Concat,
 }
 
 /// A depthwise convolution that does not take all channels at once takes a multiple of this many.
@@ -31,7 +39,7 @@ pub const BLOCK_STEP: usize = 16;
 
 impl Routine {
     /// All routines.
-    pub const ALL: [Routine; 9] = [
+    pub const ALL: [Routine; 13] = [
         Self::Pointwise,
         Self::Conv,
         Self::Depthwise,
@@ -41,20 +49,28 @@ impl Routine {
         Self::Add,
         Self::MaxPool,
         Self::AvgPool,
+        Self::PoolLogits,
+        Self::Lookup,
+        Self::Multiply,
+        Self::Concat,
     ];
 
     /// The routine that runs a layer.
-    pub fn of(layer: &Layer) -> Self {
+    pub fn of(graph: &Graph, layer: &Layer) -> Self {
         match layer.op {
             Op::Conv(Window { kernel: 1, stride: 1, .. }) => Self::Pointwise,
             Op::Conv(..) => Self::Conv,
             Op::Depthwise(Window { kernel: 3 | 5, .. }) => Self::Depthwise,
             Op::Depthwise(..) => Self::DepthwiseAny,
             Op::Linear => Self::Linear,
+            Op::GlobalAvgPool if layer.output == graph.logits() => Self::PoolLogits,
             Op::GlobalAvgPool => Self::Pool,
             Op::Add => Self::Add,
             Op::MaxPool(..) => Self::MaxPool,
             Op::AvgPool(..) => Self::AvgPool,
+            Op::Lookup(_) => Self::Lookup,
+            Op::Multiply => Self::Multiply,
+            Op::Concat => Self::Concat,
         }
     }
 
@@ -75,6 +91,9 @@ impl Routine {
             Self::Add => "bs_residual_add",
             Self::MaxPool => "bs_window_max",
             Self::AvgPool => "bs_window_average",
+            Self::PoolLogits => "bs_avgpool_logits",
+            Self::Lookup | Self::Concat => "bs_lookup",
+            Self::Multiply => "bs_multiply",
         }
     }
 }
@@ -88,7 +107,7 @@ pub fn scratch_bytes(graph: &Graph, layer: &Layer, block: usize) -> usize {
     let input = graph.input_shape(layer);
     let c_in = input.channels;
     let taps = layer.window().map_or(1, |w| w.kernel * w.kernel);
-    match Routine::of(layer) {
+    match Routine::of(graph, layer) {
         Routine::Pointwise => 4 * c_in.next_multiple_of(16),
         Routine::Conv => {
             let patch = taps * c_in;
@@ -99,7 +118,14 @@ pub fn scratch_bytes(graph: &Graph, layer: &Layer, block: usize) -> usize {
             align(ring_pixels(graph, layer, input) * block) + 2 * block * taps.next_multiple_of(2)
         }
         Routine::Linear => 2 * c_in.next_multiple_of(16),
-        Routine::Pool | Routine::Add | Routine::MaxPool | Routine::AvgPool => 0,
+        Routine::Pool
+        | Routine::Add
+        | Routine::MaxPool
+        | Routine::AvgPool
+        | Routine::PoolLogits
+        | Routine::Lookup
+        | Routine::Multiply
+        | Routine::Concat => 0,
     }
 }
 

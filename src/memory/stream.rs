@@ -21,10 +21,12 @@ pub fn distance(graph: &Graph, policy: &Policy, layer: &Layer, input: TensorId) 
     let read = pixel_bytes(graph, policy, input);
     let written = pixel_bytes(graph, policy, layer.output);
     let pixels = graph.input_shape(layer).pixels();
-    Some(align(match Routine::of(layer) {
-        Routine::Pool => return None,
+    Some(align(match Routine::of(graph, layer) {
+        Routine::Pool | Routine::PoolLogits | Routine::Concat => return None,
+        // The gate is read again for each pixel.
+        Routine::Multiply if layer.inputs.get(1) == Some(&input) => return None,
         Routine::Linear => 0,
-        Routine::Add => group_lead(graph, policy, layer, input),
+        Routine::Add | Routine::Lookup | Routine::Multiply => group_lead(graph, policy, layer, input),
         Routine::Pointwise => pair_lead(pixels, read, written),
         Routine::Conv | Routine::Depthwise | Routine::DepthwiseAny => row_lead(graph, layer, read, written),
         Routine::MaxPool | Routine::AvgPool => window_lead(graph, layer) * written,

@@ -6,6 +6,8 @@ use super::{Activation, Graph, Op, Shape, TensorId, Window};
 pub const MOST_LAYERS: usize = 1_000;
 /// Most elements of a tensor, and most weights of a graph.
 pub const MOST_ELEMENTS: usize = 1 << 26;
+/// Most tensors that a layer reads.
+pub const MOST_INPUTS: usize = 16;
 /// The largest side and step of a window.
 const LARGEST_WINDOW: usize = 11;
 
@@ -27,6 +29,9 @@ impl Graph {
     ) -> Option<TensorId> {
         let (&first, rest) = inputs.split_first()?;
         let shape = self.tensors.get(first)?.shape;
+        let shapes = |tensors: &[TensorId]| -> Option<Vec<Shape>> {
+            tensors.iter().map(|&tensor| Some(self.tensors.get(tensor)?.shape)).collect()
+        };
         let fits = match op {
             Op::Conv(window) => {
                 slides(window, shape) && is_bounded([window.kernel * window.kernel, shape.channels, channels])
@@ -38,11 +43,25 @@ impl Graph {
             Op::MaxPool(window) | Op::AvgPool(window) => {
                 slides(window, shape) && activation == Activation::Linear && first != 0
             }
-            Op::Add => {
-                rest.first().and_then(|&second| self.tensors.get(second)).map(|t| t.shape) == Some(shape)
+            Op::Add => shapes(rest)?.iter().all(|&other| other == shape),
+            Op::Lookup(_) => activation == Activation::Linear && first != 0,
+            Op::Multiply => {
+                let gate = Shape::new(1, 1, shape.channels);
+                activation == Activation::Linear
+                    && !inputs.contains(&0)
+                    && shapes(rest)?.first() == Some(&gate)
+            }
+            Op::Concat => {
+                let joins = |other: &Shape| (other.height, other.width) == (shape.height, shape.width);
+                activation == Activation::Linear && !inputs.contains(&0) && shapes(rest)?.iter().all(joins)
             }
         };
-        if !fits || rest.len() != usize::from(op == Op::Add) || self.layers.len() >= MOST_LAYERS {
+        let others = match op {
+            Op::Add | Op::Multiply => 1..=1,
+            Op::Concat => 1..=MOST_INPUTS - 1,
+            _ => 0..=0,
+        };
+        if !fits || !others.contains(&rest.len()) || self.layers.len() >= MOST_LAYERS {
             return None;
         }
         let output = match op {
@@ -53,6 +72,9 @@ impl Graph {
             Op::MaxPool(window) => self.max_pool(name, first, window),
             Op::AvgPool(window) => self.avg_pool(name, first, window),
             Op::Add => self.add(name, first, *rest.first()?, activation),
+            Op::Lookup(function) => self.lookup(name, first, function),
+            Op::Multiply => self.multiply(name, first, *rest.first()?),
+            Op::Concat => self.concat(name, inputs.to_vec()),
         };
         let Shape { height, width, channels } = self.tensors[output].shape;
         let weights: u64 = self.layers.iter().map(|layer| self.weight_elements(layer) as u64).sum();
@@ -64,10 +86,10 @@ impl Graph {
         None
     }
 
-    /// Whether it ends in logits: a linear layer, which nothing comes before.
+    /// Whether it ends in logits: a linear layer, which is no other, or a global average pool.
     pub fn ends_in_logits(&self) -> bool {
-        let linear = self.layers.iter().position(|layer| layer.op == Op::Linear);
-        linear.is_some_and(|layer| layer + 1 == self.layers.len())
+        let Some((last, before)) = self.layers.split_last() else { return false };
+        matches!(last.op, Op::Linear | Op::GlobalAvgPool) && before.iter().all(|layer| layer.op != Op::Linear)
     }
 }
 
@@ -91,7 +113,7 @@ fn is_bounded(sizes: [usize; 3]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Pads;
+    use crate::net::{Function, Pads};
 
     #[test]
     fn what_cannot_be_computed_is_not_appended() {
@@ -122,6 +144,16 @@ mod tests {
             (Op::Add, relu, &[0], 8),
             (Op::Add, relu, &[0, 7], 8),
             (Op::Add, relu, &[], 8),
+            (Op::Lookup(Function::Tanh), relu, &[1], 0),
+            (Op::Lookup(Function::Tanh), linear, &[0], 0),
+            (Op::Lookup(Function::Tanh), linear, &[1, 1], 0),
+            (Op::Multiply, linear, &[1, 1], 0),
+            (Op::Multiply, linear, &[1], 0),
+            (Op::Concat, linear, &[1], 0),
+            (Op::Concat, linear, &[1, 0], 0),
+            (Op::Concat, linear, &[1, 9], 0),
+            (Op::Concat, relu, &[1, 1], 0),
+            (Op::Concat, linear, &[1; 17], 0),
         ] {
             let mut graph = image(Shape::new(8, 8, 3)).expect("an image");
             graph.conv("first", 0, 3, window(1, 1, 0), relu);
@@ -141,6 +173,10 @@ mod tests {
         let y = ours.add("b", x, x, Activation::Relu6);
         let y = ours.max_pool("max", y, window);
         let y = ours.avg_pool("mean", y, Window { kernel: 2, stride: 1, pads: Pads::same(2, 2, 1) });
+        let y = ours.lookup("f", y, Function::Swish);
+        let gate = ours.global_avg_pool("gate", y);
+        let z = ours.multiply("product", y, gate);
+        let y = ours.concat("both", vec![y, z]);
         let y = ours.global_avg_pool("c", y);
         ours.linear("d", y, 2);
         let mut theirs = image(Shape::new(8, 8, 3)).expect("an image");
@@ -149,7 +185,8 @@ mod tests {
             let output =
                 theirs.append(layer.name.clone(), layer.op, layer.activation, &layer.inputs, channels);
             assert_eq!(output, Some(id + 1));
-            assert_eq!(theirs.ends_in_logits(), id == 5);
+            let is_last = id + 1 == ours.layers.len();
+            assert_eq!(theirs.ends_in_logits(), is_last || layer.op == Op::GlobalAvgPool);
         }
         assert_eq!(ours, theirs);
     }

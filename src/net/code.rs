@@ -2,11 +2,11 @@
 //!
 //! Rows, columns and channels of the image, the number of layers, then each layer: a byte with its operation (low four
 //! bits), its activation (two bits) and whether it reads the tensor before its own (one bit); else how many tensors
-//! further back, for an add also for the second input; channels of convolutions and linear layers; the window of
-//! convolutions and pools as 0 for one pixel, else side and step in half a byte each and two bytes of pads (top and left, bottom
-//! and right, half a byte each). Numbers are unsigned LEB128.
+//! further back; of a concatenation the number of inputs; how far back the other inputs are; channels of convolutions and
+//! linear layers; the window of convolutions and pools as 0 for one pixel, else side and step in half a byte each and two
+//! bytes of pads (top and left, bottom and right, half a byte each); the number of a function. Numbers are unsigned LEB128.
 
-use super::{Activation, Graph, Op, Pads, Shape, Window, checked};
+use super::{Activation, Function, Graph, Op, Pads, Shape, Window, checked};
 
 /// The bit of a layer that reads the tensor before its own.
 const FOLLOWS: u8 = 1 << 6;
@@ -23,8 +23,17 @@ pub fn write(graph: &Graph) -> Vec<u8> {
         let follows = layer.inputs[0] == before;
         let follows_bit = if follows { FOLLOWS } else { 0 };
         bytes.push(op_code(layer.op) | (activation_code(layer.activation) << 4) | follows_bit);
-        let far = layer.inputs.iter().skip(usize::from(follows));
-        far.for_each(|&input| number(&mut bytes, before - input));
+        for (at, &input) in layer.inputs.iter().enumerate() {
+            if at == 1 && layer.op == Op::Concat {
+                number(&mut bytes, layer.inputs.len());
+            }
+            if at > 0 || !follows {
+                number(&mut bytes, before - input);
+            }
+        }
+        if let Op::Lookup(function) = layer.op {
+            bytes.push(function_code(function));
+        }
         if matches!(layer.op, Op::Conv(_) | Op::Linear) {
             number(&mut bytes, graph.output_shape(layer).channels);
         }
@@ -65,6 +74,19 @@ const fn op_code(op: Op) -> u8 {
         Op::Add => 5,
         Op::MaxPool(_) => 6,
         Op::AvgPool(_) => 7,
+        Op::Lookup(_) => 8,
+        Op::Multiply => 9,
+        Op::Concat => 10,
+    }
+}
+
+const fn function_code(function: Function) -> u8 {
+    match function {
+        Function::HardSwish => 1,
+        Function::HardSigmoid => 2,
+        Function::Sigmoid => 3,
+        Function::Swish => 4,
+        Function::Tanh => 5,
     }
 }
 
@@ -146,6 +168,25 @@ impl Reader<'_> {
             }
             6 => ("max", Op::MaxPool(self.window()?)),
             7 => ("mean", Op::AvgPool(self.window()?)),
+            8 => {
+                let code = self.byte()?;
+                let function = Function::ALL.into_iter().find(|&function| function_code(function) == code)?;
+                ("function", Op::Lookup(function))
+            }
+            9 => {
+                inputs.push(self.input(graph)?);
+                ("product", Op::Multiply)
+            }
+            10 => {
+                let count = self.size()?;
+                if !(2..=checked::MOST_INPUTS).contains(&count) {
+                    return None;
+                }
+                for _ in 1..count {
+                    inputs.push(self.input(graph)?);
+                }
+                ("concat", Op::Concat)
+            }
             _ => return None,
         };
         graph.append(format!("{kind}{number}"), op, activation, &inputs, channels)?;
@@ -188,6 +229,21 @@ mod tests {
         let z = graph.add("add4", z, x, Activation::Linear);
         let z = graph.avg_pool("mean5", z, Window { kernel: 3, stride: 1, pads });
         graph.linear("fc6", z, 2);
+        assert_eq!(read(&write(&graph)), Some((graph, &[][..])));
+    }
+
+    #[test]
+    fn functions_products_and_concatenations_come_back() {
+        let mut graph = Graph::new(Shape::new(4, 4, 3));
+        let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        let x = graph.conv("conv1", 0, 4, one, Activation::Linear);
+        let x = graph.lookup("function2", x, Function::HardSwish);
+        let gate = graph.global_avg_pool("pool3", x);
+        let gate = graph.lookup("function4", gate, Function::Sigmoid);
+        let y = graph.multiply("product5", x, gate);
+        let z = graph.concat("concat6", vec![x, y, x]);
+        let z = graph.concat("concat7", vec![z, y]);
+        graph.global_avg_pool("pool8", z);
         assert_eq!(read(&write(&graph)), Some((graph, &[][..])));
     }
 

@@ -1,5 +1,6 @@
 //! The graph: layers in execution order, and the tensors between them.
 
+use super::Function;
 use super::shape::{Pads, Shape, covered};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -61,10 +62,16 @@ pub enum Op {
     /// Matrix product over all elements of the input, with bias; gives the logits. Weights `[c_out, h, w, c_in]`, held as
     /// one long pixel `[c_out, 1, 1, h * w * c_in]`.
     Linear,
-    /// Mean over all pixels of each channel.
+    /// Mean over all pixels of each channel; gives the logits if it is the last.
     GlobalAvgPool,
     /// Sum of two maps of the same shape.
     Add,
+    /// A function of each element.
+    Lookup(Function),
+    /// Product of a map and one number for each of its channels: the second input has one pixel.
+    Multiply,
+    /// Channels of any number of maps of the same rows and columns, one behind the other.
+    Concat,
     /// Largest value of each channel under a window. Pads are left out.
     MaxPool(Window),
     /// Mean of each channel under a window. Pads are left out: it is divided by the pixels that lie inside of the map.
@@ -80,7 +87,7 @@ pub struct Layer {
     pub op: Op,
     /// The non-linearity at its end.
     pub activation: Activation,
-    /// Tensors read: two for [`Op::Add`], else one.
+    /// Tensors read: two for [`Op::Add`] and [`Op::Multiply`], any number for [`Op::Concat`], else one.
     pub inputs: Vec<TensorId>,
     /// Tensor written.
     pub output: TensorId,
@@ -98,7 +105,7 @@ impl Layer {
             Op::Conv(window) | Op::Depthwise(window) | Op::MaxPool(window) | Op::AvgPool(window) => {
                 Some(window)
             }
-            Op::Linear | Op::GlobalAvgPool | Op::Add => None,
+            Op::Linear | Op::GlobalAvgPool | Op::Add | Op::Lookup(_) | Op::Multiply | Op::Concat => None,
         }
     }
 
@@ -160,7 +167,13 @@ impl Graph {
             Op::Conv(w) => Some([c_out, w.kernel, w.kernel, c_in]),
             Op::Depthwise(w) => Some([c_out, w.kernel, w.kernel, 1]),
             Op::Linear => Some([c_out, 1, 1, c_in]),
-            Op::GlobalAvgPool | Op::Add | Op::MaxPool(..) | Op::AvgPool(..) => None,
+            Op::GlobalAvgPool
+            | Op::Add
+            | Op::MaxPool(..)
+            | Op::AvgPool(..)
+            | Op::Lookup(_)
+            | Op::Multiply
+            | Op::Concat => None,
         }
     }
 
@@ -285,6 +298,30 @@ impl Graph {
         self.push(name, Op::Add, activation, vec![a, b], shape)
     }
 
+    /// Appends a function of each element.
+    pub fn lookup(&mut self, name: impl Into<String>, input: TensorId, function: Function) -> TensorId {
+        let shape = self.tensors[input].shape;
+        self.push(name, Op::Lookup(function), Activation::Linear, vec![input], shape)
+    }
+
+    /// Appends the product of a map and a `gate` of one pixel with as many channels.
+    pub fn multiply(&mut self, name: impl Into<String>, map: TensorId, gate: TensorId) -> TensorId {
+        let shape = self.tensors[map].shape;
+        debug_assert_eq!(
+            Shape::new(1, 1, shape.channels),
+            self.tensors[gate].shape,
+            "a number for each channel"
+        );
+        self.push(name, Op::Multiply, Activation::Linear, vec![map, gate], shape)
+    }
+
+    /// Appends the concatenation of the channels of maps of the same rows and columns.
+    pub fn concat(&mut self, name: impl Into<String>, inputs: Vec<TensorId>) -> TensorId {
+        let channels = inputs.iter().map(|&input| self.tensors[input].shape.channels).sum();
+        let shape = Shape { channels, ..self.tensors[inputs[0]].shape };
+        self.push(name, Op::Concat, Activation::Linear, inputs, shape)
+    }
+
     fn push(
         &mut self,
         name: impl Into<String>,
@@ -296,7 +333,10 @@ impl Graph {
         let name = name.into();
         let output = self.tensors.len();
         let sums = matches!(op, Op::Conv(_) | Op::Depthwise(_) | Op::Linear);
-        let may_fall = sums || inputs.iter().any(|&input| self.tensors[input].signed);
+        let may_fall = match op {
+            Op::Lookup(function) => function.is_signed(),
+            _ => sums || inputs.iter().any(|&input| self.tensors[input].signed),
+        };
         let signed = activation == Activation::Linear && may_fall;
         self.tensors.push(Tensor { name: name.clone(), shape, signed });
         self.layers.push(Layer { name, op, activation, inputs, output });

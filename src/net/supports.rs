@@ -1,5 +1,6 @@
 //! What the runtime can run: the one place that import, search and export ask.
 
+use super::checked::MOST_INPUTS;
 use super::{Activation, Graph, Layer, Op, Pads, Shape, Window, spec::CLASSES};
 use std::ops::RangeInclusive;
 
@@ -73,16 +74,24 @@ pub enum Reason {
     Classes(usize),
     /// Logits come from a fully connected layer without an activation.
     #[error(
-        "it is the last layer: expected a fully connected one, or a convolution of the pooled map, without activation"
+        "it is the last layer: expected a fully connected one, a convolution of the pooled map or a global average pool, \
+         without activation"
     )]
     Last,
     /// Operands of different sizes.
     #[error("operands of {0} and {1}: expected equal sizes")]
     Operands(Shape, Shape),
+    /// A product with more than one number for each channel.
+    #[error("factors of {1} for a map of {0}: expected one number for each channel")]
+    Factors(Shape, Shape),
+    /// Maps that cannot stand one behind the other.
+    #[error("maps of {0} and {1}: expected the same rows and columns")]
+    Maps(Shape, Shape),
+    /// Too many inputs.
+    #[error("{0} inputs: at most {MOST_INPUTS}")]
+    Inputs(usize),
     /// An activation where none can be.
-    #[error(
-        "an activation behind a pool: expected it behind a convolution, a fully connected layer or a sum"
-    )]
+    #[error("an activation here: expected it behind a convolution, a fully connected layer or a sum")]
     Activation,
 }
 
@@ -105,7 +114,12 @@ pub fn supports(graph: &Graph, layer: &Layer) -> Result<(), Reason> {
     }
     supports_map(output)?;
     let is_last = layer.output == graph.logits();
-    if is_last != (layer.op == Op::Linear) || is_last && layer.activation != Activation::Linear {
+    let gives_logits = match layer.op {
+        Op::Linear => is_last,
+        Op::GlobalAvgPool => true,
+        _ => !is_last,
+    };
+    if !gives_logits || is_last && layer.activation != Activation::Linear {
         return Err(Reason::Last);
     }
     if is_last && !CLASSES.contains(&output.channels) {
@@ -119,13 +133,30 @@ pub fn supports(graph: &Graph, layer: &Layer) -> Result<(), Reason> {
         Op::Depthwise(Window { kernel, stride, pads }) => {
             supports_window([kernel; 2], [stride; 2], pads, Some(input))
         }
-        Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool if layer.activation != Activation::Linear => {
+        Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool | Op::Lookup(_) | Op::Multiply | Op::Concat
+            if layer.activation != Activation::Linear =>
+        {
             Err(Reason::Activation)
         }
         Op::MaxPool(Window { kernel, stride, pads }) | Op::AvgPool(Window { kernel, stride, pads }) => {
             supports_window([kernel; 2], [stride; 2], pads, Some(input))
         }
-        Op::GlobalAvgPool => Ok(()),
+        Op::GlobalAvgPool | Op::Lookup(_) => Ok(()),
+        Op::Multiply => match layer.inputs.get(1).map(|&gate| graph.tensors[gate].shape) {
+            Some(gate) if gate != Shape::new(1, 1, output.channels) => Err(Reason::Factors(output, gate)),
+            _ => Ok(()),
+        },
+        Op::Concat => {
+            if layer.inputs.len() > MOST_INPUTS {
+                return Err(Reason::Inputs(layer.inputs.len()));
+            }
+            let mut shapes = layer.inputs.iter().map(|&tensor| graph.tensors[tensor].shape);
+            let differs = |shape: &Shape| (shape.height, shape.width) != (output.height, output.width);
+            match shapes.find(differs) {
+                Some(other) => Err(Reason::Maps(output, other)),
+                None => Ok(()),
+            }
+        }
         Op::Linear => {
             let map = graph.tensors[layer.inputs[0]].shape;
             if map.pixels() > 1 && !map.channels.is_multiple_of(GAPLESS) {

@@ -25,7 +25,7 @@ pub struct Kernel {
 pub enum QuantizedLayer {
     /// Convolution, depthwise convolution, linear layer.
     Kernel(Kernel),
-    /// Global average pool: sum of the codes of a channel, requantized.
+    /// Global average pool: sum of the codes of a channel, requantized; of the last layer, the logits.
     Pool(Requantizer),
     /// Residual add.
     Add(AddRequantizer),
@@ -33,6 +33,12 @@ pub enum QuantizedLayer {
     MaxPool,
     /// Average pool: the mean of the codes under the window, rounded to the nearest, halves up. Nothing is requantized.
     AvgPool,
+    /// Function of each element: its code by the code of the input, 2^bits of them.
+    Lookup(Vec<u8>),
+    /// Product of a map and a number for each channel: that of the distances to the zero points, requantized.
+    Multiply(Requantizer),
+    /// Channels of several maps: for each map its codes in the output's, as for [`QuantizedLayer::Lookup`].
+    Concat(Vec<Vec<u8>>),
 }
 
 /// A network whose inference needs no real number.

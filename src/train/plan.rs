@@ -282,6 +282,7 @@ impl Places {
             Op::AvgPool(window) => UnitOp::AvgPool(window),
             Op::GlobalAvgPool => UnitOp::Pool,
             Op::Add => UnitOp::Add,
+            Op::Lookup(_) | Op::Multiply | Op::Concat => todo!("training"),
             Op::Conv(..) | Op::Depthwise(..) | Op::Linear => {
                 let quantizers = grids.and_then(|grids| grids.weights[id].as_deref());
                 UnitOp::Kernel(self.kernel(model, id, layer, quantizers, scales))

@@ -171,6 +171,9 @@ pub mod op {
             Op::Add => 5,
             Op::MaxPool(..) => 6,
             Op::AvgPool(..) => 7,
+            Op::Lookup(_) => 8,
+            Op::Multiply => 9,
+            Op::Concat => 10,
         }
     }
 

@@ -50,6 +50,7 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedNetwork, ModelError> {
             }),
             (Op::MaxPool(..), _) => QuantizedLayer::MaxPool,
             (Op::AvgPool(..), _) => QuantizedLayer::AvgPool,
+            (Op::Lookup(_) | Op::Multiply | Op::Concat, _) => todo!("records"),
             (_, Some(place)) => {
                 let (weights, zero_points, requantizers) =
                     blob::read(graph, layer, widths[id], place, section);

@@ -149,6 +149,9 @@ fn write_layer(record: &mut Record, network: &QuantizedNetwork, id: usize) {
             record.put(layer::MULTIPLIER_B, &add.multipliers[1].to_le_bytes());
         }
         QuantizedLayer::MaxPool | QuantizedLayer::AvgPool => {}
+        QuantizedLayer::Lookup(_) | QuantizedLayer::Multiply(_) | QuantizedLayer::Concat(_) => {
+            todo!("records")
+        }
     }
 }
 

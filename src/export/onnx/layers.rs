@@ -66,6 +66,7 @@ pub fn layer(
         QuantizedLayer::Add(requantizer) => writer.add([inputs[0], inputs[1]], requantizer),
         QuantizedLayer::MaxPool => writer.max_pool(inputs[0]),
         QuantizedLayer::AvgPool => writer.avg_pool(inputs[0]),
+        QuantizedLayer::Lookup(_) | QuantizedLayer::Multiply(_) | QuantizedLayer::Concat(_) => todo!("twin"),
     }
     Ok(())
 }

@@ -124,7 +124,7 @@ impl Blocked {
         let layer = &graph.layers[id];
         let window = layer.window()?;
         let input = graph.input_shape(layer);
-        if !Routine::of(layer).is_depthwise() || input.channels <= BLOCK_STEP {
+        if !Routine::of(graph, layer).is_depthwise() || input.channels <= BLOCK_STEP {
             return None;
         }
         let same_map = window.stride == 1 && input == graph.output_shape(layer);

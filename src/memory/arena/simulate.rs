@@ -53,6 +53,7 @@ impl Machine<'_> {
             Op::Conv(Window { kernel: 1, stride: 1, .. }) => self.pairs(layer)?,
             Op::Add => self.groups(layer)?,
             Op::MaxPool(window) | Op::AvgPool(window) => self.windows(layer, window)?,
+            Op::Lookup(_) | Op::Multiply | Op::Concat => todo!("machine"),
             Op::Linear => {
                 self.read(layer.inputs[0], 0..self.bytes(layer.inputs[0]))?;
                 self.write(layer.output, 0..self.bytes(layer.output))?;

@@ -21,6 +21,12 @@ pub enum Kind {
     MaxPool,
     /// Average pool with a window.
     AvgPool,
+    /// Function of each element.
+    Lookup,
+    /// Product of a map and a number for each channel.
+    Multiply,
+    /// Channels of several maps.
+    Concat,
 }
 
 impl Kind {
@@ -38,6 +44,9 @@ impl Kind {
             Op::Add => Kind::Add,
             Op::MaxPool(..) => Kind::MaxPool,
             Op::AvgPool(..) => Kind::AvgPool,
+            Op::Lookup(_) => Kind::Lookup,
+            Op::Multiply => Kind::Multiply,
+            Op::Concat => Kind::Concat,
         }
     }
 
@@ -52,12 +61,18 @@ impl Kind {
             Kind::Add => "add",
             Kind::MaxPool => "max pool",
             Kind::AvgPool => "average pool",
+            Kind::Lookup => "function",
+            Kind::Multiply => "product",
+            Kind::Concat => "concatenation",
         }
     }
 }
 
 /// Kind and window of a layer: `depthwise 3x3, stride 2`.
 pub fn describe(layer: &Layer) -> String {
+    if let Op::Lookup(function) = layer.op {
+        return function.name().into();
+    }
     let title = Kind::of(layer.op).title();
     match layer.window() {
         Some(w) if w.stride > 1 => format!("{title} {0}x{0}, stride {1}", w.kernel, w.stride),

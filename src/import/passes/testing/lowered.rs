@@ -15,6 +15,18 @@ pub(in super::super) fn evaluate_lowered(network: &Lowered, image: &[f64]) -> Ve
         let channels = output.channels;
         let mut result = match layer.op {
             Op::Add => x.iter().zip(&tensors[layer.inputs[1]]).map(|(a, b)| a + b).collect(),
+            Op::Lookup(function) => x.iter().map(|&x| function.value(x)).collect(),
+            Op::Multiply => {
+                let gate = tensors[layer.inputs[1]].iter().cycle();
+                x.iter().zip(gate).map(|(x, gate)| x * gate).collect()
+            }
+            Op::Concat => (0..output.pixels())
+                .flat_map(|pixel| layer.inputs.iter().map(move |&input| (pixel, input)))
+                .flat_map(|(pixel, input)| {
+                    let channels = graph.tensors[input].shape.channels;
+                    tensors[input][pixel * channels..][..channels].to_vec()
+                })
+                .collect(),
             Op::GlobalAvgPool => (0..channels)
                 .map(|c| x.iter().skip(c).step_by(channels).sum::<f64>() / input.pixels() as f64)
                 .collect(),

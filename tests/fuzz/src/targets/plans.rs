@@ -41,7 +41,7 @@ fn compare_scratch(graph: &Graph, policy: &Policy, plan: &Plan) {
     for (id, layer) in graph.layers.iter().enumerate() {
         let found = plan.scratch[id].bytes;
         let conv = Conv::of(graph, policy, layer, plan.blocks[id]);
-        let expected = conv.map_or(0, |conv| scratch_of(Routine::of(layer), &conv));
+        let expected = conv.map_or(0, |conv| scratch_of(Routine::of(graph, layer), &conv));
         assert_eq!(found, expected, "scratch of {}", layer.name);
     }
 }
