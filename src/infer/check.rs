@@ -278,7 +278,7 @@ impl Checks<'_> {
             return structure(layer, "has a product's integers, though it is none");
         }
         self.shift(layer, requantizer.shift, 62)?;
-        let largest = layer.inputs.iter().map(|&input| i64::from(self.max_code(input))).product();
+        let largest: i64 = layer.inputs.iter().map(|&input| i64::from(self.max_code(input))).product();
         // Zero points lie among the codes: distances are no larger than the largest code, either way.
         let reach = Reach { negative: -largest, positive: largest };
         if reach.fits(requantizer.bias, 1) {
