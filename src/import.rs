@@ -7,7 +7,7 @@
 //! | setting | [`ImportOptions`] | else metadata | else |
 //! |---|---|---|---|
 //! | naming, family, width, classes | checked | - | names and shapes |
-//! | image side | `side`, `network` | `resolution` | [`DEFAULT_SIDE`] |
+//! | image side, if no graph in the file fixes it | `side`, `network` | `resolution` | `linked_side`, [`DEFAULT_SIDE`] |
 //! | padding | `padding` | `padding` | [`Naming::usual_padding`] |
 //! | epsilon of batch normalization | `epsilon` | `bn_eps` | [`Naming::usual_epsilon`] |
 //! | normalization of the image | `normalization` | `preprocessing`, or `mean` and `std` | [`Naming::usual_normalization`] |
@@ -57,6 +57,13 @@ use recognize::{Recognized, recognize};
 /// Side of the image in pixels if nothing says otherwise: that of ImageNet's published weights.
 pub const DEFAULT_SIDE: u16 = 224;
 
+/// Why anything is assumed.
+const SILENT: &str = "the file does not say";
+
+/// Why [`DEFAULT_SIDE`] is assumed, and how a caller says otherwise.
+const USUAL_SIDE: &str =
+    "ImageNet's published weights have it; say another with --side or in the page's field Input size";
+
 /// Bytes of the largest file that is read: 512 MiB. The largest network of the zoo takes half of it as float32.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
 
@@ -66,8 +73,11 @@ pub struct ImportOptions {
     /// The network that must be in the file: family, width and number of classes are checked; the side is taken
     /// over. Its padding is not looked at, as a name like `mobilenet-v2-1.0-224` says nothing about it.
     pub network: Option<Spec>,
-    /// Side of the square image in pixels; goes before that of `network`.
+    /// Side of the square image in pixels; goes before that of `network`. A file with a graph may fix it: another is then
+    /// refused.
     pub side: Option<u16>,
+    /// Side of the network in a link, where neither of these and nothing in the file says it.
+    pub linked_side: Option<u16>,
     /// Convention of names, if the names alone must not decide.
     pub naming: Option<Naming>,
     /// Padding, e.g. TensorFlow's for timm's `tf_` variants.
@@ -76,6 +86,21 @@ pub struct ImportOptions {
     pub epsilon: Option<f32>,
     /// Normalization of the image.
     pub normalization: Option<Normalization>,
+}
+
+impl ImportOptions {
+    /// The side that the caller gives.
+    fn given_side(&self) -> Option<u16> {
+        self.side.or(self.network.map(|network| network.side))
+    }
+}
+
+/// The side where neither the caller nor the file says it: `why` the file does not.
+fn usual_side(linked: Option<u16>, why: &str) -> (u16, Origin) {
+    match linked {
+        Some(side) => (side, Origin::Linked),
+        None => (DEFAULT_SIDE, Origin::Assumed(format!("{why}; {USUAL_SIDE}"))),
+    }
 }
 
 /// A network with its weights, and what the import had to assume.
@@ -167,20 +192,17 @@ fn named(file: File, options: &ImportOptions) -> Result<Imported, ImportError> {
     let naming = found.naming;
 
     let mut settings = Settings { list: Vec::new() };
-    let whose = |kind| usual_of(kind, naming);
+    let whose = || Origin::Assumed(format!("{SILENT}; {naming}'s published weights have it"));
+    // A link to a network with a size that none of the zoo has is a link to another network.
+    let usual = usual_side(options.linked_side.filter(|&side| Spec::has_side(side)), SILENT);
     // What the caller says is not asked of the file, so that a caller can mend what a file states wrongly.
-    let side = options.side.or(options.network.map(|n| n.side));
-    let side = settings.choose(SettingKind::Side, side, || metadata.side(), DEFAULT_SIDE, whose)?;
-    let padding = || metadata.padding();
-    let padding =
-        settings.choose(SettingKind::Padding, options.padding, padding, naming.usual_padding(), whose)?;
-    let epsilon = || metadata.epsilon();
-    let epsilon =
-        settings.choose(SettingKind::Epsilon, options.epsilon, epsilon, naming.usual_epsilon(), whose)?;
-    let usual = naming.usual_normalization(found.family);
-    let stated = || metadata.normalization();
-    let normalization =
-        settings.choose(SettingKind::Normalization, options.normalization, stated, usual, whose)?;
+    let side = settings.choose(SettingKind::Side, options.given_side(), || metadata.zoo_side(), usual)?;
+    let (stated, usual) = (|| metadata.padding(), (naming.usual_padding(), whose()));
+    let padding = settings.choose(SettingKind::Padding, options.padding, stated, usual)?;
+    let (stated, usual) = (|| metadata.epsilon(), (naming.usual_epsilon(), whose()));
+    let epsilon = settings.choose(SettingKind::Epsilon, options.epsilon, stated, usual)?;
+    let (stated, usual) = (|| metadata.normalization(), (naming.usual_normalization(found.family), whose()));
+    let normalization = settings.choose(SettingKind::Normalization, options.normalization, stated, usual)?;
 
     if let Some(theirs) = naming.other_stem(found.family) {
         let origin = Origin::Assumed(format!("{naming}'s own {} has {theirs} there", found.family.title()));
@@ -220,32 +242,38 @@ struct Settings {
 }
 
 impl Settings {
-    /// The caller's value, else the file's, else the usual one.
+    /// The caller's value, else the file's, else the usual one with its origin.
     fn choose<T: Shown + Copy>(
         &mut self,
         kind: SettingKind,
         given: Option<T>,
         stated: impl FnOnce() -> Result<Option<T>, ImportError>,
-        usual: T,
-        whose: impl FnOnce(SettingKind) -> String,
+        usual: (T, Origin),
     ) -> Result<T, ImportError> {
         let (value, origin) = match given {
             Some(given) => (given, Origin::Given),
             None => match stated()? {
                 Some(stated) => (stated, Origin::Stated),
-                None => (usual, Origin::Assumed(whose(kind))),
+                None => usual,
             },
         };
         self.list.push(Setting { kind, value: value.shown(), origin });
         Ok(value)
     }
-}
 
-/// Why a value is assumed.
-fn usual_of(kind: SettingKind, naming: Naming) -> String {
-    match kind {
-        SettingKind::Side => "the file does not say; ImageNet's published weights have it".into(),
-        _ => format!("the file does not say; {naming}'s published weights have it"),
+    /// The side that a file fixes.
+    ///
+    /// # Errors
+    /// If the caller gives another.
+    fn fix_side(&mut self, fixed: usize, options: &ImportOptions) -> Result<(), ImportError> {
+        match options.given_side() {
+            Some(asked) if usize::from(asked) != fixed => Err(ImportError::FixedSide { fixed, asked }),
+            _ => {
+                let value = format!("{fixed}x{fixed}");
+                self.list.push(Setting { kind: SettingKind::Side, value, origin: Origin::Fixed });
+                Ok(())
+            }
+        }
     }
 }
 

@@ -122,6 +122,23 @@ fn settings_of_weights_are_options() {
     }
 }
 
+/// The size of the image is an option wherever weights are, and what it is given as is what is measured.
+#[test]
+fn the_size_of_the_image_is_an_option() {
+    let found = json(&["inspect", DEMO[1], "--side", "64"]);
+    assert_eq!((&found["network"], &found["layers"][0]["input"]), (&json!("mobilenet-v1-0.25-64"), &json!([64, 64, 3])));
+    let found = json(&[&["eval"], &DEMO[..], &["--side", "64", "--limit", "8", "--no-float"]].concat());
+    assert_eq!(found["network"], "mobilenet-v1-0.25-64");
+    let settings = found["settings"].as_array().expect("a list");
+    let side = settings.iter().find(|setting| setting["what"] == "input size").expect("the size");
+    assert_eq!((&side["value"], &side["origin"]), (&json!("64x64"), &json!("given")));
+    for command in ["inspect", "search", "eval", "export", "finetune"] {
+        let help = run(&[command, "--help"]);
+        let help = String::from_utf8_lossy(&help.stdout);
+        assert_eq!(help.contains("--side <N>"), help.contains("--graph <FILE>"), "{command}");
+    }
+}
+
 #[test]
 fn eval_and_export_agree() {
     // Packages are measured on test images.

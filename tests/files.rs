@@ -7,7 +7,7 @@
 use bitsmith::calibrate::{Observer, Quantization, Settings};
 use bitsmith::export::model;
 use bitsmith::float::FloatNetwork;
-use bitsmith::import::{ImportOptions, Imported, import, import_files, save};
+use bitsmith::import::{ImportError, ImportOptions, Imported, import, import_files, save};
 use bitsmith::infer::{Engine, Workspace, reference};
 use bitsmith::link::Link;
 use bitsmith::memory::{Budget, MemoryModel};
@@ -208,6 +208,9 @@ fn a_description_comes_with_its_weights_in_any_order() {
     let (other, first) = import_files(&[weights, json.clone()], &options).expect("a network");
     assert_eq!((holder, first, &one), (1, 0, &other));
     assert_eq!((one.model.network.side(), one.model.graph().classes()), (176, 1000));
+    let other = ImportOptions { side: Some(224), ..ImportOptions::default() };
+    let refused = import_files(&[json.clone(), shared(&format!("{name}.pth")).expect("weights")], &other);
+    assert_eq!(refused, Err(ImportError::FixedSide { fixed: 176, asked: 224 }));
     let alone = import_files(&[json], &options).expect_err("no weights").to_string();
     assert!(alone.contains("without its weights"), "{alone}");
 }

@@ -20,5 +20,7 @@ mod quantized;
 mod raw_graph;
 #[path = "import/settings.rs"]
 mod settings;
+#[path = "import/sides.rs"]
+mod sides;
 #[path = "import/torch.rs"]
 mod torch;

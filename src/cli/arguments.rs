@@ -134,6 +134,9 @@ pub struct Inspect {
     /// The file in JSON that describes the network, for weights beside it (MCUNet, ProxylessNAS).
     #[arg(long, value_name = "FILE")]
     pub graph: Option<PathBuf>,
+    /// Rows and columns of the image, where the file does not fix them [default: as the file says, else 224].
+    #[arg(long, value_name = "N", value_parser = values::side())]
+    pub side: Option<u16>,
     /// Number of classes of a network of the zoo [default: 1000].
     #[arg(long, value_name = "N", value_parser = values::classes)]
     pub classes: Option<u64>,
@@ -248,9 +251,14 @@ pub struct Inputs {
     /// The description of the network in JSON, for weights beside it (MCUNet, ProxylessNAS).
     #[arg(long, value_name = "FILE")]
     pub graph: Option<PathBuf>,
+    /// Rows and columns of the image, where the file does not fix them: from 1 to 1024; of networks that are told by the
+    /// names of their tensors a multiple of 32 from 32 to 320 [default: of --network, else as the file says, else 224].
+    #[arg(long, value_name = "N", value_parser = values::side())]
+    pub side: Option<u16>,
     #[command(flatten)]
     pub trained: WeightsArguments,
-    /// The network in the file, where its tensors do not tell; its side is the images' side [default: as the file says].
+    /// The network in the file, where its tensors do not tell; its side is the image's without --side [default: as the
+    /// file says].
     #[arg(long, value_name = "NET")]
     pub network: Option<Spec>,
     /// Keep only the outputs of the images' classes: what the network knows of others is cut off.

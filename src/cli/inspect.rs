@@ -19,12 +19,15 @@ const DEFAULT_CLASSES: u64 = 1000;
 
 /// Shows the layers of a network, and what was found out about its file.
 pub fn run(arguments: &Inspect) -> anyhow::Result<Report> {
-    let Inspect { subject, graph, classes, padding } = arguments;
+    let Inspect { subject, graph, side, classes, padding } = arguments;
     let path = Path::new(subject);
     // Whoever has a file of the name of a network means the file.
     if !path.exists() && graph.is_none() {
         let spec =
             subject.parse::<Spec>().map_err(|error| wrong(format!("no file {subject}, and {error}")))?;
+        ensure_argument(side.is_none(), || {
+            format!("--side is of files: the name {subject} says the side, give another name")
+        })?;
         let spec = spec.with_classes(classes.unwrap_or(DEFAULT_CLASSES))?;
         let spec = padding.map_or(spec, |padding| spec.with_padding(padding.into()));
         return Ok(describe(&spec.into(), &[], Value::Null));
@@ -33,7 +36,8 @@ pub fn run(arguments: &Inspect) -> anyhow::Result<Report> {
         "--classes and --padding are of networks of the zoo: a file says both".into()
     })?;
     let files = read_network(path, graph.as_deref())?;
-    let (imported, _) = import_files(&files, &ImportOptions::default()).with_context(|| subject.clone())?;
+    let options = ImportOptions { side: *side, ..ImportOptions::default() };
+    let (imported, _) = import_files(&files, &options).with_context(|| subject.clone())?;
     let found: Vec<String> = imported
         .settings
         .iter()

@@ -9,7 +9,7 @@ use crate::flow::{
     self, Alone, Answer, Asked, End, Evaluator, Event, Executor, Order, Origin, Pixels, PreprocessingVerdict,
     Set, Tally, Task,
 };
-use crate::import::{check_size, import_files};
+use crate::import::{ImportOptions, check_size, import_files};
 use crate::link::{HashPrefix, Link};
 #[cfg(feature = "train")]
 use crate::net::Model;
@@ -39,7 +39,11 @@ pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
     let network = inputs.network.or(link.and_then(|link| link.network.zoo()));
     let files = read_network(weights, inputs.graph.as_deref())?;
     // The side is the caller's, the number of classes the file's.
-    let options = trained.options(network)?;
+    let options = ImportOptions {
+        side: inputs.side.or(network.map(|network| network.side)),
+        linked_side: link.and_then(|link| u16::try_from(link.network.side()).ok()),
+        ..trained.options()?
+    };
     let (imported, holder) = import_files(&files, &options).with_context(name)?;
     let found = &imported.model.network;
     let agrees = |expected: &crate::net::Spec| {

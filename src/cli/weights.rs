@@ -2,7 +2,7 @@
 
 use super::arguments::PaddingName;
 use crate::import::{ImportOptions, channels};
-use crate::net::{ColourRange, Normalization, Spec};
+use crate::net::{ColourRange, Normalization};
 use clap::{Args, ValueEnum};
 use std::str::FromStr;
 
@@ -48,11 +48,11 @@ pub enum RangeName {
 }
 
 impl WeightsArguments {
-    /// What the import is told; the input size is that of `network`.
+    /// What the import is told of it.
     ///
     /// # Errors
     /// If mean or deviation are out of range.
-    pub fn options(&self, network: Option<Spec>) -> anyhow::Result<ImportOptions> {
+    pub fn options(&self) -> anyhow::Result<ImportOptions> {
         let range = match self.pixel_range {
             RangeName::One => ColourRange::One,
             RangeName::Codes => ColourRange::Codes,
@@ -62,7 +62,6 @@ impl WeightsArguments {
             _ => None,
         };
         Ok(ImportOptions {
-            side: network.map(|network| network.side),
             padding: self.padding.map(Into::into),
             epsilon: self.epsilon,
             normalization: self.preprocessing.or(numbers),

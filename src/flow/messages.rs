@@ -4,7 +4,7 @@ use super::{
     Artefact, Epochs, Figure, GivenReading, GivenSettings, ImagesUsed, Inputs, Key, PackageName,
     PreprocessingVerdict, Subset, Tally,
 };
-use crate::import::{KeptClass, Setting};
+use crate::import::{KeptClass, Origin, Setting, SettingKind};
 use crate::net::{Network, Spec};
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
@@ -273,6 +273,19 @@ pub struct NetworkSummary {
     pub notes: Vec<String>,
     /// Of weights and quantizers as they were read.
     pub key: Key,
+}
+
+impl NetworkSummary {
+    /// Why the network cannot have images of another size; `None` if it can.
+    pub fn why_not_side(&self) -> Option<String> {
+        let side = self.settings.iter().find(|setting| setting.kind == SettingKind::Side)?;
+        (side.origin == Origin::Fixed).then(|| {
+            format!(
+                "The file fixes the input size at {}: export the network for another one, or with an open size.",
+                side.value
+            )
+        })
+    }
 }
 
 /// Loaded images.

@@ -68,6 +68,8 @@ impl From<&Setting> for Provenance {
             import::Origin::Given => Self::given(what, value, "an option or a field"),
             import::Origin::Stated => Self::stated(what, value, "the weights file's metadata"),
             import::Origin::Assumed(why) => Self::assumed(what, value, why),
+            import::Origin::Fixed => Self::stated(what, value, "the weights file's graph"),
+            import::Origin::Linked => Self::given(what, value, "the link"),
         }
     }
 }

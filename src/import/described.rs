@@ -3,33 +3,34 @@
 use super::metadata::Metadata;
 use super::passes::{LowerOptions, Lowered, Refusal, Refusals, Remark, lower};
 use super::raw::{Layout, RawGraph};
+use super::torch::BLOCKS_PRODUCER;
 use super::{
-    DEFAULT_SIDE, ImportError, ImportOptions, Imported, Note, Origin, Setting, SettingKind, Settings, luma,
+    ImportError, ImportOptions, Imported, Note, Origin, SILENT, Setting, SettingKind, Settings, luma,
+    usual_side,
 };
 use crate::net::{Affine, BatchNorm, Graph, LayerWeights, Model, Network, Normalization, Shape, Spec};
 
 /// Makes a network of ours of a file's graph, and says what it had to assume.
 ///
 /// # Errors
-/// If the graph has something that cannot be taken (all of it at once), or is another network than `options` expects.
+/// If the graph has something that cannot be taken (all of it at once), or is another network than `options` expects, or
+/// one for images of another size that the file fixes.
 pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Imported, ImportError> {
     let stated = std::mem::take(&mut raw.metadata);
     let (producer, layout) = (std::mem::take(&mut raw.producer), raw.layout);
-    let open = raw.inputs.first().is_none_or(|input| input.dims.iter().skip(1).any(Option::is_none));
     let mut metadata = Metadata::new(&stated);
-    let given = options.side.or(options.network.map(|network| network.side));
-    let wanted = match given {
-        None if open => metadata.side()?,
-        given => given,
-    };
-    let input = wanted.map(|side| (usize::from(side), usize::from(side)));
-    let mut lowered = lower(raw, &LowerOptions { input })?;
+    let given = options.given_side();
+    // What is wrong with it matters only if it is used.
+    let in_metadata = if given.is_some() { Ok(None) } else { metadata.side() };
+    let usual = usual_side(options.linked_side, "the file leaves it open");
+    let side = given.or(in_metadata.as_ref().ok().copied().flatten()).unwrap_or(usual.0).into();
+    let mut lowered = lower(raw, &LowerOptions { input: Some((side, side)) })?;
     check_image(lowered.graph.image().shape)?;
     let gray = lowered.graph.image().shape.channels == 1;
     if gray {
         luma::to_colours(&mut lowered);
     }
-    let Lowered { name, graph, mut weights, normalization, labels, ranges: _, remarks } = lowered;
+    let Lowered { name, graph, mut weights, is_open, normalization, labels, ranges: _, remarks } = lowered;
     let network = match Spec::of(&graph) {
         Some(spec) => {
             unfold(&graph, &mut weights);
@@ -40,21 +41,17 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     check(options.network, &network)?;
 
     let mut settings = Settings { list: Vec::new() };
-    let side = network.side() as u16;
-    let in_file = (!open).then_some(side);
-    settings.choose(
-        SettingKind::Side,
-        given.map(|_| side),
-        || Ok(in_file.or(wanted)),
-        side,
-        |_| format!("the file leaves it open; ImageNet's published weights have {DEFAULT_SIDE}"),
-    )?;
+    if is_open {
+        settings.choose(SettingKind::Side, given, || in_metadata, usual)?;
+    } else {
+        settings.fix_side(network.side(), options)?;
+        metadata.compare_side(network.side());
+    }
     let (usual, whose) = usual_normalization(&network, &producer, layout);
     let in_file = || Ok(normalization.or(metadata.normalization()?));
+    let usual = (usual, Origin::Assumed(format!("{SILENT}; {whose} have it")));
     let normalization =
-        settings.choose(SettingKind::Normalization, options.normalization, in_file, usual, |_| {
-            format!("the file does not say; {whose} have it")
-        })?;
+        settings.choose(SettingKind::Normalization, options.normalization, in_file, usual)?;
     if gray {
         settings.list.push(luma::setting());
     }
@@ -119,6 +116,7 @@ fn check(expected: Option<Spec>, found: &Network) -> Result<(), ImportError> {
 fn usual_normalization(network: &Network, producer: &str, layout: Layout) -> (Normalization, String) {
     let keras = layout == Layout::ChannelsLast || producer.contains("tf2onnx") || producer.contains("keras");
     match network.zoo() {
+        _ if producer == BLOCKS_PRODUCER => (Normalization::SIGNED, "networks of MCUNet".into()),
         Some(spec) if keras => (Normalization::SIGNED, format!("Keras' {}", spec.family.title())),
         _ if keras => (Normalization::UNIT, "most networks of Keras".into()),
         _ => (Normalization::IMAGENET, "networks of torchvision and timm".into()),

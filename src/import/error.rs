@@ -51,6 +51,18 @@ pub enum ImportError {
         /// What the file holds.
         found: String,
     },
+    /// Another size of the image than the file's graph has.
+    #[error(
+        "the file fixes the network's image at {fixed}x{fixed} pixels, not {asked}x{asked}: leave out what says otherwise \
+         (--side, --network, a link, or the page's field Input size), or export the network for {asked}x{asked} or with an \
+         open size"
+    )]
+    FixedSide {
+        /// Rows and columns in the file.
+        fixed: usize,
+        /// What the caller wants.
+        asked: u16,
+    },
     /// The file states a setting in a way that is not understood, or one that cannot be used.
     #[error(
         "the file's metadata {key} = '{value}' cannot be used: {reason}; correct the entry, or {}",
@@ -104,7 +116,7 @@ pub enum ImportError {
 /// How a caller gives a setting that a file states wrongly.
 fn advice(setting: SettingKind) -> &'static str {
     match setting {
-        SettingKind::Side => "give the network with --network or choose it in the page",
+        SettingKind::Side => "give it with --side or in the page",
         SettingKind::Padding => "give it with --padding or in the page",
         SettingKind::Epsilon => "give it with --epsilon or in the page",
         SettingKind::Normalization => "give it with --preprocessing, or --mean and --std, or in the page",

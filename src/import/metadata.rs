@@ -1,7 +1,7 @@
 //! What a file says about itself in words. All of it may be missing, and none of it is trusted over the tensors.
 
 use super::{ImportError, SettingKind};
-use crate::net::{Activation, ColourRange, Graph, Normalization, Padding, Spec, Width};
+use crate::net::{Activation, ColourRange, Graph, MAP_SIDES, Normalization, Padding, Spec, Width};
 use std::{collections::BTreeMap, fmt};
 
 /// An entry of the file that was not used, although the import went through.
@@ -47,8 +47,18 @@ impl<'a> Metadata<'a> {
         (0.0..=10.0).contains(&factor).then(|| Width((factor * 100.0).round() as u16))
     }
 
-    /// Side of the image: `resolution`, or the end of a `model` that is a name of ours.
+    /// Side of the image of a network with a graph: `resolution`, or the end of a `model` that is a name of ours.
     pub fn side(&self) -> Result<Option<u16>, ImportError> {
+        let (least, most) = (MAP_SIDES.start(), MAP_SIDES.end());
+        self.side_that(|side| MAP_SIDES.contains(&side.into()), &format!("a number from {least} to {most}"))
+    }
+
+    /// Side of the image of a network of the zoo, from the same entries.
+    pub fn zoo_side(&self) -> Result<Option<u16>, ImportError> {
+        self.side_that(Spec::has_side, "a multiple of 32 from 32 to 320")
+    }
+
+    fn side_that(&self, is_known: fn(u16) -> bool, expected: &str) -> Result<Option<u16>, ImportError> {
         let Some(text) = self.get("resolution") else {
             let named = self.get("model").and_then(|model| model.parse::<Spec>().ok());
             return Ok(named.map(|spec| spec.side));
@@ -59,8 +69,16 @@ impl<'a> Metadata<'a> {
             _ => text,
         };
         match text.parse::<u16>() {
-            Ok(side) if Spec::SIDES.contains(&side) && side.is_multiple_of(32) => Ok(Some(side)),
-            _ => self.refuse("resolution", "a multiple of 32 from 32 to 320", SettingKind::Side),
+            Ok(side) if is_known(side) => Ok(Some(side)),
+            _ => self.refuse("resolution", expected, SettingKind::Side),
+        }
+    }
+
+    /// Notes a `resolution` that is not the size which the graph fixes.
+    pub fn compare_side(&mut self, fixed: usize) {
+        let is_other = |side: Result<Option<u16>, _>| side.map(|side| side.map(usize::from)) != Ok(Some(fixed));
+        if self.get("resolution").is_some() && is_other(self.side()) {
+            self.ignore::<()>("resolution", format!("the file's graph is for {fixed}x{fixed} pixels"));
         }
     }
 
@@ -259,12 +277,25 @@ mod tests {
                 assert_eq!(Metadata::new(&entries).epsilon().is_err(), epsilon.is_none(), "{text}");
             }
         }
-        for (text, side) in
-            [("128", Some(128)), ("128x128", Some(128)), ("100", None), ("-1", None), ("160x128", None)]
-        {
+        // In a network with a graph, and in one of the zoo.
+        for (text, side, zoo) in [
+            ("128", Some(128), Some(128)),
+            ("128x128", Some(128), Some(128)),
+            ("176", Some(176), None),
+            ("1", Some(1), None),
+            ("1024", Some(1024), None),
+            ("1025", None, None),
+            ("0", None, None),
+            ("-1", None, None),
+            ("65537", None, None),
+            ("160x128", None, None),
+        ] {
             let entries = entries(&[("resolution", text)]);
-            assert_eq!(Metadata::new(&entries).side().ok().flatten(), side, "{text}");
-            assert_eq!(Metadata::new(&entries).side().is_err(), side.is_none(), "{text}");
+            let metadata = Metadata::new(&entries);
+            for (found, expected) in [(metadata.side(), side), (metadata.zoo_side(), zoo)] {
+                assert_eq!(found.clone().ok().flatten(), expected, "{text}");
+                assert_eq!(found.is_err(), expected.is_none(), "{text}");
+            }
         }
     }
 

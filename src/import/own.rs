@@ -5,8 +5,8 @@ use super::metadata::Metadata;
 use super::naming::{Part, shapes};
 use super::weights::values;
 use super::{
-    ImportError, ImportOptions, Imported, Naming, Problem, Problems, SettingKind, Settings, file::File,
-    layout, quantizers,
+    ImportError, ImportOptions, Imported, Naming, Origin, Problem, Problems, SILENT, SettingKind, Settings,
+    file::File, layout, quantizers,
 };
 use crate::net::{
     Affine, BatchNorm, Graph, Layer, LayerWeights, Model, Network, Normalization, code, supports,
@@ -68,7 +68,8 @@ pub(super) fn is_own(file: &File) -> bool {
 /// The network of a file.
 ///
 /// # Errors
-/// If the entry `graph` is damaged, or tensors are missing, of another shape, or not finite.
+/// If the entry `graph` is damaged or for images of another size than `options` say, or if tensors are missing, of another
+/// shape, or not finite.
 pub(super) fn read(file: &File, options: &ImportOptions) -> Result<Imported, ImportError> {
     let mut metadata = Metadata::new(&file.metadata);
     let (graph, epsilons) = file.metadata.get(ENTRY).and_then(|text| described(text)).ok_or_else(|| {
@@ -91,13 +92,13 @@ pub(super) fn read(file: &File, options: &ImportOptions) -> Result<Imported, Imp
         return Err(Problems { network, naming: None, list: problems }.into());
     }
     let mut settings = Settings { list: Vec::new() };
-    let why = |_| "the file does not say; networks of torchvision and timm have it".to_owned();
+    settings.fix_side(graph.image().shape.height, options)?;
+    let why = Origin::Assumed(format!("{SILENT}; networks of torchvision and timm have it"));
     let normalization = settings.choose(
         SettingKind::Normalization,
         options.normalization,
         || metadata.normalization(),
-        Normalization::IMAGENET,
-        why,
+        (Normalization::IMAGENET, why),
     )?;
     let grids = quantizers::read(file, &graph, &normalization)?;
     let labels = metadata.labels(graph.classes());

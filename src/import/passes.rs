@@ -45,8 +45,8 @@ use std::fmt;
 /// What the caller knows better than the file. The default knows nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LowerOptions {
-    /// Rows and columns of the image. Without them those of the file are taken, or [`DEFAULT_SIDE`] where it leaves them
-    /// open.
+    /// Rows and columns of the image where the file leaves both open, in place of [`DEFAULT_SIDE`]. What the file fixes
+    /// stays.
     pub input: Option<(usize, usize)>,
 }
 
@@ -62,6 +62,8 @@ pub struct Lowered {
     pub graph: Graph,
     /// Parameters by layer; `None` for layers without weights.
     pub weights: Vec<Option<LayerWeights>>,
+    /// Whether the file leaves rows and columns of the image open.
+    pub is_open: bool,
     /// How images are normalized; `None` if the file does not say.
     pub normalization: Option<Normalization>,
     /// Names of the classes, if the file has as many as the network has outputs.

@@ -42,6 +42,10 @@ pub enum Origin {
     Stated,
     /// Nobody says it; why this value was taken.
     Assumed(String),
+    /// The file fixes it: its graph has no other.
+    Fixed,
+    /// The link that was opened has it.
+    Linked,
 }
 
 impl SettingKind {
@@ -84,6 +88,8 @@ impl fmt::Display for Setting {
             Origin::Given => write!(f, "{kind}: {value}, as you say"),
             Origin::Stated => write!(f, "{kind}: {value}, as the file says"),
             Origin::Assumed(why) => write!(f, "{kind}: {value} assumed: {why}"),
+            Origin::Fixed => write!(f, "{kind}: {value}, which the file fixes"),
+            Origin::Linked => write!(f, "{kind}: {value}, as the link says"),
         }
     }
 }

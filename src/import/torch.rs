@@ -18,6 +18,7 @@ mod tests;
 mod value;
 mod zipped;
 
+pub(super) use blocks::PRODUCER as BLOCKS_PRODUCER;
 pub use blocks::{BlocksError, is_blocks, read_blocks};
 pub use error::TorchError;
 

@@ -172,6 +172,11 @@ impl Spec {
     /// Image sides that are supported: 32 to 320 in steps of 32.
     pub const SIDES: std::ops::RangeInclusive<u16> = 32..=320;
 
+    /// Whether networks of the zoo have images of this side.
+    pub fn has_side(side: u16) -> bool {
+        Self::SIDES.contains(&side) && side.is_multiple_of(32)
+    }
+
     /// A network with 1000 classes and its family's usual padding.
     ///
     /// # Errors
@@ -182,7 +187,7 @@ impl Spec {
         if !(min..=max).contains(&width) {
             return Err(SpecError::Width { name: spec.to_string(), found: width.to_string(), min, max });
         }
-        if !Self::SIDES.contains(&side) || !side.is_multiple_of(32) {
+        if !Self::has_side(side) {
             return Err(SpecError::Side { name: spec.to_string(), found: side.to_string() });
         }
         Ok(spec)

@@ -1,6 +1,6 @@
 //! What the runtime can run: the one place that import, search and export ask.
 
-use super::checked::MOST_INPUTS;
+use super::checked::{MOST_ELEMENTS, MOST_INPUTS};
 use super::{Activation, Graph, Layer, Op, Pads, Shape, Window, spec::CLASSES};
 use std::ops::RangeInclusive;
 
@@ -60,6 +60,9 @@ pub enum Reason {
     /// A map that is too large.
     #[error("a map of {0}: 1 to {side} rows and columns", side = MAP_SIDES.end())]
     Map(Shape),
+    /// A map of too many elements: files and links cannot hold it.
+    #[error("a map of {0}: at most {MOST_ELEMENTS} elements")]
+    Elements(Shape),
     /// Channels of the image.
     #[error("{0} input channels: {min} to {max}", min = IMAGE_CHANNELS.start(), max = IMAGE_CHANNELS.end())]
     ImageChannels(usize),
@@ -188,13 +191,17 @@ pub fn supports_image(image: Shape) -> Result<(), Reason> {
 /// Whether a map can be.
 ///
 /// # Errors
-/// If it is too large.
+/// If it is too large, or has too many channels or elements.
 pub fn supports_map(map: Shape) -> Result<(), Reason> {
     if !MAP_SIDES.contains(&map.height) || !MAP_SIDES.contains(&map.width) {
         return Err(Reason::Map(map));
     }
     if !CHANNELS.contains(&map.channels) {
         return Err(Reason::Channels(map.channels));
+    }
+    // On 32 bits the product may not fit.
+    if [map.height, map.width, map.channels].map(|size| size as u64).iter().product::<u64>() > MOST_ELEMENTS as u64 {
+        return Err(Reason::Elements(map));
     }
     Ok(())
 }
@@ -275,6 +282,9 @@ mod tests {
             (Shape::new(1025, 1, 1), "a map of 1025x1x1: 1 to 1024 rows and columns"),
             (Shape::new(1, 0, 1), "a map of 1x0x1"),
             (Shape::new(1, 1, 65_536), "65536 channels: 1 to 65535"),
+            (Shape::new(1024, 1024, 64), ""),
+            (Shape::new(1024, 1024, 65), "a map of 1024x1024x65: at most 67108864 elements"),
+            (Shape::new(1024, 1024, 65_535), "at most 67108864 elements"),
         ] {
             let text = supports_map(map).map_or_else(|reason| reason.to_string(), |()| String::new());
             assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{expected}: {text}");

@@ -84,7 +84,7 @@ pub fn App() -> Html {
                     </p>
                 }
                 <NetworkSection network={design.network.clone()} work={state.work.clone()} forced={state.forced}
-                    given={state.given}
+                    given={state.given()}
                     controls={controls.clone()} />
                 <DeviceSection design={design.clone()} controls={controls.clone()} />
                 <ImagesSection work={state.work.clone()} reading={state.reading}
@@ -371,7 +371,7 @@ fn use_whole_page_drop(state: &UseReducerHandle<State>, controls: &Controls) -> 
     let latest = use_mut_ref(Callback::noop);
     *latest.borrow_mut() = {
         let network = state.design.network.zoo().filter(|_| state.forced);
-        let (controls, how) = (controls.clone(), ReadAs { network, settings: state.given });
+        let (controls, how) = (controls.clone(), ReadAs { network, settings: state.given() });
         Callback::from(move |picked| controls.open(picked, how))
     };
     let setter = dragged.setter();

@@ -76,7 +76,7 @@ pub struct State {
     /// Whether weights are read as the network on the screen, whatever their file says.
     pub forced: bool,
     /// What the user says of weights that their file does not say.
-    pub given: GivenSettings,
+    given: GivenSettings,
     /// What the user says of images.
     pub reading: GivenReading,
     /// What is being measured, by the number of its command.

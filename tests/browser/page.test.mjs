@@ -47,7 +47,7 @@ test("every network of the zoo shows its memory without weights", async (t) => {
   const { page } = await openApp(t);
   await page.getByLabel("Family").selectOption({ label: "MobileNetV2" });
   await page.getByLabel("Multiplier", { exact: true }).selectOption("1.0");
-  await page.getByLabel("Input size").selectOption({ label: "224x224" });
+  await page.locator("#input-size").selectOption({ label: "224x224" });
   await page.getByLabel("Classes").first().fill("1000");
   await page.getByLabel("Classes").first().press("Enter");
   await page.getByText("mobilenet-v2-1.0-224", { exact: true }).first().waitFor();

@@ -21,6 +21,19 @@ fn wrong_arguments_are_explained() {
             code: 2,
             says: "expected 2 to 10,000",
         },
+        Case { arguments: &["inspect", "mnasnet-1.0-96", "--side", "64"], code: 2, says: "--side is of files" },
+        Case { arguments: &["inspect", DEMO[1], "--side", "0"], code: 2, says: "0 is not in 1..=1024" },
+        Case { arguments: &["inspect", DEMO[1], "--side", "1025"], code: 2, says: "1025 is not in 1..=1024" },
+        Case {
+            arguments: &["inspect", DEMO[1], "--side", "176"],
+            code: 1,
+            says: "image side '176' in 'mobilenet-v1-0.25-176': expected a multiple of 32 from 32 to 320",
+        },
+        Case {
+            arguments: &["inspect", "tests/onnx_files/bounded_script_17.onnx", "--side", "176"],
+            code: 1,
+            says: "pixels, not 176x176: leave out what says otherwise (--side",
+        },
         Case {
             arguments: &["policy", "mnasnet-1.0-96"],
             code: 2,

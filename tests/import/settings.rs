@@ -68,6 +68,7 @@ fn metadata_replaces_conventions_and_the_caller_replaces_metadata() {
     let options = ImportOptions {
         network: "mobilenet-v2-0.35-160".parse().ok(),
         side: None,
+        linked_side: Some(64),
         naming: Some(Naming::Torchvision),
         padding: Some(Padding::PyTorch),
         epsilon: Some(0.003),
@@ -108,7 +109,7 @@ fn a_stated_setting_that_cannot_be_used_is_refused_unless_the_caller_gives_it() 
         ..Default::default()
     };
     for (key, value, option) in [
-        ("resolution", "100", "--network"),
+        ("resolution", "100", "--side"),
         ("padding", "some", "--padding"),
         ("bn_eps", "x", "--epsilon"),
         ("preprocessing", "as in the paper", "--preprocessing"),

@@ -3,9 +3,13 @@
 
 use crate::archive::Archive;
 use crate::raw_graph::{Map, run};
+use crate::sides::{description, weights};
 use bitsmith::import::raw::{RawGraph, RawOp};
 use bitsmith::import::torch::{BlocksError, is_blocks, read_blocks};
-use bitsmith::import::{ImportError, ImportOptions, Naming, Problem, import};
+use bitsmith::import::{
+    ImportError, ImportOptions, Naming, Problem, SettingKind, import, import_blocks,
+};
+use bitsmith::net::{Family, Normalization};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -73,6 +77,19 @@ fn a_searched_network_answers_as_its_code_does() {
     // Without the description it is none of the zoo's.
     let error = import(&weights, &ImportOptions::default()).expect_err("searched kernels");
     assert!(matches!(error, ImportError::Tensors(_)), "{error}");
+}
+
+/// As it is for the same tensors without a description.
+#[test]
+fn preprocessing_that_nobody_says_is_that_of_mcunet() {
+    let (json, weights) = (description(Value::Null), weights(None));
+    let found = import_blocks(&json, &weights, &ImportOptions::default()).expect("a network");
+    assert_eq!(found.model.normalization, Naming::Mcunet.usual_normalization(Family::MobileNetV2));
+    let setting = found.settings.iter().find(|setting| setting.kind == SettingKind::Normalization);
+    assert!(setting.is_some_and(|setting| setting.is_assumed() && setting.to_string().contains("MCUNet")));
+    let said = ImportOptions { normalization: Some(Normalization::IMAGENET), ..ImportOptions::default() };
+    let found = import_blocks(&json, &weights, &said).expect("a network");
+    assert_eq!(found.model.normalization, Normalization::IMAGENET);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::flow::Subset;
 use crate::memory::catalogue::MCUS;
 use crate::memory::{Core, Mcu, MemoryModel};
-use crate::net::Padding;
+use crate::net::{MAP_SIDES, Padding};
 use crate::quant::Bits;
 use crate::search::Allocator;
 use clap::ValueEnum;
@@ -167,6 +167,11 @@ pub fn device(name: &str) -> Result<&'static Mcu, String> {
 /// A count from `least` on.
 pub fn at_least(least: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(least..)
+}
+
+/// Rows and columns of an image.
+pub fn side() -> RangedU64ValueParser<u16> {
+    RangedU64ValueParser::new().range(*MAP_SIDES.start() as u64..=*MAP_SIDES.end() as u64)
 }
 
 /// Neurons of a layer: more would take days and gigabytes.

@@ -15,6 +15,8 @@ pub(super) struct Draft {
     pub graph: RawGraph,
     /// What the caller knows.
     pub options: LowerOptions,
+    /// Whether the file leaves rows and columns of the image open.
+    pub is_open: bool,
     /// How the codes of an image become the input, if something says so.
     pub normalization: Option<Normalization>,
     /// What was recognised and assumed.
@@ -33,7 +35,7 @@ impl Draft {
         let held: usize = graph.constants.values().map(Constant::len).sum();
         let budget = held.saturating_mul(2).saturating_add(SPARE_ELEMENTS);
         let (remarks, refusals) = (Vec::new(), Vec::new());
-        Self { graph, options, normalization: None, remarks, refusals, budget, made: 0 }
+        Self { graph, options, is_open: false, normalization: None, remarks, refusals, budget, made: 0 }
     }
 
     /// Asks for elements that the file does not hold; a small file must not take much memory.

@@ -2,7 +2,7 @@
 
 use super::axes::{Atom, View, order};
 use super::draft::Draft;
-use super::{DEFAULT_SIDE, Refusal, Remark};
+use super::{DEFAULT_SIDE, Refusal};
 use crate::import::raw::{Layout, RawGraph, RawInput, RawOp, Values};
 use crate::net::{IMAGE_CHANNELS, Shape, supports_image};
 
@@ -69,23 +69,15 @@ fn view(draft: &mut Draft, input: &RawInput) -> Result<View, String> {
         None => 1,
     };
     let (rows, columns) = (stated(Atom::Row), stated(Atom::Column));
-    let (height, width) = match (draft.options.input, rows, columns) {
-        (Some(given), ..) => given,
-        (None, Some(rows), Some(columns)) => (rows, columns),
+    let (height, width) = match (rows, columns) {
+        (Some(rows), Some(columns)) => (rows, columns),
         // One of them open: as long as the other.
-        (None, rows, columns) => {
-            let side = rows.or(columns).unwrap_or(DEFAULT_SIDE);
-            let text = format!("an image of {side}x{side} pixels, as the file leaves its size open");
-            draft.remarks.push(Remark::Assumed(text));
-            (side, side)
+        (Some(side), None) | (None, Some(side)) => (side, side),
+        (None, None) => {
+            draft.is_open = true;
+            draft.options.input.unwrap_or((DEFAULT_SIDE, DEFAULT_SIDE))
         }
     };
-    if let (Some(rows), Some(columns)) = (rows, columns)
-        && (rows, columns) != (height, width)
-    {
-        let text = format!("an image of {height}x{width} pixels instead of the file's {rows}x{columns}");
-        draft.remarks.push(Remark::Recognised(text));
-    }
     let shape = Shape::new(height, width, channels);
     supports_image(shape).map_err(|reason| reason.to_string())?;
     View::new(stated(Atom::Batch).unwrap_or(1).max(1), shape, &axes)
@@ -196,14 +188,15 @@ mod tests {
             case(First, &[0, 3, 0, 64], None, None, Ok((64, 64, 3)), 3),
             case(First, &[0, 0, 0, 0], None, Some((32, 48)), Ok((32, 48, 3)), 3),
             case(First, &[0, 0, 0, 3], Some(NCHW), Some((32, 48)), Ok((32, 48, 3)), 32),
-            case(First, &[1, 3, 96, 96], None, Some((32, 48)), Ok((32, 48, 3)), 3),
+            case(First, &[0, 3, 0, 64], None, Some((32, 32)), Ok((64, 64, 3)), 3),
+            case(First, &[1, 3, 96, 96], None, Some((32, 48)), Ok((96, 96, 3)), 3),
             case(First, &[8, 1, 28, 28], None, None, Ok((28, 28, 1)), 1),
             case(Last, &[0, 28, 28], None, None, Ok((28, 28, 1)), 28),
             case(First, &[3, 28, 29], None, None, Ok((28, 29, 3)), 28),
             case(Last, &[28, 29, 3], None, None, Ok((28, 29, 3)), 29),
             case(First, &[1, 5, 28, 28], None, None, Err("5 input channels: 1 to 4"), 0),
             case(First, &[1, 3, 2000, 28], None, None, Err("2000x28x3: 1 to 1024"), 0),
-            case(First, &[1, 3, 28, 28], None, Some((0, 28)), Err("0x28x3: 1 to 1024"), 0),
+            case(First, &[0, 3, 0, 0], None, Some((0, 28)), Err("0x28x3: 1 to 1024"), 0),
             case(First, &[0, 784], None, None, Err("784 numbers"), 0),
             case(First, &[], None, None, Err("0 axes"), 0),
         ] {
@@ -216,9 +209,12 @@ mod tests {
             };
             builder.conv_of(&x, 3, 4, [1, 1], [1, 1]);
             let options = super::super::LowerOptions { input: c.given };
-            let found = image(&mut Draft::new(builder.finish(), options));
+            let mut draft = Draft::new(builder.finish(), options);
+            let found = image(&mut draft);
             match c.expected {
                 Ok((height, width, channels)) => {
+                    let is_open = c.dims.iter().filter(|&&dim| dim > 3).count() == 0;
+                    assert_eq!(draft.is_open, is_open, "{:?}", c.dims);
                     let view = found.unwrap_or_else(|e| panic!("{:?}: {e:?}", c.dims)).1;
                     assert_eq!(view.shape, Shape::new(height, width, channels), "{:?}", c.dims);
                     assert_eq!(view.dims().get(1), Some(&c.first), "{:?}", c.dims);

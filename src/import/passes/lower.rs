@@ -228,8 +228,8 @@ impl Lowering {
             }
             fits
         });
-        let Draft { graph: raw, normalization, remarks, .. } = draft;
-        Ok(Lowered { name: raw.name, graph, weights, normalization, labels, ranges, remarks })
+        let Draft { graph: raw, is_open, normalization, remarks, .. } = draft;
+        Ok(Lowered { name: raw.name, graph, weights, is_open, normalization, labels, ranges, remarks })
     }
 
     /// Whether the last layer gives the one result.

@@ -14,6 +14,9 @@ use crate::import::raw::RawGraph;
 use config::Network;
 use std::fmt;
 
+/// What such a graph says made it.
+pub(in crate::import) const PRODUCER: &str = "MCUNet";
+
 /// Bytes of the longest JSON that is read; a network of 20 blocks takes 15 thousand.
 const MOST_BYTES: usize = 256 << 10;
 

@@ -13,15 +13,18 @@ pub struct TextFieldProps {
     /// Whether the keyboard of a phone shall offer digits only.
     #[prop_or_default]
     pub numeric: bool,
+    /// Why it cannot be changed now; it can without.
+    #[prop_or_default]
+    pub why_not: Option<AttrValue>,
     /// Takes what was typed, or says why not.
     pub take: Callback<String, Result<(), String>>,
 }
 
-/// The field, and below the row of fields that it stands in, why its text was refused. Refused text stays, so that it
-/// can be mended.
+/// The field, and below the row of fields that it stands in, why its text was refused, or cannot be changed. Refused text
+/// stays, so that it can be mended.
 #[component]
 pub fn TextField(props: &TextFieldProps) -> Html {
-    let TextFieldProps { id, label, value, numeric, take } = props;
+    let TextFieldProps { id, label, value, numeric, why_not, take } = props;
     let refused = use_state(|| None::<(AttrValue, String)>);
     use_effect_with(value.clone(), {
         let refused = refused.clone();
@@ -37,7 +40,7 @@ pub fn TextField(props: &TextFieldProps) -> Html {
             }
         }
     };
-    let described = format!("{id}-error");
+    let (described, explained) = (format!("{id}-error"), format!("{id}-why"));
     let shown = refused.as_ref().map_or(value, |(text, _)| text).clone();
     html! {
         <>
@@ -45,8 +48,9 @@ pub fn TextField(props: &TextFieldProps) -> Html {
                 <label for={*id}>{ label.clone() }</label>
                 <input id={*id} type="text" inputmode={if *numeric { "numeric" } else { "text" }} size="8"
                     autocomplete="off" spellcheck="false" value={shown} {onchange}
-                    aria-invalid={refused.is_some().to_string()} aria-describedby={described.clone()} />
+                    readonly={why_not.is_some()} title={why_not.clone()} aria-invalid={refused.is_some().to_string()} aria-describedby={format!("{described} {explained}")} />
             </div>
+            if let Some(reason) = why_not { <p id={explained} class="hint wide">{ reason }</p> }
             <div id={described} class="wide" role="alert">
                 if let Some((_, reason)) = &*refused { <p class="error">{ format::sentence(reason) }</p> }
             </div>

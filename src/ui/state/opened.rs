@@ -2,6 +2,7 @@
 
 use super::{State, Target};
 use crate::{
+    flow::GivenSettings,
     link::{HashPrefix, Link},
     net::Network,
     quant::Policy,
@@ -52,6 +53,15 @@ impl Opened {
 }
 
 impl State {
+    /// What the user says of weights, and the size of the network that was opened as a link, as long as that is on the
+    /// screen.
+    pub fn given(&self) -> GivenSettings {
+        let network = self.opened_link.as_ref().map(|link| &link.network);
+        let network = network.filter(|network| network.is_same(&self.design.network));
+        let linked_side = network.and_then(|network| u16::try_from(network.side()).ok());
+        GivenSettings { linked_side, ..self.given }
+    }
+
     /// What the link to what is on the screen is of. An opened link keeps its weights' and images' hashes until its
     /// policy is changed or the user opens others: the demo, which the page loads by itself, is not what it is of.
     pub fn link_hashes(&self) -> Hashes {

@@ -1,5 +1,6 @@
 //! From layers in JSON and named tensors to nodes.
 
+use super::PRODUCER;
 use super::config::{Block, Layer, Network, Normalization};
 use crate::import::error::Problem;
 use crate::import::file::File;
@@ -26,8 +27,10 @@ pub(super) fn build(network: &Network, file: &File) -> Result<RawGraph, Vec<Prob
     let side = network.resolution;
     let graph = RawGraph {
         name: network.name.clone(),
+        producer: PRODUCER.into(),
         layout: Layout::ChannelsFirst,
         inputs: vec![RawInput { name: INPUT.into(), dims: vec![None, Some(3), side, side] }],
+        metadata: file.metadata.clone(),
         ..RawGraph::default()
     };
     let norm = network.bn.clone().unwrap_or_default();

@@ -67,7 +67,8 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
                         { for notes.iter().map(|note| html! { <li>{ format::sentence(note) }</li> }) }
                     </ul>
                 }
-                <Fields settings={settings.to_vec()} given={*given} {use_settings} />
+                <Fields settings={settings.to_vec()} given={*given} {use_settings}
+                    why_not_side={loaded.as_ref().and_then(NetworkSummary::why_not_side)} />
             </details>
         </>
     }
@@ -78,6 +79,8 @@ fn line(setting: &Setting) -> Html {
         SettingOrigin::Given => "as you say".into(),
         SettingOrigin::Stated => "as the file says".into(),
         SettingOrigin::Assumed(why) => format!("assumed: {why}"),
+        SettingOrigin::Fixed => "which the file fixes".into(),
+        SettingOrigin::Linked => "as the link says".into(),
     };
     html! { <>{ format!("{}: ", setting.kind) }<b>{ &setting.value }</b>
     <span class="hint">{ format!(" ({origin})") }</span></> }
@@ -111,12 +114,14 @@ struct FieldsProps {
     settings: Vec<Setting>,
     given: GivenSettings,
     use_settings: Callback<GivenSettings>,
+    /// Why the input size cannot be another.
+    why_not_side: Option<String>,
 }
 
 /// Fields for what the user knows better than the file.
 #[component]
 fn Fields(props: &FieldsProps) -> Html {
-    let FieldsProps { settings, given, use_settings } = props;
+    let FieldsProps { settings, given, use_settings, why_not_side } = props;
     let given = *given;
     let range = use_state(ColourRange::default);
     let stated = settings.iter().find(|setting| setting.kind == SettingKind::Normalization);
@@ -124,6 +129,12 @@ fn Fields(props: &FieldsProps) -> Html {
     let shown_epsilon = settings.iter().find(|setting| setting.kind == SettingKind::Epsilon);
     let shown_epsilon =
         given.epsilon.map(|epsilon| epsilon.to_string()).or(shown_epsilon.map(|s| s.value.clone()));
+
+    // The setting reads 176x176.
+    let shown_side = settings.iter().find(|setting| setting.kind == SettingKind::Side);
+    let shown_side = shown_side.and_then(|side| side.value.split_once('x')).map(|(rows, _)| rows.to_owned());
+    let given_side = given.side.filter(|_| why_not_side.is_none()).map(|side| side.to_string());
+    let shown_side = given_side.or(shown_side).unwrap_or_default();
 
     let take_formula = {
         let use_settings = use_settings.clone();
@@ -167,6 +178,13 @@ fn Fields(props: &FieldsProps) -> Html {
             Ok(())
         }
     };
+    let take_side = {
+        let use_settings = use_settings.clone();
+        move |text: String| {
+            use_settings.emit(GivenSettings { side: GivenSettings::side_of(&text)?, ..given });
+            Ok(())
+        }
+    };
     let paddings = [None, Some(Padding::TensorFlow), Some(Padding::PyTorch)];
     let padding_options = paddings.map(|padding| {
         (padding.map_or("as the file says", Padding::title).to_owned(), padding == given.padding)
@@ -182,7 +200,8 @@ fn Fields(props: &FieldsProps) -> Html {
         super::chosen(move |i| range.set(ranges[i].0))
     };
     let formula = normalization.map(|normalization| normalization.to_string()).unwrap_or_default();
-    let forget = use_settings.reform(|_| GivenSettings::default());
+    let unsaid = GivenSettings { linked_side: given.linked_side, ..GivenSettings::default() };
+    let forget = use_settings.reform(move |_| unsaid);
     html! {
         <>
             <p class="hint">{ "Preprocessing is a formula of a colour x from 0 to 255, such as x/127.5 - 1, or mean and deviation \
@@ -195,8 +214,10 @@ fn Fields(props: &FieldsProps) -> Html {
                 { super::select("colour-range", "Of colours from", &range_options, on_range) }
                 <TextField id="epsilon" label="Epsilon" value={shown_epsilon.unwrap_or_default()} take={take_epsilon} />
                 { super::select("trained-padding", "Trained with padding", &padding_options, on_padding) }
+                <TextField id="read-side" label="Input size" value={shown_side} numeric={true} take={take_side}
+                    why_not={why_not_side.clone().map(AttrValue::from)} />
             </div>
-            if given != GivenSettings::default() {
+            if given != unsaid {
                 <p class="tools"><Button onclick={forget}>{ "Read it as the file says" }</Button></p>
             }
         </>

@@ -3,7 +3,8 @@
 use super::*;
 use crate::{
     link::{HashPrefix, Link},
-    memory::{MemoryModel, Reserve, catalogue::MCUS},
+    memory::{Budget, MemoryModel, Reserve, catalogue::MCUS},
+    net::{Activation, Graph, Network, Pads, Shape, Window},
     quant::Policy,
 };
 
@@ -116,4 +117,72 @@ fn other_weights_and_images_than_the_links_are_named() {
 
     let same = state([Action::OpenLink(link(&made)), network(DEMOS[0]), images()]);
     assert_eq!(same.link_notice(), None);
+}
+
+/// A network of a file, for images of a size that none of the zoo has.
+fn own(side: usize) -> Network {
+    let mut graph = Graph::new(Shape::new(side, side, 3));
+    let window = Window { kernel: 3, stride: 2, pads: Pads::symmetric(1) };
+    let x = graph.conv("conv", 0, 4, window, Activation::Relu);
+    let x = graph.global_avg_pool("pool", x);
+    graph.linear("fc", x, 2);
+    Network::own("own", graph)
+}
+
+/// What the worker says of a file with such a network.
+fn opened_file(side: usize, origin: SettingOrigin) -> Action {
+    let value = format!("{side}x{side}");
+    reported(Event::Network(NetworkSummary {
+        network: own(side),
+        source: "own.pth".into(),
+        labels: None,
+        sha256: "0".repeat(64),
+        policy: None,
+        settings: vec![Setting { kind: SettingKind::Side, value, origin }],
+        notes: Vec::new(),
+        key: Key::of(&side),
+    }))
+}
+
+/// A file that leaves the size open is read with that of the link on the screen, whose policy stays there.
+#[test]
+fn a_link_keeps_the_size_of_its_network() {
+    let policy = Policy::uniform(own(176).graph(), Bits::B2, Bits::B4);
+    let made = Link::new(own(176), policy.clone(), Budget::PAPER, MemoryModel::DEVICE);
+    let opened = state([Action::OpenLink(made.encode())]);
+    assert_eq!(opened.design.network.side(), 176);
+    let said = GivenSettings { epsilon: Some(0.01), side: Some(96), ..GivenSettings::default() };
+    for (what, after, expected) in [
+        ("the page as it opens", State::default(), (None, None)),
+        ("the link", opened.clone(), (None, Some(176))),
+        ("another policy", opened.after(Action::Allocate(Preset::Rule)), (None, Some(176))),
+        ("another network", opened.after(Action::SelectNetwork(DEMOS[1].into())), (None, None)),
+        ("a size of one's own", opened.after(Action::SetGiven(said)), (Some(96), Some(176))),
+    ] {
+        assert_eq!((after.given().side, after.given().linked_side), expected, "{what}");
+    }
+    assert_eq!(opened.after(Action::SetGiven(said)).given().epsilon, Some(0.01));
+
+    let asked = opened.after(weights("own.pth"));
+    let read = asked.after(opened_file(176, SettingOrigin::Linked));
+    assert!(read.has_weights() && *read.design.policy() == Rc::new(policy));
+    let other = asked.after(opened_file(224, SettingOrigin::Assumed("why".into())));
+    assert_eq!((other.design.network.side(), other.given().linked_side), (224, None));
+}
+
+#[test]
+fn a_size_that_the_file_fixes_has_a_reason() {
+    for (origin, is_free) in [
+        (SettingOrigin::Given, true),
+        (SettingOrigin::Stated, true),
+        (SettingOrigin::Assumed("why".into()), true),
+        (SettingOrigin::Linked, true),
+        (SettingOrigin::Fixed, false),
+    ] {
+        let state = state([weights("own.pth"), opened_file(96, origin.clone())]);
+        let loaded = state.work.network.as_ref().expect("weights");
+        let reason = loaded.why_not_side();
+        assert_eq!(reason.is_none(), is_free, "{origin:?}: {reason:?}");
+        assert!(reason.is_none_or(|reason| reason.contains("96x96")));
+    }
 }
