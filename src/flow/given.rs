@@ -1,7 +1,7 @@
 //! What the user says of weights and images that their files do not say, or say wrongly.
 
 use crate::data::{Charset, Resize};
-use crate::import::ImportOptions;
+use crate::import::{ImportOptions, RangesFrom};
 use crate::net::{Normalization, Padding, Spec};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub struct GivenSettings {
     pub epsilon: Option<f32>,
     /// Where the zeros go at stride 2.
     pub padding: Option<Padding>,
+    /// Where the ranges of activations come from.
+    pub ranges: RangesFrom,
 }
 
 /// How images are read, as the user says; each goes before what was found.
@@ -33,6 +35,7 @@ impl GivenSettings {
             padding: self.padding.or(network.map(|network| network.padding)),
             epsilon: self.epsilon,
             normalization: self.normalization,
+            ranges: self.ranges,
             ..Default::default()
         }
     }

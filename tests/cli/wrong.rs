@@ -52,6 +52,11 @@ fn wrong_arguments_are_explained() {
         },
         Case { arguments: &["policy", "mnasnet-1.0-96", "--reserve-ram", "1"], code: 2, says: "--device" },
         Case {
+            arguments: &["eval", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--ranges", "file"],
+            code: 1,
+            says: "holds no ranges of activations",
+        },
+        Case {
             arguments: &["export", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--name", "My Net", "--out", "x.zip"],
             code: 2,
             says: "'My Net' cannot name a package: expected at most 48 small letters",

@@ -3,8 +3,8 @@
 use super::super::Controls;
 use crate::{
     flow::{
-        Command, GivenSettings, NetworkSummary, PreprocessingVerdict, Setting, SettingKind, SettingOrigin,
-        channels,
+        Command, GivenSettings, NetworkSummary, PreprocessingVerdict, RangesFrom, Setting, SettingKind,
+        SettingOrigin, channels,
     },
     net::{ColourRange, Normalization, Padding},
     ui::{
@@ -33,6 +33,7 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
     let TrainedSettingsProps { loaded, verdict, has_images, given, controls } = props;
     let settings = loaded.as_ref().map_or(&[][..], |loaded| &loaded.settings);
     let notes = loaded.as_ref().map_or(&[][..], |loaded| &loaded.notes);
+    let has_ranges = loaded.as_ref().is_some_and(|loaded| loaded.ranges.is_some());
     let assumed = settings.iter().filter(|setting| setting.is_assumed()).count();
     let use_settings = {
         let (controls, is_loaded) = (controls.clone(), loaded.is_some());
@@ -67,7 +68,7 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
                         { for notes.iter().map(|note| html! { <li>{ format::sentence(note) }</li> }) }
                     </ul>
                 }
-                <Fields settings={settings.to_vec()} given={*given} {use_settings} />
+                <Fields settings={settings.to_vec()} {has_ranges} given={*given} {use_settings} />
             </details>
         </>
     }
@@ -109,6 +110,8 @@ fn Found(props: &FoundProps) -> Html {
 #[derive(Properties, PartialEq)]
 struct FieldsProps {
     settings: Vec<Setting>,
+    /// Whether the file has ranges of activations.
+    has_ranges: bool,
     given: GivenSettings,
     use_settings: Callback<GivenSettings>,
 }
@@ -116,7 +119,7 @@ struct FieldsProps {
 /// Fields for what the user knows better than the file.
 #[component]
 fn Fields(props: &FieldsProps) -> Html {
-    let FieldsProps { settings, given, use_settings } = props;
+    let FieldsProps { settings, has_ranges, given, use_settings } = props;
     let given = *given;
     let range = use_state(ColourRange::default);
     let stated = settings.iter().find(|setting| setting.kind == SettingKind::Normalization);
@@ -182,6 +185,14 @@ fn Fields(props: &FieldsProps) -> Html {
         super::chosen(move |i| range.set(ranges[i].0))
     };
     let formula = normalization.map(|normalization| normalization.to_string()).unwrap_or_default();
+    let sources = [RangesFrom::Images, RangesFrom::File];
+    let range_sources =
+        [("the calibration images", RangesFrom::Images), ("the file, at 8 bits", RangesFrom::File)]
+            .map(|(title, from)| (title.to_owned(), from == given.ranges));
+    let on_source = {
+        let use_settings = use_settings.clone();
+        super::chosen(move |i| use_settings.emit(GivenSettings { ranges: sources[i], ..given }))
+    };
     let forget = use_settings.reform(|_| GivenSettings::default());
     html! {
         <>
@@ -195,6 +206,9 @@ fn Fields(props: &FieldsProps) -> Html {
                 { super::select("colour-range", "Of colours from", &range_options, on_range) }
                 <TextField id="epsilon" label="Epsilon" value={shown_epsilon.unwrap_or_default()} take={take_epsilon} />
                 { super::select("trained-padding", "Trained with padding", &padding_options, on_padding) }
+                if *has_ranges {
+                    { super::select("ranges", "Ranges of activations from", &range_sources, on_source) }
+                }
             </div>
             if given != GivenSettings::default() {
                 <p class="tools"><Button onclick={forget}>{ "Read it as the file says" }</Button></p>
