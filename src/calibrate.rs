@@ -22,6 +22,7 @@ mod quantize;
 mod settle;
 mod sums;
 mod trained;
+mod unfold;
 mod walk;
 
 pub use coding::Codings;
@@ -32,6 +33,7 @@ pub use prepare::{Preparation, PreparedCodes};
 pub use quantize::Quantization;
 pub use sums::SumMoments;
 pub use trained::trained;
+pub use unfold::has_folded;
 pub use walk::Walk;
 
 use crate::float::FloatError;

@@ -31,6 +31,7 @@ pub mod onnx;
 mod own;
 pub mod passes;
 mod quantizers;
+mod ranges;
 pub mod raw;
 mod recognize;
 mod save;
@@ -45,6 +46,7 @@ pub use error::{FileError, ImportError, Problem, Problems};
 pub use format::Format;
 pub use metadata::{Note, channels};
 pub use naming::{Naming, names};
+pub use ranges::{Ranges, RangesFrom};
 pub use save::{SaveError, TooLarge, rounded_to_half, save};
 pub use settings::{Origin, Setting, SettingKind};
 
@@ -86,6 +88,8 @@ pub struct ImportOptions {
     pub epsilon: Option<f32>,
     /// Normalization of the image.
     pub normalization: Option<Normalization>,
+    /// Where the ranges of activations come from.
+    pub ranges: RangesFrom,
 }
 
 impl ImportOptions {
@@ -110,6 +114,8 @@ pub struct Imported {
     pub model: Model,
     /// Quantizers that were trained with it, if the file is one that [`save`] wrote with them.
     pub grids: Option<Grids>,
+    /// Ranges of activations, if the file has integers that say them.
+    pub ranges: Option<Ranges>,
     /// The convention in which the file names its tensors; `None` of a file with a graph.
     pub naming: Option<Naming>,
     /// What the tensors do not show, each with where it came from.
@@ -232,8 +238,8 @@ fn named(file: File, options: &ImportOptions) -> Result<Imported, ImportError> {
     let model = Model { network, weights, normalization, labels };
     let resize = metadata.resize();
     let notes = file.notes.iter().cloned().chain(metadata.notes).collect();
-    let (naming, remarks) = (Some(naming), Vec::new());
-    Ok(Imported { model, grids, naming, settings: settings.list, resize, remarks, notes })
+    let (naming, remarks, ranges) = (Some(naming), Vec::new(), None);
+    Ok(Imported { model, grids, ranges, naming, settings: settings.list, resize, remarks, notes })
 }
 
 /// Settings as they are decided.

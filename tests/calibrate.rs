@@ -2,16 +2,19 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/folded.rs"]
+mod folded;
 #[path = "common/quantized.rs"]
 mod quantized;
 #[path = "common/walked.rs"]
 mod walked;
 
-use bitsmith::calibrate::{CalibrateError, Observer, Quantization, Rounding, Settings, trained};
+use bitsmith::calibrate::{CalibrateError, Observer, Quantization, Rounding, Settings, has_folded, trained};
 use bitsmith::float::FloatNetwork;
 use bitsmith::infer::{Engine, Workspace, reference};
-use bitsmith::net::{Affine, Model};
+use bitsmith::net::{Affine, BatchNorm, Model};
 use bitsmith::quant::{Bits, Granularity, Policy, RangeMethod, RequantizerError, WeightRange};
+use folded::folded;
 use quantized::{images, mixed, model, quantized};
 use walked::{Damage, observed, policies, silent};
 
@@ -232,6 +235,81 @@ fn dead_channels_stay_dead_when_training_begins() {
             };
             let again = trained(&settled, &grids).expect("integers exist");
             assert_eq!(silent(&again), silent(&network), "{name} {widths}");
+        }
+    }
+}
+
+/// What batch normalization a folded layer has, if any.
+enum Folding {
+    /// A bias.
+    Bias,
+    /// A stand-in that changes nothing, as networks of the zoo have it.
+    StandIn,
+}
+
+/// A folded network is given statistics of its sums and weights of the usual size, and computes what it did.
+#[test]
+fn what_was_folded_is_unfolded_without_a_change() {
+    for name in ["mobilenet-v1-0.25-32", "mobilenet-v2-0.35-32", "mnasnet-0.35-32"] {
+        for (folding, factor) in [(Folding::Bias, 1.0), (Folding::Bias, 1e-4), (Folding::StandIn, 1.0)] {
+            let mut model = folded(&model(name));
+            // Weights for colours of another size, and channels that never vary.
+            let first = model.weights[0].as_mut().expect("weights");
+            first.weight.iter_mut().for_each(|weight| *weight *= factor);
+            first.weight[..27].fill(0.0);
+            if matches!(folding, Folding::StandIn) {
+                stand_in(&mut model);
+            }
+            let images = images(&model, 6);
+            let calibration = observed(&model, Settings::default(), &images);
+            assert!(has_folded(&model));
+            let unfolded = calibration.unfolded(&model);
+            assert!(!has_folded(&unfolded), "{name}: something is folded still");
+            assert_eq!(calibration.unfolded(&model), unfolded);
+
+            let [before, after] =
+                [&model, &unfolded].map(|model| FloatNetwork::new(model).expect("complete"));
+            for image in &images {
+                let [before, after] = [&before, &after].map(|network| network.run(image).expect("fits"));
+                let size = before.iter().fold(0.0, |size: f32, logit| size.max(logit.abs()));
+                for (before, after) in before.iter().zip(&after) {
+                    assert!((before - after).abs() < 1e-4 * size, "{name}: {before} became {after}");
+                }
+            }
+            let seen = observed(&unfolded, Settings::default(), &images);
+            for (id, layer) in unfolded.graph().weighted_layers() {
+                let parameters = unfolded.layer(id).expect("weights");
+                let Affine::BatchNorm(bn) = &parameters.affine else {
+                    assert_eq!(layer.output, unfolded.graph().logits(), "{name} {}", layer.name);
+                    continue;
+                };
+                let seen = seen.sums[id].as_ref().expect("sums");
+                for (c, weights) in
+                    parameters.weight.chunks_exact(parameters.weight.len() / bn.gamma.len()).enumerate()
+                {
+                    let place = format!("{name} {} channel {c}", layer.name);
+                    let (mean, deviation) = (f64::from(bn.mean[c]), f64::from(bn.variance[c]).sqrt());
+                    let near = 1e-3 * (seen.deviation(c) + seen.mean(c).abs()) + 1e-5;
+                    assert!((mean - seen.mean(c)).abs() < near, "{place}: mean {mean}, {}", seen.mean(c));
+                    assert!((deviation - seen.deviation(c)).abs() < near, "{place}: deviation {deviation}");
+                    let squares: f32 = weights.iter().map(|weight| weight * weight).sum();
+                    assert!(squares == 0.0 || (1.0..=4.0).contains(&squares), "{place}: {squares}");
+                }
+            }
+        }
+    }
+}
+
+/// Puts batch normalization that changes nothing in the place of biases.
+fn stand_in(model: &mut Model) {
+    for (layer, parameters) in model.network.clone().graph().layers.iter().zip(&mut model.weights) {
+        if let (Some(_), Some(parameters)) = (layer.window(), parameters)
+            && let Affine::Bias(bias) = &mut parameters.affine
+        {
+            let all = |value: f32| vec![value; bias.len()];
+            let (gamma, mean, variance) = (all(1.0), all(0.0), all(1.0 - 1.0 / 1024.0));
+            let bn = BatchNorm { gamma, beta: bias.clone(), mean, variance, epsilon: 1.0 / 1024.0 };
+            parameters.affine = Affine::BatchNorm(bn);
         }
     }
 }

@@ -126,7 +126,10 @@ fn settings_of_weights_are_options() {
 #[test]
 fn the_size_of_the_image_is_an_option() {
     let found = json(&["inspect", DEMO[1], "--side", "64"]);
-    assert_eq!((&found["network"], &found["layers"][0]["input"]), (&json!("mobilenet-v1-0.25-64"), &json!([64, 64, 3])));
+    assert_eq!(
+        (&found["network"], &found["layers"][0]["input"]),
+        (&json!("mobilenet-v1-0.25-64"), &json!([64, 64, 3]))
+    );
     let found = json(&[&["eval"], &DEMO[..], &["--side", "64", "--limit", "8", "--no-float"]].concat());
     assert_eq!(found["network"], "mobilenet-v1-0.25-64");
     let settings = found["settings"].as_array().expect("a list");
@@ -137,6 +140,31 @@ fn the_size_of_the_image_is_an_option() {
         let help = String::from_utf8_lossy(&help.stdout);
         assert_eq!(help.contains("--side <N>"), help.contains("--graph <FILE>"), "{command}");
     }
+}
+
+/// Ranges of a file with integers are taken if that is asked for: what was measured says so, and is another result.
+#[test]
+fn ranges_come_from_the_images_or_from_the_file() {
+    let folder = built_in(&["bag", "coat", "dress", "shirt"]);
+    let (images, report) = (folder.path().to_str().expect("UTF-8"), folder.path().join("report.json"));
+    let export = |ranges: &[&str]| {
+        let weights = ["--weights", "tests/tflite/tiny_int8.tflite", "--images", images];
+        let written = ["--report-json", report.to_str().expect("UTF-8"), "--flash", "1MiB", "--ram", "1MiB"];
+        let found = json(&[&["export"], &weights[..], &["--limit", "20"], &written[..], ranges].concat());
+        let text = std::fs::read(&report).expect("a report");
+        let report: Value = serde_json::from_slice(&text).expect("JSON");
+        let settings = found["settings"].as_array().expect("a list").clone();
+        let setting = settings.into_iter().find(|setting| setting["what"] == "ranges of activations");
+        (setting, report["provenance"]["ranges"].clone(), report["provenance"]["model_bin_sha256"].clone())
+    };
+    let (setting, stated, usual) = export(&[]);
+    assert_eq!((setting, stated), (None, Value::Null));
+    let (setting, stated, other) = export(&["--ranges", "file"]);
+    let setting = setting.expect("said");
+    assert_eq!((&setting["origin"], &setting["value"]), (&json!("given"), &stated));
+    assert!(stated.as_str().is_some_and(|text| text.contains("as in the file")), "{stated}");
+    assert_ne!(usual, other, "the ranges are not used");
+    assert_eq!(export(&["--ranges", "images"]).2, usual);
 }
 
 #[test]
@@ -348,16 +376,13 @@ fn images_that_do_not_fit_into_their_memory_are_measured_and_not_searched_on() {
     assert!(said.contains("expected at most 2 MiB, into which") && said.contains("--limit"), "{said}");
 }
 
-/// Images of some of the classes: the others are kept, and figures say so, or they are cut off.
-#[test]
-fn images_of_some_classes_are_told_and_a_network_is_specialised_to_them() {
+/// A folder with the built-in images of some classes.
+fn built_in(classes: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let demo = std::fs::File::open(DEMO[3]).expect("the built-in images");
     let mut archive = Archive::open("demo", std::io::BufReader::new(demo)).expect("an archive");
     for (file, info) in archive.files().to_vec().iter().enumerate() {
-        let Some(class) =
-            info.path.split('/').nth_back(1).filter(|class| ["bag", "coat", "dress"].contains(class))
-        else {
+        let Some(class) = info.path.split('/').nth_back(1).filter(|class| classes.contains(class)) else {
             continue;
         };
         let split = if info.path.contains("train/") { "train" } else { "val" };
@@ -366,6 +391,13 @@ fn images_of_some_classes_are_told_and_a_network_is_specialised_to_them() {
         let name = info.path.rsplit('/').next().expect("a name");
         std::fs::write(path.join(name), archive.read(file).expect("an image")).expect("written");
     }
+    folder
+}
+
+/// Images of some of the classes: the others are kept, and figures say so, or they are cut off.
+#[test]
+fn images_of_some_classes_are_told_and_a_network_is_specialised_to_them() {
+    let folder = built_in(&["bag", "coat", "dress"]);
     let some = folder.path().to_str().expect("UTF-8");
     let eval = ["eval", DEMO[0], DEMO[1], "--images", some, "--bits", "8/8", "--split", "test"];
     let kept = json(&eval);

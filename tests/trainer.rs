@@ -4,6 +4,8 @@
 mod built_in;
 #[path = "common/curve.rs"]
 mod curve;
+#[path = "common/folded.rs"]
+mod folded;
 
 use bitsmith::calibrate::{self, Observer, Quantization, Rounding, Settings};
 use bitsmith::import::{ImportOptions, import, save};
@@ -16,6 +18,7 @@ use bitsmith::train::{
 };
 use built_in::{blank, images, network};
 use curve::LONG;
+use folded::folded;
 use pollster::block_on;
 use std::sync::Arc;
 
@@ -218,8 +221,10 @@ fn integers_answer_as_training_did() {
 /// Training begins with what calibration gave: its integers are those, but for single precision.
 #[test]
 fn training_begins_with_the_calibrated_network() {
-    for name in [NAME, "mobilenet-v2-0.35-32", "mnasnet-0.35-32"] {
-        let original = network(name);
+    let whole = [NAME, "mobilenet-v2-0.35-32", "mnasnet-0.35-32"].map(|name| (name, network(name)));
+    let folded = [NAME, "mobilenet-v2-0.35-32"].map(|name| (name, folded(&network(name))));
+    for (name, original) in whole.into_iter().chain(folded) {
+        let name = format!("{} {name}", original.network);
         let batch = images(MEASURED, false).batch(0..MEASURED, 32);
         for (weights, activations, rounding) in [
             (Bits::B8, Bits::B8, Rounding::Nearest),
@@ -237,6 +242,55 @@ fn training_begins_with_the_calibrated_network() {
                 same * 100 >= MEASURED * 99,
                 "{name} {weights}/{activations} {rounding:?}: {same} the same"
             );
+        }
+    }
+}
+
+/// A network whose file has batch normalization folded is trained as well as the same network unfolded, whatever the colours
+/// that its first layer's weights were made for; what comes out is saved and read again.
+#[test]
+fn what_was_folded_is_trained_like_the_rest() {
+    let whole = network(NAME);
+    let mut bytes = folded(&whole);
+    let deviation = std::mem::replace(&mut bytes.normalization.deviation, [1.0; 3]);
+    let first = bytes.weights[0].as_mut().expect("weights");
+    first
+        .weight
+        .iter_mut()
+        .zip(deviation.iter().cycle())
+        .for_each(|(weight, deviation)| *weight /= deviation);
+    let recipe = Recipe { epochs: 2, frozen: 0.0, ..recipe() };
+    let trained = |model: &Model, reestimate| {
+        let settings = Settings { reestimate, ..Settings::default() };
+        let (_, start, grids) = calibrated_as(model, Bits::B4, Bits::B4, settings);
+        let (job, state) = Job::new(&start, Some(&grids), model, recipe.clone()).expect("complete");
+        let stepper = job.on_cpu(&state).expect("fits");
+        let measured = vec![images(MEASURED, false)];
+        let mut trainer =
+            Trainer::new(stepper, recipe.clone(), 32, images(320, true).into(), measured).expect("images");
+        let curve = run(&mut trainer, None);
+        let (state, _) = trainer.best().expect("epochs");
+        let trained = Trained::new(&job.plan, state, &start, Some(&grids));
+        let read = import(
+            &save(&trained.model, trained.grids.as_ref()).expect("complete"),
+            &ImportOptions::default(),
+        );
+        let read = read.expect("our own file");
+        assert!(
+            read.model == trained.model && read.grids == trained.grids,
+            "changed on its way through a file"
+        );
+        curve.iter().map(|point| point.measured[0]).collect::<Vec<_>>()
+    };
+    let expected = trained(&whole, true);
+    for (what, model) in [("folded", folded(&whole)), ("folded, of bytes", bytes)] {
+        for reestimate in [true, false] {
+            let found = trained(&model, reestimate);
+            assert!(
+                found[2] > expected[2] - 3.0,
+                "{what}, re-estimated {reestimate}: {found:?}, {expected:?}"
+            );
+            assert_eq!(trained(&model, reestimate), found);
         }
     }
 }

@@ -66,6 +66,9 @@ impl Codings {
                 let zero_point = nearest_code(f64::from(mean[0]));
                 return Quantizer { scale: 1.0 / f64::from(deviation[0]), zero_point, bits };
             }
+            if let (Bits::B8, Some(&Some((low, high)))) = (bits, calibration.ranges.get(id)) {
+                return Quantizer::from_range(low, high, bits);
+            }
             calibration.settings.activations.quantizer(&calibration.values[id], bits)
         })
     }

@@ -228,7 +228,13 @@ impl Conversion<'_> {
         let mut slope_offset = parameters.affine.slope_offset();
         let mut means = match &parameters.affine {
             Affine::BatchNorm(bn) => bn.mean.iter().map(|&mean| f64::from(mean)).collect(),
-            Affine::Bias(bias) => vec![0.0; bias.len()],
+            // A trained network says nothing of its sums but by batch normalization.
+            Affine::Bias(bias) => match &self.calibration.sums[id] {
+                Some(float) if self.calibration.images > 0 => {
+                    (0..bias.len()).map(|c| float.mean(c)).collect()
+                }
+                _ => vec![0.0; bias.len()],
+            },
         };
         if let (Some(float), Some(sums)) = (&self.calibration.sums[id], sums) {
             let seen = coded.real(&input, sums);

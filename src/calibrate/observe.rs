@@ -16,6 +16,9 @@ pub struct Calibration {
     pub values: Vec<Histogram>,
     /// Sums before batch normalization of each layer, by [`LayerId`](crate::net::LayerId); `None` without weights.
     pub sums: Vec<Option<Moments>>,
+    /// Ranges of activations at 8 bits that do not follow from their values, smallest and largest number, by tensor;
+    /// empty if all do.
+    pub ranges: Vec<Option<(f64, f64)>>,
     /// Images seen.
     pub images: usize,
     /// Codes for scores, by [`LayerId`](crate::net::LayerId); none if the nearest are taken.
@@ -38,6 +41,14 @@ impl<'a> Observer<'a> {
     /// If the model does not fit its graph.
     pub fn new(model: &'a Model, settings: Settings) -> Result<Self, CalibrateError> {
         Ok(Self { model, network: FloatNetwork::new(model)?, seen: Calibration::nothing(model, settings) })
+    }
+
+    /// Takes ranges of activations at 8 bits as they are given, by [`TensorId`](crate::net::TensorId), and those of the
+    /// others, and of fewer bits, from images.
+    #[must_use]
+    pub fn with_ranges(mut self, ranges: &[Option<(f64, f64)>]) -> Self {
+        self.seen.ranges = ranges.to_vec();
+        self
     }
 
     /// Runs the float network over images, each `[h, w, 3]` of the network's size. The sums of reals are taken in
@@ -82,6 +93,7 @@ impl Calibration {
             settings,
             values: vec![Histogram::default(); graph.tensors.len()],
             sums: graph.layers.iter().map(|l| l.has_weights().then(|| moments(l))).collect(),
+            ranges: Vec::new(),
             images: 0,
             codes: Vec::new(),
             trained: None,

@@ -2,6 +2,7 @@
 
 use super::pass::{Done, Pass};
 use super::settle::settle;
+use super::unfold;
 use super::{CalibrateError, Calibration, Rounding, Settings};
 use crate::float::FloatError;
 use crate::net::{LayerId, LayerWeights, Model, TensorId};
@@ -79,7 +80,10 @@ impl<'a> Quantization<'a> {
                 float.layer(id)?;
             }
             let Done { integers, moments } = pass.layer(id)?;
-            settled.push(settle(model.layer(id), integers.slopes_offsets(), moments.as_deref()));
+            let moments = moments.or_else(|| pass.calibration.folded_moments(model, id));
+            let epsilon = unfold::epsilon(model);
+            let (layer, lines) = (&graph.layers[id], integers.slopes_offsets());
+            settled.push(settle(layer, model.layer(id), lines, moments.as_deref(), epsilon));
             layers.push(integers.quantized());
         }
         if layers.len() < graph.layers.len() {
@@ -96,17 +100,22 @@ impl<'a> Quantization<'a> {
     }
 
     /// What training begins with: after the last layer, the float network with the corrections that the integers have,
-    /// and its quantizers. [`trained`](super::trained()) makes of it what [`Quantization::step`] made, but for single
+    /// batch normalization in the place of what was folded, and its quantizers. [`trained`](super::trained()) makes of it what [`Quantization::step`] made, but for single
     /// precision. Before the last layer, later ones are as they were.
     pub fn settled(&self) -> (Model, Grids) {
         let Pass { model, calibration, policy, codings, .. } = &self.pass;
-        let grids = calibration.grids_of(model, policy, codings);
+        let mut grids = calibration.grids_of(model, policy, codings);
         let mut settled = (*model).clone();
         for (id, (weights, found)) in settled.weights.iter_mut().zip(&self.settled).enumerate() {
             weights.clone_from(found);
             // Training rounds to the nearest code, and shall begin with those that were chosen.
             if let Some(weights) = weights.as_mut().filter(|_| chooses(calibration, policy.weight(id), id)) {
                 codings.move_to_codes(model, id, policy.weight(id), &mut weights.weight);
+            }
+            if let Some(weights) =
+                weights.as_mut().filter(|_| calibration.folded_moments(model, id).is_some())
+            {
+                unfold::resize(weights, grids.weights[id].as_deref_mut().unwrap_or_default());
             }
         }
         (settled, grids)

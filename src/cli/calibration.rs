@@ -2,6 +2,7 @@
 
 use super::arguments::at_least;
 use crate::calibrate::{Rounding, Settings};
+use crate::import::RangesFrom;
 use crate::quant::{Granularity, RangeMethod, WeightRange};
 use clap::{Args, ValueEnum};
 
@@ -15,6 +16,10 @@ pub struct CalibrationArguments {
     /// Where activations are clipped: robust, mse, minmax, or percentile=P, which keeps P percent of the values.
     #[arg(long, value_name = "METHOD", default_value = "robust", value_parser = range_method)]
     clip_activations: RangeMethod,
+    /// Where the ranges of activations at 8 bits come from: the calibration images, or the file, where it holds integers
+    /// with ranges. Of fewer bits they always come from the images.
+    #[arg(long, default_value = "images")]
+    ranges: RangesName,
     /// Where weights are clipped that are rounded to the nearest code.
     #[arg(long, default_value = "mse")]
     clip_weights: WeightRangeName,
@@ -28,6 +33,14 @@ pub struct CalibrationArguments {
 }
 
 impl CalibrationArguments {
+    /// Where the ranges of activations come from.
+    pub fn ranges(&self) -> RangesFrom {
+        match self.ranges {
+            RangesName::Images => RangesFrom::Images,
+            RangesName::File => RangesFrom::File,
+        }
+    }
+
     /// As the quantizer takes them.
     pub fn settings(&self) -> Settings {
         Settings {
@@ -44,6 +57,15 @@ impl CalibrationArguments {
             ..Settings::default()
         }
     }
+}
+
+/// Where ranges come from.
+#[derive(Clone, Copy, ValueEnum)]
+enum RangesName {
+    /// The calibration images.
+    Images,
+    /// The file.
+    File,
 }
 
 /// Names of the ways to clip weights.

@@ -5,8 +5,9 @@ use super::arguments::{BitsArgument, Inputs, bits};
 use super::eval::policy_of;
 use super::session::{self, Session};
 use super::training::{RecipeArguments, train};
+use crate::calibrate::has_folded;
 use crate::link::Link;
-use crate::net::{Graph, Op};
+use crate::net::{Graph, Model, Op};
 use crate::quant::{Bits, Policy, Slot};
 use crate::train::{Recipe, Trained};
 use anyhow::ensure;
@@ -57,7 +58,7 @@ pub fn run(arguments: &Finetune) -> anyhow::Result<Report> {
 /// What training begins with: the calibrated network, or the float network.
 fn start(arguments: &Finetune, session: &mut Session) -> anyhow::Result<Trained> {
     if arguments.float {
-        return Ok(Trained { model: (*session::done(session.weights())?.model).clone(), grids: None });
+        return Ok(Trained { model: unfolded(session)?, grids: None });
     }
     let weights = session::done(session.weights())?;
     let model = &weights.model;
@@ -82,6 +83,17 @@ fn start(arguments: &Finetune, session: &mut Session) -> anyhow::Result<Trained>
     };
     session::check_preprocessing(session)?;
     Ok(session::run(session.quantize(&policy))?.start.clone())
+}
+
+/// The float network, with batch normalization in the place of what was folded.
+fn unfolded(session: &mut Session) -> anyhow::Result<Model> {
+    let model = session::done(session.weights())?.model.clone();
+    if !has_folded(&model) {
+        return Ok((*model).clone());
+    }
+    session::check_preprocessing(session)?;
+    let (_, calibration) = session::run(session.calibrate())?;
+    Ok(calibration.unfolded(&model))
 }
 
 /// Sets the widths of the weights of all layers that are not pointwise.

@@ -9,7 +9,7 @@ use crate::flow::{
     self, Alone, Answer, Asked, End, Evaluator, Event, Executor, Order, Origin, Pixels, PreprocessingVerdict,
     Set, Tally, Task,
 };
-use crate::import::{ImportOptions, check_size, import_files};
+use crate::import::{ImportOptions, RangesFrom, check_size, import_files};
 use crate::link::{HashPrefix, Link};
 #[cfg(feature = "train")]
 use crate::net::Model;
@@ -42,6 +42,7 @@ pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
     let options = ImportOptions {
         side: inputs.side.or(network.map(|network| network.side)),
         linked_side: link.and_then(|link| u16::try_from(link.network.side()).ok()),
+        ranges: calibration.ranges(),
         ..trained.options()?
     };
     let (imported, holder) = import_files(&files, &options).with_context(name)?;
@@ -52,6 +53,12 @@ pub fn open(inputs: &Inputs, link: Option<&Link>) -> anyhow::Result<Session> {
     if let Some(expected) = network.filter(|expected| !agrees(expected)) {
         return Err(anyhow!("{} holds {found}, not {expected}", weights.display()));
     }
+    ensure!(
+        options.ranges == RangesFrom::Images || imported.ranges.is_some(),
+        "--ranges file: {} holds no ranges of activations, as files with integers do (TensorFlow Lite int8 or uint8, ONNX \
+         with QDQ); leave the option out, so that they come from the images",
+        weights.display()
+    );
     let sha256: String = Sha256::digest(&files[holder]).iter().map(|byte| format!("{byte:02x}")).collect();
     interrupt::listen();
     let mut session = Session::new(Threads::new(images));

@@ -60,6 +60,8 @@ pub struct PackageInfo {
     pub trained: Option<String>,
     /// SHA-256 of the weight file in hexadecimal.
     pub weights_sha256: Option<String>,
+    /// Where the ranges of activations come from, if not from the calibration images alone.
+    pub ranges: Option<String>,
     /// Where the images came from.
     pub images: Option<String>,
     /// What has chosen the policy, e.g. `rule`.

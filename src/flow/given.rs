@@ -1,7 +1,7 @@
 //! What the user says of weights and images that their files do not say, or say wrongly.
 
 use crate::data::{Charset, Resize};
-use crate::import::ImportOptions;
+use crate::import::{ImportOptions, RangesFrom};
 use crate::net::{MAP_SIDES, Normalization, Padding, Spec};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub struct GivenSettings {
     pub side: Option<u16>,
     /// Those of the network in a link, where nobody else says them.
     pub linked_side: Option<u16>,
+    /// Where the ranges of activations come from.
+    pub ranges: RangesFrom,
 }
 
 /// How images are read, as the user says; each goes before what was found.
@@ -39,6 +41,7 @@ impl GivenSettings {
             padding: self.padding.or(network.map(|network| network.padding)),
             epsilon: self.epsilon,
             normalization: self.normalization,
+            ranges: self.ranges,
             ..Default::default()
         }
     }

@@ -4,7 +4,7 @@ use super::{
     Artefact, Epochs, Figure, GivenReading, GivenSettings, ImagesUsed, Inputs, Key, PackageName,
     PreprocessingVerdict, Subset, Tally,
 };
-use crate::import::{KeptClass, Origin, Setting, SettingKind};
+use crate::import::{KeptClass, Origin, RangesFrom, Setting, SettingKind};
 use crate::net::{Network, Spec};
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
@@ -267,11 +267,13 @@ pub struct NetworkSummary {
     pub sha256: String,
     /// The policy that the weights were trained at, if the file has their quantizers.
     pub policy: Option<Policy>,
+    /// Where the ranges of activations come from, if the file has some of its own.
+    pub ranges: Option<RangesFrom>,
     /// What the tensors do not show, each with where it came from.
     pub settings: Vec<Setting>,
     /// Metadata that was not used, each in a sentence.
     pub notes: Vec<String>,
-    /// Of weights and quantizers as they were read.
+    /// Of weights, quantizers and ranges as they were read.
     pub key: Key,
 }
 

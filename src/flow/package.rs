@@ -69,6 +69,8 @@ pub struct Package<'a> {
     pub integers: Figure,
     /// Training behind the weights, if they were trained after they were loaded.
     pub trained: Option<Epochs>,
+    /// Where the ranges of activations come from, if not from the calibration images alone.
+    pub ranges: Option<&'a str>,
     /// Accuracy of the float network; left out unless it is of the same images.
     pub float: Option<Figure>,
     /// Pixels of the calibration images; the first ones become the self-test.
@@ -135,6 +137,7 @@ impl Package<'_> {
             trained_epochs: self.trained.map(|epochs| epochs.kept),
             trained: self.trained.map(|epochs| epochs.to_string()),
             weights_sha256: Some(self.weights_sha256.to_owned()),
+            ranges: self.ranges.map(ToOwned::to_owned),
             images: Some(self.images.to_owned()),
             allocator: Some(self.link.origin.to_string()),
             seed: Some(self.link.seed),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::calibrate::{Calibration, Settings};
 use crate::data::{Files, Resize, Sources};
-use crate::import::{Imported, Note};
+use crate::import::{Imported, Note, Ranges, SettingKind};
 use crate::link::Link;
 use crate::net::Model;
 use crate::quant::{Grids, QuantizedNetwork};
@@ -36,6 +36,8 @@ pub struct Weights {
     pub model: Arc<Model>,
     /// Quantizers that were trained with the weights, if their file has them.
     pub grids: Option<Grids>,
+    /// Ranges of activations, if their file has integers that say them.
+    ranges: Option<Ranges>,
     /// What the screen shows of them.
     pub summary: NetworkSummary,
     /// Metadata that was not used.
@@ -49,6 +51,17 @@ impl Weights {
         settings.chain(self.notes.iter().map(Provenance::from)).collect()
     }
 
+    /// The value of a setting, in words, if it was settled for these weights.
+    fn setting(&self, kind: SettingKind) -> Option<&str> {
+        let found = self.summary.settings.iter().find(|setting| setting.kind == kind);
+        found.map(|setting| setting.value.as_str())
+    }
+
+    /// Ranges of activations at 8 bits that do not come from images, by tensor.
+    fn ranges(&self) -> &[Option<(f64, f64)>] {
+        self.ranges.as_ref().map_or(&[], Ranges::used)
+    }
+
     fn use_floats(&self) -> Order {
         Order::UseFloats(Box::new((*self.model).clone()), self.summary.key)
     }
@@ -59,6 +72,7 @@ impl Weights {
 pub struct Opened {
     model: Model,
     grids: Option<Grids>,
+    ranges: Option<Ranges>,
     /// Name of the file.
     source: String,
     /// SHA-256 of the file in hexadecimal.
@@ -72,18 +86,18 @@ pub struct Opened {
 impl Opened {
     /// `sha256` is that of the file, in hexadecimal. A network that is not of the zoo is called after the file.
     pub fn new(imported: Imported, source: String, sha256: String) -> Self {
-        let Imported { mut model, grids, settings, remarks, notes, resize, .. } = imported;
+        let Imported { mut model, grids, ranges, settings, remarks, notes, resize, .. } = imported;
         let file = source.rsplit(['/', '\\']).next().unwrap_or_default();
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
         model.network = model.network.named(stem.strip_suffix("-trained").unwrap_or(stem));
-        Self { model, grids, source, sha256, settings, remarks, notes, resize }
+        Self { model, grids, ranges, source, sha256, settings, remarks, notes, resize }
     }
 
     /// Weights that come from no file.
     pub fn of_model(model: Model) -> Self {
         let (source, sha256) = (String::new(), String::new());
         let (settings, remarks, notes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { model, grids: None, source, sha256, settings, remarks, notes, resize: None }
+        Self { model, grids: None, ranges: None, source, sha256, settings, remarks, notes, resize: None }
     }
 }
 
@@ -175,7 +189,7 @@ impl<E: Executor> Session<E> {
     /// # Errors
     /// If they state a way to resize images that there is not.
     pub fn adopt_weights(&mut self, opened: Opened) -> Result<(), End> {
-        let Opened { model, grids, source, sha256, settings, remarks, notes, resize } = opened;
+        let Opened { model, grids, ranges, source, sha256, settings, remarks, notes, resize } = opened;
         let former = std::mem::replace(&mut self.stated_resize, resize);
         if let Err(refused) = self.choose_resize() {
             self.stated_resize = former;
@@ -183,11 +197,24 @@ impl<E: Executor> Session<E> {
         }
         let policy = grids.as_ref().map(|grids| grids.policy(model.graph()));
         let (network, labels) = (model.network.clone(), model.labels.clone());
-        let key = Key::of(&(&model, &grids));
+        let key = match ranges.as_ref().map_or(&[][..], Ranges::used) {
+            [] => Key::of(&(&model, &grids)),
+            used => Key::of(&(&model, &grids, used)),
+        };
         let texts = remarks.into_iter().chain(notes.iter().map(ToString::to_string)).collect();
-        let summary = NetworkSummary { network, source, labels, sha256, policy, settings, notes: texts, key };
+        let summary = NetworkSummary {
+            network,
+            source,
+            labels,
+            sha256,
+            policy,
+            ranges: ranges.as_ref().map(|ranges| ranges.from),
+            settings,
+            notes: texts,
+            key,
+        };
         self.executor.report(&Event::Network(summary.clone()));
-        self.weights = Some(Weights { model: Arc::new(model), grids, summary, notes }.into());
+        self.weights = Some(Weights { model: Arc::new(model), grids, ranges, summary, notes }.into());
         self.report_inputs();
         Ok(())
     }
@@ -319,6 +346,7 @@ impl<E: Executor> Session<E> {
             images: &listing.source,
             integers: *figure,
             trained: integers.trained,
+            ranges: weights.setting(SettingKind::Ranges),
             float: self.figures.get(&Key::of(&(weights.summary.key, figure.images.key))).copied(),
             calibration: &prepared.pixels,
             targets: &prepared.targets,

@@ -5,8 +5,8 @@ use super::passes::{LowerOptions, Lowered, Refusal, Refusals, Remark, lower};
 use super::raw::{Layout, RawGraph};
 use super::torch::BLOCKS_PRODUCER;
 use super::{
-    ImportError, ImportOptions, Imported, Note, Origin, SILENT, Setting, SettingKind, Settings, luma,
-    usual_side,
+    ImportError, ImportOptions, Imported, Note, Origin, Ranges, RangesFrom, SILENT, Setting, SettingKind,
+    Settings, luma, usual_side,
 };
 use crate::net::{Affine, BatchNorm, Graph, LayerWeights, Model, Network, Normalization, Shape, Spec};
 
@@ -30,7 +30,7 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     if gray {
         luma::to_colours(&mut lowered);
     }
-    let Lowered { name, graph, mut weights, is_open, normalization, labels, ranges: _, remarks } = lowered;
+    let Lowered { name, graph, mut weights, is_open, normalization, labels, ranges, remarks } = lowered;
     let network = match Spec::of(&graph) {
         Some(spec) => {
             unfold(&graph, &mut weights);
@@ -50,18 +50,19 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     let (usual, whose) = usual_normalization(&network, &producer, layout);
     let in_file = || Ok(normalization.or(metadata.normalization()?));
     let usual = (usual, Origin::Assumed(format!("{SILENT}; {whose} have it")));
-    let normalization =
-        settings.choose(SettingKind::Normalization, options.normalization, in_file, usual)?;
+    let normalization = settings.choose(SettingKind::Normalization, options.normalization, in_file, usual)?;
     if gray {
         settings.list.push(luma::setting());
     }
+    let ranges = Ranges::new(network.graph(), ranges, options.ranges);
+    settings.list.extend(ranges.as_ref().and_then(|ranges| ranges_setting(ranges, network.graph())));
     let labels = labels.or_else(|| metadata.labels(network.classes()));
     let mut notes: Vec<Note> = std::mem::take(&mut metadata.notes);
     notes.retain(|note| note.key != "model");
     let remarks = remarks.iter().map(Remark::to_string).collect();
     let resize = metadata.resize();
     let model = Model { network, weights, normalization, labels };
-    Ok(Imported { model, grids: None, naming: None, settings: settings.list, resize, remarks, notes })
+    Ok(Imported { model, grids: None, ranges, naming: None, settings: settings.list, resize, remarks, notes })
 }
 
 /// Gives convolutions whose batch normalization was folded one that changes nothing: networks of the zoo have it, and are
@@ -110,6 +111,20 @@ fn check(expected: Option<Spec>, found: &Network) -> Result<(), ImportError> {
         return Ok(());
     }
     Err(ImportError::OtherNetwork { expected: Network::from(expected).in_words(), found: found.in_words() })
+}
+
+/// That ranges are as in the file, if they are.
+fn ranges_setting(ranges: &Ranges, graph: &Graph) -> Option<Setting> {
+    let chosen =
+        graph.layers.iter().filter(|layer| layer.output != graph.logits() && !layer.keeps_quantizer());
+    let (of_file, all) = (ranges.tensors().count(), chosen.count());
+    let rest = if of_file < all { ", of the others from the calibration images" } else { "" };
+    let value = format!("as in the file where they have 8 bits, of {of_file} of {all} activations{rest}");
+    (ranges.from == RangesFrom::File).then_some(Setting {
+        kind: SettingKind::Ranges,
+        value,
+        origin: Origin::Given,
+    })
 }
 
 /// Preprocessing with which networks of a tool are usually trained, and whose it is.

@@ -120,7 +120,9 @@ fn advice(setting: SettingKind) -> &'static str {
         SettingKind::Padding => "give it with --padding or in the page",
         SettingKind::Epsilon => "give it with --epsilon or in the page",
         SettingKind::Normalization => "give it with --preprocessing, or --mean and --std, or in the page",
-        SettingKind::Activation | SettingKind::Head | SettingKind::Channels => "use a network that has it",
+        SettingKind::Activation | SettingKind::Head | SettingKind::Channels | SettingKind::Ranges => {
+            "use a network that has it"
+        }
     }
 }
 

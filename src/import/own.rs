@@ -107,7 +107,7 @@ pub(super) fn read(file: &File, options: &ImportOptions) -> Result<Imported, Imp
     let network = Network::own(name, graph);
     let (notes, remarks) = (std::mem::take(&mut metadata.notes), Vec::new());
     let model = Model { network, weights, normalization, labels };
-    Ok(Imported { model, grids, naming: None, settings: settings.list, resize, remarks, notes })
+    Ok(Imported { model, grids, ranges: None, naming: None, settings: settings.list, resize, remarks, notes })
 }
 
 /// The graph with its names, and an epsilon for each layer with batch normalization; `None` if the text is damaged.

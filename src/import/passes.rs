@@ -69,7 +69,7 @@ pub struct Lowered {
     /// Names of the classes, if the file has as many as the network has outputs.
     pub labels: Option<Vec<String>>,
     /// Smallest and largest real value of each tensor, where the file holds integers that say so.
-    pub ranges: Vec<Option<(f32, f32)>>,
+    pub ranges: Vec<Option<(f64, f64)>>,
     /// What was recognised and what was assumed.
     pub remarks: Vec<Remark>,
 }

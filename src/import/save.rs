@@ -131,10 +131,7 @@ fn tensors(parameters: &LayerWeights, graph: &Graph, layer: &Layer) -> Vec<(Part
 
 /// What the tensors do not say.
 fn metadata(model: &Model) -> BTreeMap<&'static str, String> {
-    let epsilon = model.weights.iter().flatten().find_map(|parameters| match &parameters.affine {
-        Affine::BatchNorm(bn) => Some(bn.epsilon),
-        Affine::Bias(_) => None,
-    });
+    let epsilon = model.epsilon();
     let preprocessing = match model.normalization {
         Normalization::IMAGENET => "ImageNet mean and deviation".into(),
         other => other.to_string(),

@@ -31,6 +31,8 @@ pub enum SettingKind {
     Head,
     /// How an image becomes the channels that the network has.
     Channels,
+    /// Ranges of activations.
+    Ranges,
 }
 
 /// Where a value came from.
@@ -59,6 +61,7 @@ impl SettingKind {
             SettingKind::Activation => "activation of the first layer",
             SettingKind::Head => "classes",
             SettingKind::Channels => "input channels",
+            SettingKind::Ranges => "ranges of activations",
         }
     }
 }

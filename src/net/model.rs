@@ -4,7 +4,7 @@ use super::{Graph, LayerId, Network, Normalization};
 use serde::{Deserialize, Serialize};
 
 /// Batch normalization of one layer: y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per output channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BatchNorm {
     /// Learned factor, `[c_out]`.
     pub gamma: Vec<f32>,
@@ -69,6 +69,14 @@ impl Model {
     /// Layers and tensors of the network.
     pub fn graph(&self) -> &Graph {
         self.network.graph()
+    }
+
+    /// Epsilon of the first layer with batch normalization; `None` if no layer has it.
+    pub fn epsilon(&self) -> Option<f32> {
+        self.weights.iter().flatten().find_map(|parameters| match &parameters.affine {
+            Affine::BatchNorm(bn) => Some(bn.epsilon),
+            Affine::Bias(_) => None,
+        })
     }
 
     /// Parameters of a layer; `None` if it has none.

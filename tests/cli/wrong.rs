@@ -21,7 +21,11 @@ fn wrong_arguments_are_explained() {
             code: 2,
             says: "expected 2 to 10,000",
         },
-        Case { arguments: &["inspect", "mnasnet-1.0-96", "--side", "64"], code: 2, says: "--side is of files" },
+        Case {
+            arguments: &["inspect", "mnasnet-1.0-96", "--side", "64"],
+            code: 2,
+            says: "--side is of files",
+        },
         Case { arguments: &["inspect", DEMO[1], "--side", "0"], code: 2, says: "0 is not in 1..=1024" },
         Case { arguments: &["inspect", DEMO[1], "--side", "1025"], code: 2, says: "1025 is not in 1..=1024" },
         Case {
@@ -64,6 +68,11 @@ fn wrong_arguments_are_explained() {
             says: "cannot be used with",
         },
         Case { arguments: &["policy", "mnasnet-1.0-96", "--reserve-ram", "1"], code: 2, says: "--device" },
+        Case {
+            arguments: &["eval", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--ranges", "file"],
+            code: 1,
+            says: "holds no ranges of activations",
+        },
         Case {
             arguments: &["export", DEMO[0], DEMO[1], DEMO[2], DEMO[3], "--name", "My Net", "--out", "x.zip"],
             code: 2,

@@ -100,6 +100,7 @@ pub fn packaged(network: &mut QuantizedNetwork) -> Vec<u8> {
         weights_sha256: Some("00".repeat(32)),
         trained_epochs: Some(8),
         trained: Some("8 epochs, the best of 10".into()),
+        ranges: None,
         images: Some("noise".into()),
         allocator: Some("rule".into()),
         seed: Some(7),

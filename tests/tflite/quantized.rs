@@ -1,8 +1,11 @@
 //! Integers and what they stand for.
 
 use super::writer::{FLOAT16, FLOAT32, File, INT8, INT64, Operator, Tensor, UINT8, Value::*};
-use super::{constant, floats, node, operators, read};
+use super::{constant, floats, node, operators, read, tiny};
+use bitsmith::calibrate::{Observer, Settings};
 use bitsmith::import::raw::{RawGraph, RawOp, RawQuantizer};
+use bitsmith::import::{ImportOptions, Imported, RangesFrom, import};
+use bitsmith::quant::{Bits, Policy, Quantizer};
 use half::f16;
 
 const STRIDE: [(u16, super::writer::Value); 2] = [(1, Int(1)), (2, Int(1))];
@@ -180,4 +183,33 @@ fn quantizers_that_cannot_be_are_errors_of_the_tensor() {
     let graph = read(&file.write()).expect("a network");
     let RawOp::Unsupported { reason } = &graph.nodes[0].op else { panic!("not one scale") };
     assert!(reason.contains("a scale for each channel"), "{reason}");
+}
+
+/// At 8 bits codes stand for exactly what they do in the file, if that is asked for; else, and at fewer bits, for what the
+/// images show.
+#[test]
+fn ranges_as_in_the_file_give_its_quantizers() {
+    let file = tiny::bytes("tiny_int8.tflite");
+    let theirs = read(&file).expect("a network").quantizers;
+    let grids = |ranges, bits| {
+        let Imported { model, ranges, .. } =
+            import(&file, &ImportOptions { ranges, ..ImportOptions::default() }).expect("a network");
+        let ranges = ranges.expect("integers have ranges");
+        let mut observer =
+            Observer::new(&model, Settings::default()).expect("complete").with_ranges(ranges.used());
+        observer.add(&[(0..192).map(|i| (i * 37) as u8).collect::<Vec<_>>()]).expect("fits");
+        let policy = Policy::uniform(model.graph(), bits, bits);
+        let grids = observer.finish().expect("an image").grids(&model, &policy);
+        ranges.tensors().map(|tensor| grids.tensors[tensor]).collect::<Vec<_>>()
+    };
+    let of_file = grids(RangesFrom::File, Bits::B8);
+    assert_eq!(of_file.len(), 5, "two convolutions with ReLU, one without, the addition, the mean");
+    for Quantizer { scale, zero_point, .. } in &of_file {
+        let same = |theirs: &&RawQuantizer| {
+            f64::from(theirs.scale) == *scale && theirs.zero_point + 128 == i64::from(*zero_point)
+        };
+        assert!(theirs.values().any(|theirs| same(&theirs)), "{scale} {zero_point}: {theirs:?}");
+    }
+    assert_ne!(grids(RangesFrom::Images, Bits::B8), of_file);
+    assert_eq!(grids(RangesFrom::Images, Bits::B4), grids(RangesFrom::File, Bits::B4));
 }

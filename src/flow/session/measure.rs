@@ -141,7 +141,7 @@ impl<E: Executor> Session<E> {
         if let Some(calibration) = self.calibration.get(key) {
             return Ok((key, calibration.clone()));
         }
-        let mut observer = Observer::new(&weights.model, self.settings)?;
+        let mut observer = Observer::new(&weights.model, self.settings)?.with_ranges(weights.ranges());
         let total = prepared.pixels.len();
         for (chunk, seen) in prepared.pixels.chunks(OBSERVE).zip((OBSERVE..).step_by(OBSERVE)) {
             observer.add(chunk)?;

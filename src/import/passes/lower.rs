@@ -257,7 +257,7 @@ impl Lowering {
     }
 
     /// Real numbers that the file's integers reach, by tensor.
-    fn ranges(&self) -> Vec<Option<(f32, f32)>> {
+    fn ranges(&self) -> Vec<Option<(f64, f64)>> {
         let mut ranges = vec![None; self.graph.tensors.len()];
         for (name, &tensor) in &self.tensors {
             if let (Some(slot), Some(quantizer)) =
@@ -270,10 +270,10 @@ impl Lowering {
     }
 }
 
-/// Smallest and largest real number.
-fn range(quantizer: &RawQuantizer) -> Option<(f32, f32)> {
+/// Smallest and largest real number, without rounding.
+fn range(quantizer: &RawQuantizer) -> Option<(f64, f64)> {
     let RawQuantizer { scale, zero_point, range: (low, high) } = *quantizer;
-    let real = |integer: i64| integer.checked_sub(zero_point).map(|steps| scale * steps as f32);
+    let real = |integer: i64| integer.checked_sub(zero_point).map(|steps| f64::from(scale) * steps as f64);
     let (low, high) = (real(low)?, real(high)?);
     (low.is_finite() && high.is_finite() && low < high).then_some((low, high))
 }

@@ -3,8 +3,8 @@
 use super::super::Controls;
 use crate::{
     flow::{
-        Command, GivenSettings, NetworkSummary, PreprocessingVerdict, Setting, SettingKind, SettingOrigin,
-        channels,
+        Command, GivenSettings, NetworkSummary, PreprocessingVerdict, RangesFrom, Setting, SettingKind,
+        SettingOrigin, channels,
     },
     net::{ColourRange, Normalization, Padding},
     ui::{
@@ -33,6 +33,7 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
     let TrainedSettingsProps { loaded, verdict, has_images, given, controls } = props;
     let settings = loaded.as_ref().map_or(&[][..], |loaded| &loaded.settings);
     let notes = loaded.as_ref().map_or(&[][..], |loaded| &loaded.notes);
+    let has_ranges = loaded.as_ref().is_some_and(|loaded| loaded.ranges.is_some());
     let assumed = settings.iter().filter(|setting| setting.is_assumed()).count();
     let use_settings = {
         let (controls, is_loaded) = (controls.clone(), loaded.is_some());
@@ -67,7 +68,7 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
                         { for notes.iter().map(|note| html! { <li>{ format::sentence(note) }</li> }) }
                     </ul>
                 }
-                <Fields settings={settings.to_vec()} given={*given} {use_settings}
+                <Fields settings={settings.to_vec()} {has_ranges} given={*given} {use_settings}
                     why_not_side={loaded.as_ref().and_then(NetworkSummary::why_not_side)} />
             </details>
         </>
@@ -112,6 +113,8 @@ fn Found(props: &FoundProps) -> Html {
 #[derive(Properties, PartialEq)]
 struct FieldsProps {
     settings: Vec<Setting>,
+    /// Whether the file has ranges of activations.
+    has_ranges: bool,
     given: GivenSettings,
     use_settings: Callback<GivenSettings>,
     /// Why the input size cannot be another.
@@ -121,7 +124,7 @@ struct FieldsProps {
 /// Fields for what the user knows better than the file.
 #[component]
 fn Fields(props: &FieldsProps) -> Html {
-    let FieldsProps { settings, given, use_settings, why_not_side } = props;
+    let FieldsProps { settings, has_ranges, given, use_settings, why_not_side } = props;
     let given = *given;
     let range = use_state(ColourRange::default);
     let stated = settings.iter().find(|setting| setting.kind == SettingKind::Normalization);
@@ -200,6 +203,14 @@ fn Fields(props: &FieldsProps) -> Html {
         super::chosen(move |i| range.set(ranges[i].0))
     };
     let formula = normalization.map(|normalization| normalization.to_string()).unwrap_or_default();
+    let sources = [RangesFrom::Images, RangesFrom::File];
+    let range_sources =
+        [("the calibration images", RangesFrom::Images), ("the file, at 8 bits", RangesFrom::File)]
+            .map(|(title, from)| (title.to_owned(), from == given.ranges));
+    let on_source = {
+        let use_settings = use_settings.clone();
+        super::chosen(move |i| use_settings.emit(GivenSettings { ranges: sources[i], ..given }))
+    };
     let unsaid = GivenSettings { linked_side: given.linked_side, ..GivenSettings::default() };
     let forget = use_settings.reform(move |_| unsaid);
     html! {
@@ -216,6 +227,9 @@ fn Fields(props: &FieldsProps) -> Html {
                 { super::select("trained-padding", "Trained with padding", &padding_options, on_padding) }
                 <TextField id="read-side" label="Input size" value={shown_side} numeric={true} take={take_side}
                     why_not={why_not_side.clone().map(AttrValue::from)} />
+                if *has_ranges {
+                    { super::select("ranges", "Ranges of activations from", &range_sources, on_source) }
+                }
             </div>
             if given != unsaid {
                 <p class="tools"><Button onclick={forget}>{ "Read it as the file says" }</Button></p>
