@@ -4,7 +4,7 @@ use super::{
     Artefact, Epochs, Figure, GivenReading, GivenSettings, ImagesUsed, Inputs, Key, PackageName,
     PreprocessingVerdict, Subset, Tally,
 };
-use crate::import::{KeptClass, Setting};
+use crate::import::{Format, KeptClass, Naming, Remark, Setting};
 use crate::net::{Network, Spec};
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
@@ -267,8 +267,14 @@ pub struct NetworkSummary {
     pub sha256: String,
     /// The policy that the weights were trained at, if the file has their quantizers.
     pub policy: Option<Policy>,
+    /// Format of the file, if it came from one.
+    pub format: Option<Format>,
+    /// How the file names its tensors, if it has no graph.
+    pub naming: Option<Naming>,
     /// What the tensors do not show, each with where it came from.
     pub settings: Vec<Setting>,
+    /// What was recognised in the file's graph and what was assumed.
+    pub remarks: Vec<Remark>,
     /// Metadata that was not used, each in a sentence.
     pub notes: Vec<String>,
     /// Of weights and quantizers as they were read.

@@ -1,10 +1,11 @@
 //! A network out of a file that holds its graph: ONNX, TFLite, Keras, or JSON with weights beside it.
 
 use super::metadata::Metadata;
-use super::passes::{LowerOptions, Lowered, Refusal, Refusals, Remark, lower};
+use super::passes::{LowerOptions, Lowered, Refusal, Refusals, lower};
 use super::raw::{Layout, RawGraph};
 use super::{
-    DEFAULT_SIDE, ImportError, ImportOptions, Imported, Note, Origin, Setting, SettingKind, Settings, luma,
+    DEFAULT_SIDE, Format, ImportError, ImportOptions, Imported, Note, Origin, Setting, SettingKind, Settings,
+    luma,
 };
 use crate::net::{Affine, BatchNorm, Graph, LayerWeights, Model, Network, Normalization, Shape, Spec};
 
@@ -12,7 +13,11 @@ use crate::net::{Affine, BatchNorm, Graph, LayerWeights, Model, Network, Normali
 ///
 /// # Errors
 /// If the graph has something that cannot be taken (all of it at once), or is another network than `options` expects.
-pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Imported, ImportError> {
+pub(super) fn import(
+    mut raw: RawGraph,
+    format: Format,
+    options: &ImportOptions,
+) -> Result<Imported, ImportError> {
     let stated = std::mem::take(&mut raw.metadata);
     let (producer, layout) = (std::mem::take(&mut raw.producer), raw.layout);
     let open = raw.inputs.first().is_none_or(|input| input.dims.iter().skip(1).any(Option::is_none));
@@ -61,10 +66,9 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     let labels = labels.or_else(|| metadata.labels(network.classes()));
     let mut notes: Vec<Note> = std::mem::take(&mut metadata.notes);
     notes.retain(|note| note.key != "model");
-    let remarks = remarks.iter().map(Remark::to_string).collect();
     let resize = metadata.resize();
     let model = Model { network, weights, normalization, labels };
-    Ok(Imported { model, grids: None, naming: None, settings: settings.list, resize, remarks, notes })
+    Ok(Imported { model, format, grids: None, naming: None, settings: settings.list, resize, remarks, notes })
 }
 
 /// Gives convolutions whose batch normalization was folded one that changes nothing: networks of the zoo have it, and are
