@@ -24,7 +24,9 @@ mod tally;
 mod training;
 
 pub use crate::export::{ExportError, PackageName};
-pub use crate::import::{KeptClass, Origin as SettingOrigin, RangesFrom, Setting, SettingKind, channels};
+pub use crate::import::{
+    Format, KeptClass, Naming, Origin as SettingOrigin, RangesFrom, Remark, Setting, SettingKind, channels,
+};
 pub use evaluator::{Alone, Evaluator, Labelled, Peers};
 pub use executor::{Asked, End, Executor, Pixels};
 pub use figure::{Epochs, Figure, ImagesUsed, Subset};

@@ -46,6 +46,7 @@ pub use error::{FileError, ImportError, Problem, Problems};
 pub use format::Format;
 pub use metadata::{Note, channels};
 pub use naming::{Naming, names};
+pub use passes::Remark;
 pub use ranges::{Ranges, RangesFrom};
 pub use save::{SaveError, TooLarge, rounded_to_half, save};
 pub use settings::{Origin, Setting, SettingKind};
@@ -112,6 +113,8 @@ fn usual_side(linked: Option<u16>, why: &str) -> (u16, Origin) {
 pub struct Imported {
     /// The network.
     pub model: Model,
+    /// The format of its file; of two files that of the one with the graph.
+    pub format: Format,
     /// Quantizers that were trained with it, if the file is one that [`save`] wrote with them.
     pub grids: Option<Grids>,
     /// Ranges of activations, if the file has integers that say them.
@@ -122,8 +125,8 @@ pub struct Imported {
     pub settings: Vec<Setting>,
     /// How images become squares, as the metadata state it by `resize`; it is for whoever reads the images.
     pub resize: Option<String>,
-    /// What was recognised in a graph and what was assumed, in words.
-    pub remarks: Vec<String>,
+    /// What was recognised in a graph and what was assumed.
+    pub remarks: Vec<Remark>,
     /// What else the file holds that was not used.
     pub notes: Vec<Note>,
 }
@@ -147,18 +150,19 @@ pub fn check_size(bytes: u64) -> Result<(), FileError> {
 /// or if tensors are missing, of a wrong shape or type, not finite, or not known.
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     check_size(bytes.len() as u64)?;
-    let graph = match Format::of(bytes) {
+    let format = Format::of(bytes);
+    let graph = match format {
         Format::Onnx => onnx::read(bytes)?,
         Format::Tflite => tflite::read(bytes)?,
         Format::KerasArchive => keras::read_keras(bytes)?,
         Format::Hdf5 => match keras::read_h5(bytes)? {
             keras::KerasFile::Network(graph) => graph,
-            keras::KerasFile::Weights(tensors) => return named(File::of_constants(tensors), options),
+            keras::KerasFile::Weights(tensors) => return named(File::of_constants(tensors), format, options),
         },
         Format::Blocks => return Err(ImportError::WeightsMissing),
-        Format::Tensors => return named(File::parse(bytes)?, options),
+        Format::Tensors => return named(File::parse(bytes)?, format, options),
     };
-    described::import(graph, options)
+    described::import(graph, format, options)
 }
 
 /// Reads a network whose layers `json` describes, as MCUNet and ProxylessNAS publish them, with weights in any format of
@@ -169,7 +173,7 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportE
 pub fn import_blocks(json: &[u8], weights: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     check_size(json.len() as u64)?;
     check_size(weights.len() as u64)?;
-    described::import(torch::read_blocks(json, weights)?, options)
+    described::import(torch::read_blocks(json, weights)?, Format::Blocks, options)
 }
 
 /// Reads a network out of one file, or out of two of which one describes the layers and the other holds the weights, in
@@ -188,7 +192,7 @@ pub fn import_files(files: &[Vec<u8>], options: &ImportOptions) -> Result<(Impor
 }
 
 /// A network of the zoo by the names of its tensors, or one that [`save`] wrote with its graph.
-fn named(file: File, options: &ImportOptions) -> Result<Imported, ImportError> {
+fn named(file: File, format: Format, options: &ImportOptions) -> Result<Imported, ImportError> {
     if own::is_own(&file) {
         return own::read(&file, options);
     }
@@ -239,7 +243,7 @@ fn named(file: File, options: &ImportOptions) -> Result<Imported, ImportError> {
     let resize = metadata.resize();
     let notes = file.notes.iter().cloned().chain(metadata.notes).collect();
     let (naming, remarks, ranges) = (Some(naming), Vec::new(), None);
-    Ok(Imported { model, grids, ranges, naming, settings: settings.list, resize, remarks, notes })
+    Ok(Imported { model, format, grids, ranges, naming, settings: settings.list, resize, remarks, notes })
 }
 
 /// Settings as they are decided.

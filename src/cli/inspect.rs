@@ -42,7 +42,7 @@ pub fn run(arguments: &Inspect) -> anyhow::Result<Report> {
         .settings
         .iter()
         .map(ToString::to_string)
-        .chain(imported.remarks.iter().cloned())
+        .chain(imported.remarks.iter().map(ToString::to_string))
         .chain(imported.notes.iter().map(ToString::to_string))
         .map(|text| printable_lines(&text).to_string())
         .collect();

@@ -4,7 +4,7 @@ use super::{
     Artefact, Epochs, Figure, GivenReading, GivenSettings, ImagesUsed, Inputs, Key, PackageName,
     PreprocessingVerdict, Subset, Tally,
 };
-use crate::import::{KeptClass, Origin, RangesFrom, Setting, SettingKind};
+use crate::import::{Format, KeptClass, Naming, Origin, RangesFrom, Remark, Setting, SettingKind};
 use crate::net::{Network, Spec};
 use crate::quant::Policy;
 use crate::search::{Allocator, Episode, Settings};
@@ -269,8 +269,14 @@ pub struct NetworkSummary {
     pub policy: Option<Policy>,
     /// Where the ranges of activations come from, if the file has some of its own.
     pub ranges: Option<RangesFrom>,
+    /// Format of the file, if it came from one.
+    pub format: Option<Format>,
+    /// How the file names its tensors, if it has no graph.
+    pub naming: Option<Naming>,
     /// What the tensors do not show, each with where it came from.
     pub settings: Vec<Setting>,
+    /// What was recognised in the file's graph and what was assumed.
+    pub remarks: Vec<Remark>,
     /// Metadata that was not used, each in a sentence.
     pub notes: Vec<String>,
     /// Of weights, quantizers and ranges as they were read.

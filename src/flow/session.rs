@@ -16,7 +16,7 @@ use super::{
 };
 use crate::calibrate::{Calibration, Settings};
 use crate::data::{Files, Resize, Sources};
-use crate::import::{Imported, Note, Ranges, SettingKind};
+use crate::import::{Format, Imported, Naming, Note, Ranges, Remark, SettingKind};
 use crate::link::Link;
 use crate::net::Model;
 use crate::quant::{Grids, QuantizedNetwork};
@@ -78,7 +78,10 @@ pub struct Opened {
     /// SHA-256 of the file in hexadecimal.
     sha256: String,
     settings: Vec<Setting>,
-    remarks: Vec<String>,
+    /// Format and naming of the file, if there is one.
+    format: Option<Format>,
+    naming: Option<Naming>,
+    remarks: Vec<Remark>,
     notes: Vec<Note>,
     resize: Option<String>,
 }
@@ -86,18 +89,30 @@ pub struct Opened {
 impl Opened {
     /// `sha256` is that of the file, in hexadecimal. A network that is not of the zoo is called after the file.
     pub fn new(imported: Imported, source: String, sha256: String) -> Self {
-        let Imported { mut model, grids, ranges, settings, remarks, notes, resize, .. } = imported;
+        let Imported { mut model, format, naming, grids, ranges, settings, remarks, notes, resize } =
+            imported;
         let file = source.rsplit(['/', '\\']).next().unwrap_or_default();
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
         model.network = model.network.named(stem.strip_suffix("-trained").unwrap_or(stem));
-        Self { model, grids, ranges, source, sha256, settings, remarks, notes, resize }
+        let format = Some(format);
+        Self { model, grids, ranges, source, sha256, settings, format, naming, remarks, notes, resize }
     }
 
     /// Weights that come from no file.
     pub fn of_model(model: Model) -> Self {
-        let (source, sha256) = (String::new(), String::new());
-        let (settings, remarks, notes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { model, grids: None, ranges: None, source, sha256, settings, remarks, notes, resize: None }
+        Self {
+            model,
+            grids: None,
+            ranges: None,
+            source: String::new(),
+            sha256: String::new(),
+            settings: Vec::new(),
+            format: None,
+            naming: None,
+            remarks: Vec::new(),
+            notes: Vec::new(),
+            resize: None,
+        }
     }
 }
 
@@ -189,7 +204,8 @@ impl<E: Executor> Session<E> {
     /// # Errors
     /// If they state a way to resize images that there is not.
     pub fn adopt_weights(&mut self, opened: Opened) -> Result<(), End> {
-        let Opened { model, grids, ranges, source, sha256, settings, remarks, notes, resize } = opened;
+        let Opened { model, grids, ranges, source, sha256, settings, format, naming, remarks, notes, resize } =
+            opened;
         let former = std::mem::replace(&mut self.stated_resize, resize);
         if let Err(refused) = self.choose_resize() {
             self.stated_resize = former;
@@ -201,7 +217,7 @@ impl<E: Executor> Session<E> {
             [] => Key::of(&(&model, &grids)),
             used => Key::of(&(&model, &grids, used)),
         };
-        let texts = remarks.into_iter().chain(notes.iter().map(ToString::to_string)).collect();
+        let texts = notes.iter().map(ToString::to_string).collect();
         let summary = NetworkSummary {
             network,
             source,
@@ -209,7 +225,10 @@ impl<E: Executor> Session<E> {
             sha256,
             policy,
             ranges: ranges.as_ref().map(|ranges| ranges.from),
+            format,
+            naming,
             settings,
+            remarks,
             notes: texts,
             key,
         };

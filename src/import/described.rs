@@ -1,12 +1,12 @@
 //! A network out of a file that holds its graph: ONNX, TFLite, Keras, or JSON with weights beside it.
 
 use super::metadata::Metadata;
-use super::passes::{LowerOptions, Lowered, Refusal, Refusals, Remark, lower};
+use super::passes::{LowerOptions, Lowered, Refusal, Refusals, lower};
 use super::raw::{Layout, RawGraph};
 use super::torch::BLOCKS_PRODUCER;
 use super::{
-    ImportError, ImportOptions, Imported, Note, Origin, Ranges, RangesFrom, SILENT, Setting, SettingKind,
-    Settings, luma, usual_side,
+    Format, ImportError, ImportOptions, Imported, Note, Origin, Ranges, RangesFrom, SILENT, Setting,
+    SettingKind, Settings, luma, usual_side,
 };
 use crate::net::{Affine, BatchNorm, Graph, LayerWeights, Model, Network, Normalization, Shape, Spec};
 
@@ -15,7 +15,11 @@ use crate::net::{Affine, BatchNorm, Graph, LayerWeights, Model, Network, Normali
 /// # Errors
 /// If the graph has something that cannot be taken (all of it at once), or is another network than `options` expects, or
 /// one for images of another size that the file fixes.
-pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Imported, ImportError> {
+pub(super) fn import(
+    mut raw: RawGraph,
+    format: Format,
+    options: &ImportOptions,
+) -> Result<Imported, ImportError> {
     let stated = std::mem::take(&mut raw.metadata);
     let (producer, layout) = (std::mem::take(&mut raw.producer), raw.layout);
     let mut metadata = Metadata::new(&stated);
@@ -59,10 +63,19 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     let labels = labels.or_else(|| metadata.labels(network.classes()));
     let mut notes: Vec<Note> = std::mem::take(&mut metadata.notes);
     notes.retain(|note| note.key != "model");
-    let remarks = remarks.iter().map(Remark::to_string).collect();
     let resize = metadata.resize();
     let model = Model { network, weights, normalization, labels };
-    Ok(Imported { model, grids: None, ranges, naming: None, settings: settings.list, resize, remarks, notes })
+    Ok(Imported {
+        model,
+        format,
+        grids: None,
+        ranges,
+        naming: None,
+        settings: settings.list,
+        resize,
+        remarks,
+        notes,
+    })
 }
 
 /// Gives convolutions whose batch normalization was folded one that changes nothing: networks of the zoo have it, and are

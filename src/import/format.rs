@@ -1,9 +1,11 @@
 //! Which format a file is in, by its first bytes.
 
 use super::torch;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Formats that are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
     /// Named tensors without a graph: safetensors, PyTorch's checkpoints, and whatever is none of the others.
     Tensors,
@@ -33,5 +35,18 @@ impl Format {
             _ if torch::is_blocks(bytes) => Self::Blocks,
             _ => Self::Tensors,
         }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tensors => "named tensors",
+            Self::Onnx => "ONNX",
+            Self::Tflite => "TensorFlow Lite",
+            Self::Hdf5 => "Keras in HDF5",
+            Self::KerasArchive => "Keras",
+            Self::Blocks => "JSON with the weights beside it",
+        })
     }
 }

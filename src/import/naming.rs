@@ -14,10 +14,11 @@ mod transformers;
 use super::layout;
 use crate::net::{Family, Layer, Normalization, Op, Padding, Spec};
 use place::{Modules, Place};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A convention of names and layouts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Naming {
     /// `keras.applications`: MobileNet and MobileNetV2, e.g. `conv_dw_1/kernel`.
     Keras,

@@ -5,8 +5,8 @@ use super::metadata::Metadata;
 use super::naming::{Part, shapes};
 use super::weights::values;
 use super::{
-    ImportError, ImportOptions, Imported, Naming, Origin, Problem, Problems, SILENT, SettingKind, Settings,
-    file::File, layout, quantizers,
+    Format, ImportError, ImportOptions, Imported, Naming, Origin, Problem, Problems, SILENT, SettingKind,
+    Settings, file::File, layout, quantizers,
 };
 use crate::net::{
     Affine, BatchNorm, Graph, Layer, LayerWeights, Model, Network, Normalization, code, supports,
@@ -107,7 +107,18 @@ pub(super) fn read(file: &File, options: &ImportOptions) -> Result<Imported, Imp
     let network = Network::own(name, graph);
     let (notes, remarks) = (std::mem::take(&mut metadata.notes), Vec::new());
     let model = Model { network, weights, normalization, labels };
-    Ok(Imported { model, grids, ranges: None, naming: None, settings: settings.list, resize, remarks, notes })
+    let format = Format::Tensors;
+    Ok(Imported {
+        model,
+        format,
+        grids,
+        ranges: None,
+        naming: None,
+        settings: settings.list,
+        resize,
+        remarks,
+        notes,
+    })
 }
 
 /// The graph with its names, and an epsilon for each layer with batch normalization; `None` if the text is damaged.

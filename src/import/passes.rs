@@ -40,6 +40,7 @@ pub use refusals::{Refusal, Refusals};
 use super::raw::RawGraph;
 use crate::net::{Graph, LayerWeights, Normalization};
 use draft::Draft;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What the caller knows better than the file. The default knows nothing.
@@ -75,7 +76,7 @@ pub struct Lowered {
 }
 
 /// Something that a user may want to know about how a file was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Remark {
     /// The file says it in its own way.
     Recognised(String),

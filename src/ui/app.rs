@@ -83,7 +83,7 @@ pub fn App() -> Html {
                                    tab is closed or loaded again.") }
                     </p>
                 }
-                <NetworkSection network={design.network.clone()} work={state.work.clone()} forced={state.forced}
+                <NetworkSection design={design.clone()} work={state.work.clone()} forced={state.forced}
                     given={state.given()}
                     controls={controls.clone()} />
                 <DeviceSection design={design.clone()} controls={controls.clone()} />

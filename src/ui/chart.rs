@@ -1,8 +1,10 @@
 //! Geometry of the charts: scales, ticks and columns, in plain numbers.
 
 mod axis;
+mod lanes;
 
 pub use axis::Axis;
+pub use lanes::{Lanes, Line, Stroke};
 
 use crate::memory::Step;
 

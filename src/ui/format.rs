@@ -68,6 +68,16 @@ pub fn count(number: usize, singular: &str, plural: &str) -> String {
     format!("{} {}", grouped(number as u64), if number == 1 { singular } else { plural })
 }
 
+/// Things one after the other: `a`, `a and b`, `a, b and c`.
+pub fn list<T: AsRef<str>>(things: &[T]) -> String {
+    let things: Vec<&str> = things.iter().map(AsRef::as_ref).collect();
+    match &things[..] {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// A message as a sentence: with a full stop, and a capital letter unless it begins with a name.
 pub fn sentence(message: &str) -> String {
     let message = message.trim();
@@ -94,6 +104,7 @@ mod tests {
         );
         assert_eq!([0.0, 7.2, 125.0, 3_780.0].map(duration), ["0 s", "8 s", "2 min 5 s", "1 h 3 min"]);
         assert_eq!([9.5, 640.4, 1_640.0].map(rate), ["9.5", "640", "1,640"]);
+        assert_eq!([&["a"][..], &["a", "b"], &["a", "b", "c"]].map(list), ["a", "a and b", "a, b and c"]);
         assert_eq!(count(1, "layer", "layers"), "1 layer");
         assert_eq!(count(1_200, "layer", "layers"), "1,200 layers");
     }

@@ -15,7 +15,7 @@ use web_sys::DedicatedWorkerGlobalScope;
 const TRIES: u32 = 40;
 const AGAIN: u32 = 50;
 /// Before every state; another number for each form of what follows.
-const FORM: &[u8] = b"bitsmith state 1\n";
+const FORM: &[u8] = b"bitsmith state 2\n";
 
 /// What is kept of one kind of run. In memory where the browser stores nothing or has no room.
 #[derive(Clone)]

@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { openApp, violations } from "./support/app.mjs";
-import { exists, shared } from "./support/archive.mjs";
+import { drop, openApp, violations } from "./support/app.mjs";
+import { exists, file, photos, shared, tgz } from "./support/archive.mjs";
 
 const LOADED = { timeout: 120_000 };
 const MEASURED = { timeout: 600_000 };
@@ -55,6 +55,78 @@ test("a network of no zoo goes from its file to a package, and counts what the c
   const { page: theirs } = await openApp(t, { hash: link });
   await theirs.getByText("You opened a shared policy of resnet8_cifar10_int8").waitFor(LOADED);
   assert.equal(await theirs.locator("#policy tbody tr").count(), 14);
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const viewport of [{ width: 1400, height: 900 }, { width: 390, height: 844 }]) {
+    test(`the graph of a network of no zoo is shown, ${colorScheme} and ${viewport.width} pixels wide`, async (t) => {
+      if (!(await exists(weights("resnet8_cifar10.h5")))) return t.skip("no ../shared/data");
+      const { page, problems } = await openApp(t, { colorScheme, viewport });
+      await page.locator("#network .loaded").waitFor(LOADED);
+      // That of a network of the zoo is there to be opened.
+      const summary = page.locator("#network .graph summary");
+      assert.match(await summary.textContent(), /^Graph: 29 layers · one chain · bits of \d+ tensors can be chosen$/);
+      assert.equal(await page.getByRole("region", { name: "Graph" }).count(), 0);
+
+      await page.getByRole("group", { name: "From the zoo" }).getByLabel("Family").waitFor();
+      await page.getByRole("group", { name: "From a file" }).locator(".drop").waitFor();
+      await open(page, [weights("resnet8_cifar10.h5")]);
+      await loaded(page, "A file of Keras in HDF5, read as a network of its own: 7 conv, 3 add, 2 pointwise, 1 pool and 1 linear.");
+      assert.match(await summary.textContent(), /^Graph: 14 layers · branches, up to 2 side by side · bits of 22 tensors can be chosen$/);
+      await page.getByRole("list", { name: "Recognized" }).getByText("Input size: 32x32, as the file says.").waitFor();
+      await page.getByRole("list", { name: "Assumed" }).getByText(/^Preprocessing: /).waitFor();
+
+      const graph = page.getByRole("region", { name: "Graph" });
+      const rows = await graph.locator("tbody tr").evaluateAll((all) =>
+        all.map((row) => ({
+          texts: [...row.cells].map((cell) => cell.textContent),
+          lane: row.querySelector(".centre").getAttribute("x"),
+        })),
+      );
+      assert.equal(rows.length, 15);
+      assert.deepEqual(rows.filter(({ texts }) => texts[2] === "add").map(({ texts }) => / and /.test(texts[0])), [true, true, true]);
+      // What lies in a shortcut has a lane of its own, all else is one chain.
+      const beside = rows.filter(({ lane }) => lane !== rows[0].lane);
+      assert.deepEqual(beside.map(({ texts }) => texts[2]), ["pointwise 1x1/2", "pointwise 1x1/2"]);
+      assert.deepEqual(rows[0].texts.slice(1), ["image", "input", "32x32x3", "–", "–", "– / 8 fixed"]);
+      assert.match(rows.at(-1).texts[6], /^\d, can be chosen \/ 32 fixed$/);
+
+      assert.deepEqual(await violations(page), []);
+      assert.ok((await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth)) <= 0);
+      // By keys alone: to the second layer, and from there to its bits.
+      await graph.locator("button").first().focus();
+      await page.keyboard.press("ArrowDown");
+      assert.ok(await graph.locator("#graph-1 button:focus").count());
+      assert.equal(await graph.locator("button[tabindex='0']").count(), 1);
+      await page.keyboard.press("Enter");
+      assert.ok(await page.locator("#layer-1 input:focus").count());
+      assert.deepEqual(problems, []);
+    });
+  }
+}
+
+test("a dropped network of two classes goes to a package", async (t) => {
+  if (!(await exists(weights("vww_96.h5")))) return t.skip("no ../shared/data");
+  const { page, problems } = await openApp(t);
+  await page.locator("#network .loaded").waitFor(LOADED);
+  await drop(page, "#network .drop", fileURLToPath(weights("vww_96.h5")));
+  await loaded(page, "A file of Keras in HDF5, read as a network of its own: ");
+  await page.getByRole("region", { name: "Graph" }).locator("tr", { hasText: "96x96x3" }).first().waitFor();
+  // Photos of whatever two classes: how many are right is of no matter here.
+  const { files } = await photos(24);
+  const two = [...new Set(files.map(([path]) => path.split("/")[0]))].slice(0, 2);
+  const images = tgz(files.filter(([path]) => two.includes(path.split("/")[0])));
+  await drop(page, "#images .drop", await file(t, "two.tgz", images));
+  await page.locator("#images .loaded", { hasText: "two.tgz, 48 images in 2 classes" }).waitFor(LOADED);
+  await page.getByRole("button", { name: "All weights 8 bits, all activations 8 bits" }).click();
+  await page.getByRole("button", { name: "Measure", exact: true }).click();
+  await page.locator(".accuracies > div", { hasText: "Integer against float" }).waitFor(MEASURED);
+  const download = page.waitForEvent("download", MEASURED);
+  await page.getByRole("button", { name: "Download package" }).click();
+  const saved = await download;
+  assert.equal(saved.suggestedFilename(), "vww_96.zip");
+  assert.equal((await readFile(await saved.path())).subarray(0, 2).toString(), "PK");
+  assert.deepEqual(problems, []);
 });
 
 test("every format opens, by itself or with the description beside it", async (t) => {

@@ -45,7 +45,7 @@ pub fn LayerRow(props: &LayerRowProps) -> Html {
                     <input type="checkbox" checked={*selected} {onclick} aria-label={format!("Select {}", row.name)} />
                 }
             </td>
-            <th scope="row">{ &*row.name }</th>
+            <th scope="row" tabindex="-1">{ &*row.name }</th>
             <td>
                 if let (Some(slot), Some((bits, _))) = (row.weight_slot(), row.weights) {
                     <BitsControl {slot} {bits} label={format!("Bits of the weights of {}", row.name)} act={act.clone()} />

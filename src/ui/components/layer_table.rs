@@ -5,13 +5,13 @@ use crate::{
     net::LayerId,
     quant::{Bits, Slot},
     ui::{
-        format,
+        browser, format,
         state::{Action, Kind, Row},
     },
 };
 use std::{collections::BTreeSet, rc::Rc};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement};
+use web_sys::{Element, HtmlElement, ScrollLogicalPosition};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -223,5 +223,18 @@ fn step(group: &Element, next: fn(&Element) -> Option<Element>) {
             return;
         }
         row = Some(candidate);
+    }
+}
+
+/// Goes to a layer's row: to the first of its bits, or to its name if it has none to choose.
+pub fn go_to_row(layer: LayerId) {
+    let Some(row) = browser::document().get_element_by_id(&format!("layer-{layer}")) else { return };
+    let options = web_sys::ScrollIntoViewOptions::new();
+    options.set_block(ScrollLogicalPosition::Center);
+    row.scroll_into_view_with_scroll_into_view_options(&options);
+    let find = |selector| row.query_selector(selector).ok().flatten();
+    let target = find("input:checked[type=radio]").or_else(|| find("th"));
+    if let Some(target) = target.and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
+        let _ = target.focus();
     }
 }

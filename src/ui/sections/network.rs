@@ -7,18 +7,20 @@ use crate::{
     flow::{Command, GivenSettings},
     net::{Family, Network, Padding, Spec, Width},
     ui::{
-        components::{DropZone, Progress, TextField},
+        components::{DropZone, GraphDrawing, Progress, TextField},
         format,
-        state::{Action, Area, DEMOS, Work},
+        state::{Action, Area, DEMOS, Design, Work, recognized_as},
     },
 };
 use settings::TrainedSettings;
+use std::rc::Rc;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct NetworkSectionProps {
-    pub network: Network,
+    /// What is on the screen.
+    pub design: Rc<Design>,
     pub work: Work,
     /// Whether weights are read as this network, whatever their file says.
     pub forced: bool,
@@ -27,10 +29,11 @@ pub struct NetworkSectionProps {
     pub controls: Controls,
 }
 
-/// Family, width, side and classes; demo networks; own weights.
+/// The two ways in, one of the zoo or a file; what was found in the file; the graph.
 #[component]
 pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
-    let NetworkSectionProps { network, work, forced, given, controls } = props;
+    let NetworkSectionProps { design, work, forced, given, controls } = props;
+    let network = &design.network;
     let demos = DEMOS.map(|demo| {
         let ask = controls.ask.clone();
         let onclick = move |_| ask.emit((Command::OpenDemo(demo), Vec::new()));
@@ -47,25 +50,37 @@ pub fn NetworkSection(props: &NetworkSectionProps) -> Html {
     });
     html! {
         <Section id="network" number={1} title="Network">
-            <SpecFields network={network.clone()} act={controls.act.clone()} />
-            <p class="facts">
-                <code>{ network.to_string() }</code>
-                { format!(" · {} · {} MACs · {} weights", format::count(network.graph().layers.len(), "layer", "layers"),
-                    format::macs(network.graph().macs()), format::grouped(weights(network))) }
-            </p>
-            <p class="tools" role="group" aria-label="Demo networks">{ "Demo, 32x32: " }{ for demos }</p>
-            <DropZone id="weights" what="a network: .onnx, .tflite, .h5, .keras, .pth or .safetensors" accept={WEIGHTS} file_title="Choose a network" {on_files} />
-            <label class="check">
-                <input type="checkbox" checked={*forced} onchange={on_force} />
-                { " Read the file as the network chosen above, whatever it says itself" }
-            </label>
-            <Loaded network={network.clone()} work={work.clone()} act={controls.act.clone()} />
-            <TrainedSettings loaded={work.network.clone()} verdict={work.preprocessing.clone()}
-                has_images={work.images.is_some()} given={*given} controls={controls.clone()} />
-            if let Some(running) = work.running(Area::Network) {
-                <Progress running={running.clone()} />
-            }
-            { failure(work.failure(Area::Network).or(work.crashed.as_deref())) }
+            <div class="beside-graph">
+                <div class="ways">
+                    <fieldset>
+                        <legend>{ "From the zoo" }</legend>
+                        <SpecFields network={network.clone()} act={controls.act.clone()} />
+                        <p class="tools" role="group" aria-label="Demo networks">{ "Demo, 32x32: " }{ for demos }</p>
+                    </fieldset>
+                    <fieldset>
+                        <legend>{ "From a file" }</legend>
+                        <DropZone id="weights" what="a network: .onnx, .tflite, .h5, .keras, .pth or .safetensors" accept={WEIGHTS}
+                            file_title="Choose a network" {on_files} />
+                        <label class="check">
+                            <input type="checkbox" checked={*forced} onchange={on_force} />
+                            { " Read the file as the network chosen above, whatever it says itself" }
+                        </label>
+                    </fieldset>
+                    <p class="facts">
+                        <code>{ network.to_string() }</code>
+                        { format!(" · {} · {} MACs · {} weights", format::count(network.graph().layers.len(), "layer", "layers"),
+                            format::macs(network.graph().macs()), format::grouped(weights(network))) }
+                    </p>
+                    <Loaded network={network.clone()} work={work.clone()} act={controls.act.clone()} />
+                    <TrainedSettings loaded={work.network.clone()} verdict={work.preprocessing.clone()}
+                        has_images={work.images.is_some()} given={*given} controls={controls.clone()} />
+                    if let Some(running) = work.running(Area::Network) {
+                        <Progress running={running.clone()} />
+                    }
+                    { failure(work.failure(Area::Network).or(work.crashed.as_deref())) }
+                </div>
+                <GraphDrawing design={design.clone()} />
+            </div>
         </Section>
     }
 }
@@ -97,6 +112,7 @@ fn Loaded(props: &LoadedProps) -> Html {
                 { "Weights: " }<b>{ source }</b>{ format!(", {shown}, {classes}{named}. ") }
                 <span class="hash" title={format!("SHA-256 {}", loaded.sha256)}>
                     { format!("SHA-256 {}…", loaded.sha256.chars().take(8).collect::<String>()) }</span></p>
+            <p>{ format::sentence(&recognized_as(loaded)) }</p>
             if !shown.is_same(&props.network) {
                 <p class="warning">{ "The network chosen above is another one: only its memory can be told. " }
                     <button type="button" onclick={props.act.reform({

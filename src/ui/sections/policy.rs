@@ -6,15 +6,12 @@ use crate::{
     net::LayerId,
     quant::{Bits, Slot},
     ui::{
-        browser,
         chart::Use,
-        components::{BudgetBar, Button, LayerChart, LayerTable, Part},
+        components::{BudgetBar, Button, LayerChart, LayerTable, Part, go_to_row},
         state::{Action, Design, Preset, Row, in_words},
     },
 };
 use std::{collections::BTreeSet, rc::Rc};
-use wasm_bindgen::JsCast;
-use web_sys::{HtmlElement, ScrollLogicalPosition};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -64,23 +61,9 @@ pub fn PolicySection(props: &PolicySectionProps) -> Html {
             </div>
             <Bars design={design.clone()} />
             <LayerChart rows={(*rows).clone()} footprint={design.footprint.clone()} budget={design.target.budget.ram}
-                shown={*shown} why={reasons} on_look={on_look.clone()} on_pick={Callback::from(focus_row)} />
+                shown={*shown} why={reasons} on_look={on_look.clone()} on_pick={Callback::from(go_to_row)} />
             <LayerTable rows={(*rows).clone()} pins={pins.clone()} act={act.clone()} {on_look} />
         </Section>
-    }
-}
-
-/// Goes to the first width in a layer's row.
-fn focus_row(layer: LayerId) {
-    let row = browser::document().get_element_by_id(&format!("layer-{layer}"));
-    if let Some(row) = row {
-        let options = web_sys::ScrollIntoViewOptions::new();
-        options.set_block(ScrollLogicalPosition::Center);
-        row.scroll_into_view_with_scroll_into_view_options(&options);
-        let input = row.query_selector("input:checked[type=radio]").ok().flatten();
-        if let Some(input) = input.and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
-            let _ = input.focus();
-        }
     }
 }
 

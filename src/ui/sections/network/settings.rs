@@ -1,16 +1,16 @@
-//! How the weights were trained: what their file says, what is assumed, what the user says.
+//! How a file was read: what was recognized in it, what is assumed, what the user says.
 
 use super::super::Controls;
 use crate::{
     flow::{
         Command, GivenSettings, NetworkSummary, PreprocessingVerdict, RangesFrom, Setting, SettingKind,
-        SettingOrigin, channels,
+        channels,
     },
     net::{ColourRange, Normalization, Padding},
     ui::{
         components::{Button, TextField},
         format,
-        state::Action,
+        state::{Action, Reading},
     },
 };
 use yew::prelude::*;
@@ -27,14 +27,14 @@ pub struct TrainedSettingsProps {
     pub controls: Controls,
 }
 
-/// Settings with where each came from, a check of what was assumed, and fields to say otherwise.
+/// What was recognized and what is assumed, a check of the latter, and fields to say otherwise.
 #[component]
 pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
     let TrainedSettingsProps { loaded, verdict, has_images, given, controls } = props;
     let settings = loaded.as_ref().map_or(&[][..], |loaded| &loaded.settings);
-    let notes = loaded.as_ref().map_or(&[][..], |loaded| &loaded.notes);
     let has_ranges = loaded.as_ref().is_some_and(|loaded| loaded.ranges.is_some());
-    let assumed = settings.iter().filter(|setting| setting.is_assumed()).count();
+    let reading = loaded.as_ref().map(Reading::of).unwrap_or_default();
+    let assumed = reading.assumed.len();
     let use_settings = {
         let (controls, is_loaded) = (controls.clone(), loaded.is_some());
         Callback::from(move |given: GivenSettings| {
@@ -49,7 +49,7 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
         <>
             if assumed > 0 {
                 <p class="warning">{ format!("{} assumed of these weights: a wrong one costs accuracy without an error. ",
-                    if assumed == 1 { "One setting is".into() } else { format!("{assumed} settings are") }) }
+                    if assumed == 1 { "One thing is".into() } else { format!("{assumed} things are") }) }
                     if settings.iter().any(Setting::can_be_checked) {
                         <Button onclick={check}
                             why_not={(!has_images).then(|| AttrValue::from("Load images first: their labels tell."))}>
@@ -60,14 +60,11 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
             if let Some(verdict) = verdict {
                 <Found verdict={verdict.clone()} given={*given} use_settings={use_settings.clone()} />
             }
-            <details open={assumed > 0}>
-                <summary>{ "How the weights were trained" }</summary>
-                if !settings.is_empty() {
-                    <ul class="class-list" aria-label="Settings of the weights">
-                        { for settings.iter().map(|setting| html! { <li key={setting.kind.title()}>{ line(setting) }</li> }) }
-                        { for notes.iter().map(|note| html! { <li>{ format::sentence(note) }</li> }) }
-                    </ul>
-                }
+            <details class="reading" open={assumed > 0}>
+                <summary>{ reading.title() }</summary>
+                { list("read-recognized", "Recognized", &reading.recognized) }
+                { list("read-assumed", "Assumed", &reading.assumed) }
+                { list("read-unused", "Not used", &reading.unused) }
                 <Fields settings={settings.to_vec()} {has_ranges} given={*given} {use_settings}
                     why_not_side={loaded.as_ref().and_then(NetworkSummary::why_not_side)} />
             </details>
@@ -75,16 +72,17 @@ pub fn TrainedSettings(props: &TrainedSettingsProps) -> Html {
     }
 }
 
-fn line(setting: &Setting) -> Html {
-    let origin = match &setting.origin {
-        SettingOrigin::Given => "as you say".into(),
-        SettingOrigin::Stated => "as the file says".into(),
-        SettingOrigin::Assumed(why) => format!("assumed: {why}"),
-        SettingOrigin::Fixed => "which the file fixes".into(),
-        SettingOrigin::Linked => "as the link says".into(),
-    };
-    html! { <>{ format!("{}: ", setting.kind) }<b>{ &setting.value }</b>
-    <span class="hint">{ format!(" ({origin})") }</span></> }
+/// Clauses under a heading; nothing if there are none.
+fn list(id: &'static str, title: &'static str, clauses: &[String]) -> Html {
+    if clauses.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <>
+            <h3 {id}>{ title }</h3>
+            <ul aria-labelledby={id}>{ for clauses.iter().map(|clause| html! { <li>{ format::sentence(clause) }</li> }) }</ul>
+        </>
+    }
 }
 
 #[derive(Properties, PartialEq)]
@@ -215,6 +213,7 @@ fn Fields(props: &FieldsProps) -> Html {
     let forget = use_settings.reform(move |_| unsaid);
     html! {
         <>
+            <h3>{ "To say otherwise" }</h3>
             <p class="hint">{ "Preprocessing is a formula of a colour x from 0 to 255, such as x/127.5 - 1, or mean and deviation \
                 of the colours. Say here what the file does not." }</p>
             <div class="fields">
