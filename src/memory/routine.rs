@@ -92,8 +92,8 @@ impl Routine {
             Self::MaxPool => "bs_window_max",
             Self::AvgPool => "bs_window_average",
             Self::PoolLogits => "bs_avgpool_logits",
-            Self::Lookup | Self::Concat => "bs_lookup",
-            Self::Multiply => "bs_multiply",
+            Self::Lookup | Self::Concat => "bs_lookup_codes",
+            Self::Multiply => "bs_multiply_channels",
         }
     }
 }
