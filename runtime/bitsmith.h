@@ -18,6 +18,8 @@
  *             out = clamp(out_zero + floor(acc * multiplier / 2^shift), 0, 2^out_bits - 1), exactly.
  *             With a shift below 32 the multiplier of an output of codes is 0 or at least 2^30 in size.
  *
+ *             Products of maps: acc = bias + (a - zero[0]) * (gate - zero[1]), then the same.
+ *
  * Builds      Cores with the DSP extension (Cortex-M4, -M7, -M33) get kernels for it, by the compiler's own macros
  *             and with the same results; all others, and all builds with BS_PORTABLE defined, get portable C11.
  *
@@ -30,11 +32,14 @@
  *                           y * stride - pad_top + kernel - 1 has been read;
  *               depthwise with block < channels
  *                           only exactly in place, with stride 1 and in_bits = out_bits;
- *               add         four channels of a pixel are read, then written;
+ *               add, multiply, lookup with out_channels = channels
+ *                           four channels of a pixel are read, then written;
  *               window pools
  *                           four channels of all pixels under a window are read, then four of the output's pixel
  *                           are written;
- *               global pool no overlap.
+ *               global pools, lookup with out_channels > channels
+ *                           no overlap.
+ *             A product never lies over its gate, which is read once more for every pixel.
  *
  * Scratch must be aligned to 4 bytes and may hold anything; its size is given by the bs_scratch_* functions.
  *
@@ -82,6 +87,25 @@ typedef struct {
     uint8_t in_bits, out_bits, shift, out_zero;
 } bs_pool;
 
+/* Function of each code, by a table. The output may be some channels of a larger map: of a concatenation, one call for
+   each input in the order of their channels. A byte that two inputs share is begun by the one and completed by the
+   other. */
+typedef struct {
+    const uint8_t *table;          /* codes of the output by those of the input, 2^in_bits of them; any alignment */
+    uint16_t h, w, channels;       /* map that is read */
+    uint16_t out_channels;         /* of the map that is written; its rows and columns are the same */
+    uint16_t out_first;            /* the first of them that is written; the last is channels - 1 further */
+    uint8_t in_bits, out_bits;
+} bs_lookup;
+
+/* Product of a map and one number for each channel, a map of one pixel: see Arithmetic. */
+typedef struct {
+    int32_t bias, multiplier;
+    uint16_t h, w, channels;
+    uint8_t bits[2], zero[2];      /* of map and gate: width, code of zero */
+    uint8_t out_bits, shift, out_zero;
+} bs_multiply;
+
 /* Residual add: out = clamp(floor((a * multiplier[0] + b * multiplier[1] + offset) / 2^shift), 0, 2^out_bits
    - 1) with a shift of 0 to 30. Products, offset and their partial sums must stay within int32 for all codes. */
 typedef struct {
@@ -120,6 +144,16 @@ bs_status bs_linear(const bs_conv *layer, const uint8_t *in, int32_t *logits, vo
 /* Global average pool. */
 bs_status bs_avgpool(const bs_pool *layer, const uint8_t *in, uint8_t *out);
 
+/* Global average pool that gives logits: floor((bias + sum of codes) * multiplier / 2^shift), saturated to int32. Width
+   and code of zero of the output are not looked at. */
+bs_status bs_avgpool_logits(const bs_pool *layer, const uint8_t *in, int32_t *logits);
+
+/* Function of each code of a map. */
+bs_status bs_lookup_codes(const bs_lookup *layer, const uint8_t *in, uint8_t *out);
+
+/* Product of a map and a number for each of its channels. */
+bs_status bs_multiply_channels(const bs_multiply *layer, const uint8_t *in, const uint8_t *gate, uint8_t *out);
+
 /* Residual add of two maps of the same shape. */
 bs_status bs_residual_add(const bs_add *layer, const uint8_t *a, const uint8_t *b, uint8_t *out);
 
@@ -129,7 +163,7 @@ bs_status bs_window_max(const bs_window *layer, const uint8_t *in, uint8_t *out)
 /* Average pool: floor((2 * sum + count) / (2 * count)) of the count codes of a channel under each window. */
 bs_status bs_window_average(const bs_window *layer, const uint8_t *in, uint8_t *out);
 
-/* Bytes of scratch that each kernel needs for a layer. Pools and add need none. */
+/* Bytes of scratch that each kernel needs for a layer. Pools, lookup, multiply and add need none. */
 size_t bs_scratch_pointwise(const bs_conv *layer);
 size_t bs_scratch_conv_first(const bs_conv *layer);
 size_t bs_scratch_depthwise(const bs_conv *layer); /* bs_depthwise and bs_depthwise_any */

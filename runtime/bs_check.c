@@ -161,6 +161,16 @@ bs_status bs_check_avgpool(const bs_pool *layer, const void *in, const void *out
     return valid ? BS_OK : BS_ERROR_ARGUMENT;
 }
 
+bs_status bs_check_avgpool_logits(const bs_pool *layer, const void *in, const void *logits)
+{
+    const bool valid = layer != NULL && in != NULL && logits != NULL && layer->in_h != 0 && layer->in_w != 0
+        && layer->channels != 0 && bs_is_width(layer->in_bits) && bs_is_shift(layer->shift);
+    if (!valid) {
+        return BS_ERROR_ARGUMENT;
+    }
+    return bs_is_aligned(logits) ? BS_OK : BS_ERROR_ARENA;
+}
+
 /* Whether windows start in the padded map and reach into the map, in one direction. */
 static bool bs_is_covering(uint32_t in, uint32_t out, uint32_t pad, const bs_window *layer)
 {
@@ -194,5 +204,35 @@ bs_status bs_check_residual_add(const bs_add *layer, const void *a, const void *
     const bool valid = layer != NULL && a != NULL && b != NULL && out != NULL && layer->h != 0
         && layer->w != 0 && layer->channels != 0 && bs_is_width(layer->bits[0]) && bs_is_width(layer->bits[1])
         && bs_is_width(layer->out_bits) && layer->shift <= 30 && bs_is_addable(layer);
+    return valid ? BS_OK : BS_ERROR_ARGUMENT;
+}
+
+/* Whether all that a table says are codes of the output. */
+static bool bs_is_table(const bs_lookup *layer)
+{
+    for (uint32_t i = 0; i <= bs_highest(layer->in_bits); i++) {
+        if (!bs_is_code(layer->table[i], layer->out_bits)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bs_status bs_check_lookup(const bs_lookup *layer, const void *in, const void *out)
+{
+    const bool valid = layer != NULL && layer->table != NULL && in != NULL && out != NULL && layer->h != 0
+        && layer->w != 0 && layer->channels != 0
+        && (uint32_t)layer->out_first + layer->channels <= layer->out_channels && bs_is_width(layer->in_bits)
+        && bs_is_width(layer->out_bits) && bs_is_table(layer);
+    return valid ? BS_OK : BS_ERROR_ARGUMENT;
+}
+
+bs_status bs_check_multiply(const bs_multiply *layer, const void *in, const void *gate, const void *out)
+{
+    const bool valid = layer != NULL && in != NULL && gate != NULL && out != NULL && layer->h != 0
+        && layer->w != 0 && layer->channels != 0 && bs_is_width(layer->bits[0]) && bs_is_width(layer->bits[1])
+        && bs_is_code(layer->zero[0], layer->bits[0]) && bs_is_code(layer->zero[1], layer->bits[1])
+        && bs_is_width(layer->out_bits) && bs_is_code(layer->out_zero, layer->out_bits)
+        && bs_is_shift(layer->shift) && bs_is_multiplier(layer->multiplier, layer->shift);
     return valid ? BS_OK : BS_ERROR_ARGUMENT;
 }

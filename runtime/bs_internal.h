@@ -244,6 +244,9 @@ bs_status bs_check_depthwise(const bs_conv *layer, const void *in, const void *o
 bs_status bs_check_depthwise_any(const bs_conv *layer, const void *in, const void *out, const void *scratch);
 bs_status bs_check_linear(const bs_conv *layer, const void *in, const void *logits, const void *scratch);
 bs_status bs_check_avgpool(const bs_pool *layer, const void *in, const void *out);
+bs_status bs_check_avgpool_logits(const bs_pool *layer, const void *in, const void *logits);
+bs_status bs_check_lookup(const bs_lookup *layer, const void *in, const void *out);
+bs_status bs_check_multiply(const bs_multiply *layer, const void *in, const void *gate, const void *out);
 bs_status bs_check_window(const bs_window *layer, const void *in, const void *out);
 bs_status bs_check_residual_add(const bs_add *layer, const void *a, const void *b, const void *out);
 

@@ -8,6 +8,8 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/joined.rs"]
+mod joined;
 #[path = "common/packaged.rs"]
 mod packaged;
 #[path = "common/parallel.rs"]
@@ -89,6 +91,7 @@ fn random_networks_compute_the_same_everywhere() {
         RANDOM.iter().map(|&(name, classes, seed)| Subject::random(name, classes, seed, 3)).collect();
     subjects.extend(KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 21, 3)));
     subjects.extend((1..=3).map(|seed| Subject::pooled(seed, 3)));
+    subjects.extend((1..=3).map(|seed| Subject::joined(seed, 3)));
     run_everywhere("random", &subjects, &TARGETS);
 }
 
@@ -177,7 +180,7 @@ fn memory_is_what_the_model_says() {
     let runtime = Runtime::default();
     let zoo = RANDOM.iter().map(|&(name, classes, seed)| Subject::random(name, classes, seed, 1));
     let made_up = KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 21, 1));
-    for subject in zoo.chain(made_up).chain([Subject::pooled(1, 1)]) {
+    for subject in zoo.chain(made_up).chain([Subject::pooled(1, 1), Subject::joined(1, 1)]) {
         let name = &subject.name;
         let (graph, policy) = (subject.network.graph(), &subject.network.policy);
         let (plan, flash) = (Plan::new(graph, policy), Flash::of(graph, policy, Core::CortexM4));
@@ -209,6 +212,11 @@ fn memory_is_what_the_model_says() {
                     Some("bs_depthwise_any") => &[Routine::DepthwiseAny],
                     Some("bs_window_max") => &[Routine::MaxPool],
                     Some("bs_window_average") => &[Routine::AvgPool],
+                    Some("bs_lookup") => &[Routine::Lookup, Routine::Concat],
+                    Some("bs_multiply") => &[Routine::Multiply],
+                    Some("bs_linear") => &[Routine::Linear],
+                    Some("bs_pool") => &[Routine::Pool],
+                    Some("bs_pool_logits") => &[Routine::PoolLogits],
                     // Called by debug builds alone.
                     Some("bs_check") => &[],
                     _ => return false,

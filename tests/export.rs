@@ -2,6 +2,8 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/joined.rs"]
+mod joined;
 #[path = "common/packaged.rs"]
 mod packaged;
 #[path = "common/pooled.rs"]
@@ -103,8 +105,97 @@ fn windowed_pools_survive_the_file() {
     }
 }
 
+#[test]
+fn functions_products_and_concatenations_survive_the_file() {
+    let networks = (0..4).map(joined::random).chain((0..40).map(joined::drawn));
+    for network in networks {
+        let bytes = model::write(&network).expect("an exportable network");
+        let read = model::read(&bytes).expect("what was written");
+        assert_eq!(read, network);
+        let text = policy::write(&network.network, &network.policy);
+        assert_eq!(policy::read(&text, &network.network), Ok(network.policy.clone()));
+        let graph = network.graph();
+        let list = policy::write_haq(graph, &network.policy);
+        let again = policy::read(&list, &network.network).expect("a list of this network");
+        assert!(again.is_of(graph));
+        assert_eq!(policy::haq(graph, &again), policy::haq(graph, &network.policy));
+    }
+}
+
+/// HAQ's list has the width of what a layer reads; what is read by functions, products and concatenations alone gets
+/// that of their output.
+#[test]
+fn lists_of_widths_reach_what_no_layer_with_weights_reads() {
+    let network = joined::network();
+    let graph = network.graph();
+    let mut policy = Policy::uniform(graph, Bits::B8, Bits::B2);
+    let output = |name: &str| graph.layers[graph.layer_named(name).expect(name)].output;
+    policy.set(Slot::Activation(output("swish1")), Bits::B4);
+    let read = policy::read(&policy::write_haq(graph, &policy), &network).expect("a list");
+    for (layer, bits) in [
+        // Read by convolutions: the first by one behind a pool.
+        ("swish1", Bits::B4),
+        ("dw", Bits::B2),
+        ("excite", Bits::B2),
+        // By functions, products and concatenations.
+        ("conv1", Bits::B4),
+        ("gate", Bits::B2),
+        ("tanh", Bits::B2),
+        ("join1", Bits::B2),
+        // By the pool at the end, which says nothing.
+        ("sigmoid", Bits::B8),
+        ("conv2", Bits::B8),
+    ] {
+        assert_eq!(read.activation(graph, output(layer)), bits, "{layer}");
+    }
+}
+
+/// A file with a concatenation, and the place of a layer's record in it.
+fn joined_file(layer: &str) -> (Vec<u8>, usize) {
+    let network = joined::random(2);
+    let bytes = model::write(&network).expect("exportable");
+    let start = u32::from_le_bytes(bytes[header::LAYERS_AT.at..][..4].try_into().expect("four bytes"));
+    let id = network.graph().layer_named(layer).expect(layer);
+    (bytes, start as usize + layer::BYTES * id)
+}
+
+#[test]
+fn wrong_records_of_functions_and_concatenations_are_told() {
+    for (layer, field, value, words) in [
+        ("swish1", layer::OFFSET, 6_u32, "(operation) is wrong: found 8, expected a code of this version"),
+        ("swish1", layer::OFFSET, 2, "(which the rest of the file determines)"),
+        ("join1", layer::OFFSET, 1 << 30, "(place of a list of tensors) is wrong: found another"),
+        ("join1", layer::OFFSET, u32::MAX, "(place of a list of tensors) is wrong: found another"),
+        ("join1", layer::OFFSET, 0, "(layer) is wrong: found another, expected one that can be computed"),
+        ("join1", layer::WEIGHTS_AT, 0, "(which the rest of the file determines)"),
+        ("excite", layer::SHIFT, 0, "has a factor that the C runtime cannot apply"),
+    ] {
+        let (mut bytes, record) = joined_file(layer);
+        let at = record + field.at;
+        bytes[at..at + field.bytes].copy_from_slice(&value.to_le_bytes()[..field.bytes]);
+        seal(&mut bytes);
+        let found = model::read(&bytes).expect_err(words).to_string();
+        assert!(found.contains(words), "{found}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Damage in the records, the names and the lists of a file with the newer operators: an error, or another network,
+    /// and never a panic.
+    #[test]
+    fn damage_to_lists_and_tables_is_told(at: prop::sample::Index, flip in 1u8..) {
+        let (mut bytes, _) = joined_file("pool");
+        let start = u32::from_le_bytes(bytes[header::SECTION_AT.at..][..4].try_into().expect("four bytes"));
+        let at = at.index(start as usize);
+        bytes[at] ^= flip;
+        prop_assert!(model::read(&bytes).is_err());
+        seal(&mut bytes);
+        if let Ok(network) = model::read(&bytes) {
+            prop_assert_eq!(model::write(&network).expect("read"), bytes);
+        }
+    }
 
     /// Damage anywhere is told, and never a panic, also if somebody makes the checksums right.
     #[test]

@@ -9,6 +9,8 @@
 mod cases;
 #[path = "fits/firmware.rs"]
 mod firmware;
+#[path = "common/joined.rs"]
+mod joined;
 #[path = "common/packaged.rs"]
 mod packaged;
 #[path = "common/parallel.rs"]
@@ -61,7 +63,7 @@ fn code_is_what_the_core_is_allowed() {
     let zoo = NETWORKS.into_iter().chain(large);
     let zoo = zoo.map(|(name, classes, seed)| Subject::random(name, classes, seed, 1));
     let made_up = KERNELS.iter().map(|kernels| Subject::with_kernels(kernels, 16, 1));
-    let made_up = made_up.chain([Subject::pooled(1, 1)]);
+    let made_up = made_up.chain([Subject::pooled(1, 1), Subject::joined(1, 1)]);
     in_parallel(zoo.chain(made_up).collect::<Vec<_>>(), |subject| {
         let name = &subject.name;
         let (graph, policy) = (subject.network.graph(), &subject.network.policy);

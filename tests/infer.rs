@@ -4,14 +4,17 @@
 mod agree;
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/joined.rs"]
+mod joined;
 #[path = "common/pooled.rs"]
 mod pooled;
 
 use bitsmith::infer::{
     Engine, EngineLayer, InferError, PreparedKernel, Reach, Scratch, Workspace, reference,
 };
-use bitsmith::quant::{Bits, QuantizedLayer, QuantizedNetwork, Requantizer};
-use cases::{LayerCase, Random, all_widths, random_network, uniform_network};
+use bitsmith::net::{Activation, Function, Graph, Network, Pads, Shape, Window};
+use bitsmith::quant::{Bits, Policy, QuantizedLayer, QuantizedNetwork, Requantizer, Slot};
+use cases::{LayerCase, Random, all_widths, network_with, random_network, uniform_network, wild_requantizer};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -71,6 +74,127 @@ fn networks_with_windowed_pools_agree() {
     for seed in 0..12 {
         agree::network(&pooled::random(seed), 2, &mut workspace);
     }
+}
+
+#[test]
+fn networks_with_functions_products_and_concatenations_agree() {
+    let mut workspace = Workspace::default();
+    for seed in 0..12 {
+        agree::network(&joined::random(seed), 2, &mut workspace);
+    }
+    for seed in 0..120 {
+        let network = joined::drawn(seed);
+        let engine = Engine::new(&network).expect("a sound network");
+        let image = Random(seed).codes(network.graph().image().shape.elements(), Bits::B8);
+        agree::tensors(&network, &engine, &image, &mut workspace);
+    }
+}
+
+/// Functions, products, concatenations and pools that give logits, of maps with `channels`, at the widths of a map, of
+/// what it meets, and of the output.
+fn joined_at([map, other, output]: [Bits; 3], [height, width, channels]: [usize; 3]) -> QuantizedNetwork {
+    let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+    let mut graph = Graph::new(Shape::new(height, width, 3));
+    let x = graph.conv("map", 0, channels, one, Activation::Linear);
+    let y = graph.conv("other", 0, 5, one, Activation::Linear);
+    let gate = graph.global_avg_pool("mean", x);
+    let gate = graph.lookup("gate", gate, Function::HardSigmoid);
+    let function = graph.lookup("function", x, Function::HardSwish);
+    let product = graph.multiply("product", x, gate);
+    let joined = graph.concat("joined", vec![x, y, x]);
+    let all = graph.concat("all", vec![function, product, joined]);
+    graph.global_avg_pool("pool", all);
+    let mut policy = Policy::uniform(&graph, Bits::B8, output);
+    for (tensor, bits) in [(x, map), (y, other), (gate, other)] {
+        policy.set(Slot::Activation(tensor), bits);
+    }
+    let mut random = Random(channels as u64);
+    let mut network = network_with(Network::own("joined", graph), policy, &mut random);
+    for integers in &mut network.layers {
+        if let QuantizedLayer::Multiply(factor) = integers
+            && random.one_in(2)
+        {
+            *factor = wild_requantizer(&mut random);
+        }
+    }
+    network
+}
+
+#[test]
+fn functions_products_and_concatenations_agree_at_all_widths() {
+    let mut workspace = Workspace::default();
+    for widths in all_widths() {
+        for shape in [[1, 1, 1], [1, 7, 3], [5, 3, 4], [4, 4, 17], [3, 2, 70]] {
+            let network = joined_at(widths, shape);
+            let engine = Engine::new(&network).expect("a sound network");
+            let image = Random(1).codes(3 * shape[0] * shape[1], Bits::B8);
+            agree::tensors(&network, &engine, &image, &mut workspace);
+        }
+    }
+}
+
+#[test]
+fn wrong_tables_and_factors_are_refused_in_words() {
+    let factor = |bias, shift| QuantizedLayer::Multiply(Requantizer { bias, multiplier: 1 << 30, shift });
+    let cases: [(&str, &str, &dyn Fn(&mut QuantizedNetwork, usize)); 11] = [
+        ("swish1", "layer swish1 has 3 codes in a table: expected 2", &|n, l| {
+            if let QuantizedLayer::Lookup(table) = &mut n.layers[l] {
+                table.truncate(3);
+            }
+        }),
+        ("swish1", "layer swish1 has a table with codes beyond the largest of its output", &|n, l| {
+            let output = n.graph().layers[l].output;
+            (n.tensors[output].bits, n.tensors[output].zero_point) = (Bits::B2, 0);
+            if let QuantizedLayer::Lookup(table) = &mut n.layers[l] {
+                table[1] = 4;
+            }
+        }),
+        ("conv1", "layer conv1 has a function's table, though it is none", &|n, l| {
+            n.layers[l] = QuantizedLayer::Lookup(vec![0; 256]);
+        }),
+        ("join1", "layer join1 has 3 tables: expected 4", &|n, l| {
+            if let QuantizedLayer::Concat(tables) = &mut n.layers[l] {
+                tables.truncate(3);
+            }
+        }),
+        ("join1", "layer join1 has 0 codes in a table: expected", &|n, l| {
+            if let QuantizedLayer::Concat(tables) = &mut n.layers[l] {
+                tables[2].clear();
+            }
+        }),
+        ("swish1", "layer swish1 has a concatenation's tables, though it is none", &|n, l| {
+            n.layers[l] = QuantizedLayer::Concat(Vec::new());
+        }),
+        ("swish1", "layer swish1 has a product's integers, though it is none", &|n, l| {
+            n.layers[l] = factor(0, 40);
+        }),
+        ("excite", "layer excite shifts by more digits than there are", &|n, l| n.layers[l] = factor(0, 63)),
+        ("excite", "layer excite: the accumulator of channel 0 may leave 32 bits", &|n, l| {
+            n.layers[l] = factor(i32::MAX, 40);
+        }),
+        ("pool", "layer pool: the accumulator of channel 0 may leave 32 bits", &|n, l| {
+            n.layers[l] = QuantizedLayer::Pool(Requantizer { bias: 8, multiplier: 1 << 30, shift: 1 });
+        }),
+        ("pool", "layer pool has a product's integers, though it is none", &|n, l| {
+            n.layers[l] = factor(0, 40)
+        }),
+    ];
+    for (layer, words, damage) in cases {
+        let mut network = joined::random(1);
+        let layer = network.graph().layer_named(layer).expect(layer);
+        damage(&mut network, layer);
+        let found = refusal(&network).to_string();
+        assert!(found.starts_with(words), "{found}");
+    }
+    // Nothing but a linear layer or a pool gives logits.
+    let mut graph = Graph::new(Shape::new(2, 2, 3));
+    let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+    let x = graph.conv("conv", 0, 2, one, Activation::Linear);
+    graph.lookup("function", x, Function::Tanh);
+    let policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+    let network = network_with(Network::own("cut off", graph), policy, &mut Random(1));
+    let found = refusal(&network).to_string();
+    assert!(found.starts_with("layer function is out of place: logits come from"), "{found}");
 }
 
 #[test]
@@ -245,6 +369,9 @@ fn prepared_kernels_are_shared_but_not_mixed_up() {
             QuantizedLayer::Add(add) => EngineLayer::Add(*add),
             QuantizedLayer::MaxPool => EngineLayer::MaxPool,
             QuantizedLayer::AvgPool => EngineLayer::AvgPool,
+            QuantizedLayer::Lookup(table) => EngineLayer::Lookup(table.clone()),
+            QuantizedLayer::Multiply(factor) => EngineLayer::Multiply(*factor),
+            QuantizedLayer::Concat(tables) => EngineLayer::Concat(tables.clone()),
             QuantizedLayer::Kernel(kernel) => EngineLayer::Kernel {
                 kernel: kernels[if id == swapped[0] { swapped[1] } else { id }].clone().expect("has weights"),
                 requantizers: kernel.requantizers.clone(),

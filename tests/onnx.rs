@@ -6,6 +6,8 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/joined.rs"]
+mod joined;
 #[path = "onnx/made_up.rs"]
 mod made_up;
 #[path = "common/packaged.rs"]
@@ -22,8 +24,8 @@ mod subject;
 mod trained;
 
 use bitsmith::export::onnx::{self, Outputs};
-use bitsmith::quant::QuantizedLayer;
-use packaged::exportable_network;
+use bitsmith::quant::{QuantizedLayer, QuantizedNetwork};
+use packaged::{exportable_network, noise};
 use parallel::in_parallel;
 use runtimes::{Case, agree};
 use std::sync::Mutex;
@@ -38,6 +40,20 @@ fn full() -> bool {
 #[test]
 fn layers_of_all_widths_agree() {
     agree("layers", &made_up::layers());
+}
+
+/// Functions, products and concatenations among other layers, and pools that give logits.
+#[test]
+fn networks_with_functions_products_and_concatenations_agree() {
+    let case = |kind: &str, seed: u64, network: QuantizedNetwork| {
+        let images = noise(&network, 2);
+        Case::new(format!("{kind}-{seed}"), network, images)
+    };
+    let cases: Vec<_> = (0..6)
+        .map(|seed| case("joined", seed, joined::random(seed)))
+        .chain((0..40).map(|seed| case("drawn", seed, joined::drawn(seed))))
+        .collect();
+    agree("joined", &cases);
 }
 
 /// Sums beyond what 32-bit floating point can hold exactly.

@@ -2,13 +2,15 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/joined.rs"]
+mod joined;
 #[path = "common/quantized.rs"]
 mod quantized;
 #[path = "common/searched.rs"]
 mod searched;
 
-use bitsmith::memory::Budget;
-use bitsmith::quant::Policy;
+use bitsmith::memory::{Budget, MemoryModel};
+use bitsmith::quant::{Bits, Policy};
 use bitsmith::sealed;
 use bitsmith::search::{
     AgentSettings, Allocator, Episode, Log, Next, Purpose, Sample, Score, Search, SearchError, Settings,
@@ -27,6 +29,21 @@ fn neither_workers_nor_breaks_change_the_log() {
     for (parts, pause) in [(3, 200), (2, 366), (1, 385), (2, 418)] {
         let log = search(&subject, parts, Some(pause));
         assert_eq!(digest(&log), DIGEST, "{parts} evaluators, a break after {pause} policies");
+    }
+}
+
+/// A network with functions, products and concatenations, whose last layer has no weights, is searched as any other.
+#[test]
+fn networks_that_end_in_a_pool_are_searched() {
+    let model = quantized::filled(joined::network());
+    let graph = model.graph().clone();
+    let usage = |bits| MemoryModel::DEVICE.usage(&graph, &Policy::uniform(&graph, bits, bits));
+    let (least, most) = (usage(Bits::B2), usage(Bits::B8));
+    let budget = Budget { flash: least.flash.midpoint(most.flash), ram: least.ram.midpoint(most.ram) };
+    let log = search(&Subject::of(model, budget), 2, Some(90));
+    for allocator in Allocator::ALL {
+        let own = |line: &&str| line.starts_with(allocator.name()) && line.contains(",candidate,");
+        assert!(log.lines().any(|line| own(&line)), "{}", allocator.name());
     }
 }
 

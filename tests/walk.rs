@@ -3,6 +3,8 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/joined.rs"]
+mod joined;
 #[path = "common/pooled.rs"]
 mod pooled;
 #[path = "common/quantized.rs"]
@@ -41,9 +43,11 @@ fn codes_are_those_of_the_finished_network_if_sums_are_kept() {
 }
 
 #[test]
-fn codes_behind_windowed_pools_are_those_of_the_finished_network() {
-    for damage in [Damage::None, Damage::All] {
-        codes_are_those_of_the_finished_network(filled(pooled::network()), damage, 3, &mut Met::default());
+fn codes_of_the_other_operators_are_those_of_the_finished_network() {
+    for network in [pooled::network, joined::network] {
+        for damage in [Damage::None, Damage::All] {
+            codes_are_those_of_the_finished_network(filled(network()), damage, 3, &mut Met::default());
+        }
     }
 }
 
@@ -160,8 +164,8 @@ fn score(
 
 #[test]
 fn scores_are_those_of_the_finished_network() {
-    let pooled = filled(pooled::network());
-    for model in SMALL.map(model).into_iter().chain([pooled]) {
+    let others = [pooled::network(), joined::network()].map(filled);
+    for model in SMALL.map(model).into_iter().chain(others) {
         let name = model.network.name().to_owned();
         let subject = Subject::new(model);
         // Nothing kept, little so that much is forgotten again, and all; alone and together.
@@ -184,8 +188,8 @@ fn scores_are_those_of_the_finished_network() {
             }
         }
         let asked: Vec<usize> = drivers.iter().map(|(.., asked)| *asked).collect();
-        // Of the network with pools nothing is forgotten: it is that small.
-        let forgets = asked[2] < asked[1] || name == "pooled";
+        // Of small networks nothing is forgotten.
+        let forgets = asked[2] < asked[1] || ["pooled", "joined"].contains(&&*name);
         assert!(forgets && asked[1] < asked[0] && asked[3] == asked[2], "{name}: {asked:?}");
     }
 }

@@ -94,24 +94,16 @@ mod tests {
     use super::*;
     use crate::net::{Family, Padding, Spec, Width};
 
-    /// The runtime's descriptors hold sizes in 16 bits and windows in 8, its dot products sum up 32,768 codes, and its
-    /// depthwise kernels are 1 to 11: true for every network that has a [`Spec`], so nothing of it needs a check.
+    /// Networks that have a [`Spec`] need no look at their layers: the runtime runs the smallest and the largest, and
+    /// their names have room in the records of version 1.
     #[test]
     fn all_networks_of_the_zoo_fit_the_runtime() {
         for family in Family::ALL {
             for (width, side, padding) in [(10, 32, Padding::PyTorch), (200, 320, Padding::TensorFlow)] {
                 let spec = Spec::new(family, Width(width), side).expect("in range").with_padding(padding);
                 let graph = spec.with_classes(10_000).expect("in range").build();
-                for tensor in &graph.tensors {
-                    let largest = tensor.shape.height.max(tensor.shape.width).max(tensor.shape.channels);
-                    assert!(largest <= usize::from(u16::MAX), "{family:?} {}", tensor.name);
-                }
-                for (_, layer) in graph.weighted_layers() {
-                    let kernel = layer.window().map_or(1, |window| window.kernel);
-                    let codes = graph.weight_elements(layer) / graph.output_shape(layer).channels;
-                    assert!(codes <= 32_768, "{family:?} {}", layer.name);
-                    let depthwise = matches!(layer.op, Op::Depthwise(..));
-                    assert!(if depthwise { (1..=11).contains(&kernel) } else { kernel <= 5 });
+                for layer in &graph.layers {
+                    assert_eq!(supports(&graph, layer), Ok(()), "{family:?} {}", layer.name);
                     assert!(layer.name.len() <= 16, "the format's name field");
                 }
                 assert!(spec.to_string().len() <= 32, "the format's name field");

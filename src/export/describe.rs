@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     memory::{Flash, Plan, Routine, layout},
-    net::{Layer, LayerId, Shape, TensorId, Window},
+    net::{Layer, LayerId, Op, Shape, TensorId, Window},
     proportion,
     quant::{AddRequantizer, Kernel, QuantizedLayer, QuantizedNetwork, Requantizer},
 };
@@ -45,6 +45,8 @@ pub struct Description {
     flash: FlashText,
     section_bytes: usize,
     layers: Vec<LayerText>,
+    /// Whether layers run by several calls, between which a status is looked at.
+    has_steps: bool,
     labels: Vec<String>,
     golden: Vec<GoldenText>,
     /// Bytes that the self-test's constants take, about.
@@ -99,12 +101,18 @@ struct LayerText {
     name: String,
     /// Name of its descriptor.
     ident: String,
+    /// Calls before the last.
+    steps: Vec<String>,
     call: String,
     /// One of them is there.
     conv: Option<ConvText>,
     pool: Option<PoolText>,
     add: Option<AddText>,
     window: Option<WindowText>,
+    multiply: Option<MultiplyText>,
+    lookup: Option<LookupText>,
+    /// Descriptors of a concatenation, one for each input.
+    joined: Vec<LookupText>,
     what: &'static str,
     output_shape: String,
     weight_bits: Option<usize>,
@@ -167,6 +175,30 @@ struct AddText {
     shift: u8,
 }
 
+/// A function of each code, by a table.
+#[derive(Debug, Serialize)]
+struct LookupText {
+    table: usize,
+    input: [usize; 3],
+    out_channels: usize,
+    out_first: usize,
+    in_bits: usize,
+    out_bits: usize,
+}
+
+/// A product of a map and a number for each channel.
+#[derive(Debug, Serialize)]
+struct MultiplyText {
+    bias: i32,
+    multiplier: i32,
+    output: [usize; 3],
+    bits: [usize; 2],
+    zero: [u8; 2],
+    out_bits: usize,
+    shift: u8,
+    out_zero: u8,
+}
+
 /// A golden vector; tables are rows of numbers.
 #[derive(Debug, Serialize)]
 struct GoldenText {
@@ -190,6 +222,7 @@ impl Description {
         let flash = Flash::of(graph, policy, info.core);
         let (places, section_bytes) = blob::places(graph, policy);
         let layer = |id| LayerText::new(network, &plan, id, places[id].as_ref());
+        let layers: Vec<_> = (0..graph.layers.len()).map(layer).collect();
         let label_of =
             |class: usize| labels.as_ref().map_or_else(String::new, |labels| labels[class].clone());
         let golden: Vec<_> = vectors.iter().map(|vector| GoldenText::new(vector, label_of)).collect();
@@ -224,7 +257,8 @@ impl Description {
                 total: flash.total(),
             },
             section_bytes,
-            layers: (0..graph.layers.len()).map(layer).collect(),
+            has_steps: layers.iter().any(|layer: &LayerText| !layer.steps.is_empty()),
+            layers,
             labels: labels.clone().unwrap_or_default(),
             golden,
             golden_bytes,
@@ -280,39 +314,58 @@ impl LayerText {
         let output_at = plan.tensors[layer.output];
         let scratch = plan.scratch[id];
 
-        let mut arguments: Vec<String> = vec![format!("&{ident}")];
-        arguments.extend(input_at.iter().map(|at| format!("a + {at}")));
-        arguments.push(match routine {
-            Routine::Linear => format!("(int32_t *)(void *)(a + {output_at})"),
-            _ => format!("a + {output_at}"),
-        });
-        if layer.has_weights() {
-            arguments.push(format!("a + {}", scratch.offset));
-        }
+        let call = |descriptor: String, inputs: &[usize]| {
+            let mut arguments = vec![format!("&{descriptor}")];
+            arguments.extend(inputs.iter().map(|at| format!("a + {at}")));
+            arguments.push(if is_last {
+                format!("(int32_t *)(void *)(a + {output_at})")
+            } else {
+                format!("a + {output_at}")
+            });
+            if layer.has_weights() {
+                arguments.push(format!("a + {}", scratch.offset));
+            }
+            format!("{}({})", routine.function(), arguments.join(", "))
+        };
+        let mut calls: Vec<String> = match layer.op {
+            Op::Concat => {
+                let inputs = input_at.iter().enumerate();
+                inputs.map(|(number, &at)| call(format!("{ident}[{number}]"), &[at])).collect()
+            }
+            _ => vec![call(ident.clone(), &input_at)],
+        };
+        let last_call = calls.pop().unwrap_or_default();
         let (mut conv, mut pool, mut add, mut window) = (None, None, None, None);
+        let (mut multiply, mut lookup, mut joined) = (None, None, Vec::new());
         match (&network.layers[id], place) {
             (QuantizedLayer::Kernel(kernel), Some(place)) => {
                 conv = Some(ConvText::new(network, id, kernel, place, plan.blocks[id]));
             }
             (QuantizedLayer::Pool(requantizer), _) => pool = Some(PoolText::new(network, id, requantizer)),
             (QuantizedLayer::Add(requantizer), _) => add = Some(AddText::new(network, id, requantizer)),
-            (QuantizedLayer::Lookup(_) | QuantizedLayer::Multiply(_) | QuantizedLayer::Concat(_), _) => {
-                todo!("descriptors")
+            (QuantizedLayer::Multiply(requantizer), _) => {
+                multiply = Some(MultiplyText::new(network, id, requantizer));
             }
+            (QuantizedLayer::Lookup(_), Some(place)) => lookup = LookupText::all(network, id, place).pop(),
+            (QuantizedLayer::Concat(_), Some(place)) => joined = LookupText::all(network, id, place),
             (QuantizedLayer::MaxPool | QuantizedLayer::AvgPool, _) => {
                 window = layer.window().map(|window| WindowText::new(network, id, window));
             }
-            // Checked: layers with weights have a place.
-            (QuantizedLayer::Kernel(_), None) => {}
+            // Checked: layers with weights or tables have a place.
+            (QuantizedLayer::Kernel(_) | QuantizedLayer::Lookup(_) | QuantizedLayer::Concat(_), None) => {}
         }
         Self {
             name: layer.name.clone(),
-            call: format!("{}({})", routine.function(), arguments.join(", ")),
+            steps: calls,
+            call: last_call,
             ident,
             conv,
             pool,
             add,
             window,
+            multiply,
+            lookup,
+            joined,
             what: policy::kind(layer),
             output_shape: graph.output_shape(layer).to_string(),
             weight_bits: layer.has_weights().then(|| policy.weight(id).count()),
@@ -396,6 +449,49 @@ impl AddText {
             bits: [layer.inputs[0], layer.inputs[1]].map(|input| bits(network, input)),
             out_bits: bits(network, layer.output),
             shift,
+        }
+    }
+}
+
+impl LookupText {
+    /// One for each input of a layer, whose channels stand one behind the other in the output.
+    fn all(network: &QuantizedNetwork, id: LayerId, place: &Place) -> Vec<Self> {
+        let graph = network.graph();
+        let layer = &graph.layers[id];
+        let tables = layout::table_bytes(graph, &network.policy, layer);
+        let (mut table, mut out_first) = (place.weights, 0);
+        let mut text = |(&input, table_bytes): (&TensorId, usize)| {
+            let shape = graph.tensors[input].shape;
+            let text = Self {
+                table,
+                input: sizes(shape),
+                out_channels: graph.output_shape(layer).channels,
+                out_first,
+                in_bits: bits(network, input),
+                out_bits: bits(network, layer.output),
+            };
+            table += table_bytes;
+            out_first += shape.channels;
+            text
+        };
+        layer.inputs.iter().zip(tables).map(&mut text).collect()
+    }
+}
+
+impl MultiplyText {
+    fn new(network: &QuantizedNetwork, id: LayerId, requantizer: &Requantizer) -> Self {
+        let layer = &network.graph().layers[id];
+        let Requantizer { bias, multiplier, shift } = *requantizer;
+        let inputs = [layer.inputs[0], layer.inputs[1]];
+        Self {
+            bias,
+            multiplier,
+            output: sizes(network.graph().output_shape(layer)),
+            bits: inputs.map(|input| bits(network, input)),
+            zero: inputs.map(|input| network.tensors[input].zero_point),
+            out_bits: bits(network, layer.output),
+            shift,
+            out_zero: network.tensors[layer.output].zero_point,
         }
     }
 }

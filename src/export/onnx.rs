@@ -31,7 +31,9 @@
 //! The global average pool is `ReduceSum` of the codes in INT64, then the same; the residual add is
 //! `(a * m_a + b * m_b + offset + 2^62) / 2^shift - 2^(62 - shift)`, clipped. A max pool is `MaxPool` of the codes in FLOAT;
 //! an average pool is `Conv` with ones, whose sums of up to 121 codes are exact, then `(sum + count / 2) / count` in INT64
-//! with the number of pixels that each window covers.
+//! with the number of pixels that each window covers. A function is `Gather` of its table by the codes, a concatenation
+//! the same for each map and `Concat`; a product is `Mul` of the distances from the zero points in INT64, then as a sum. A
+//! global pool that gives the logits leaves out `Clip` as they do.
 //!
 //! There is neither `QuantizeLinear` nor a float after `Conv`, so no optimization for quantized networks applies that
 //! computes in another way. An execution provider must add products in FLOAT: Winograd's algorithm, TF32 and half

@@ -226,10 +226,12 @@ fn read_haq(pairs: &[[i64; 2]], graph: &Graph, policy: &mut Policy) -> Result<()
             known[read] = true;
         }
     }
-    // What only adds read, from the last layer on: an add's output may itself be read by adds alone.
-    for layer in graph.layers.iter().rev().filter(|layer| layer.op == Op::Add) {
+    // What no layer with weights reads, from the last layer on: such an output may itself be read by these alone.
+    let slots = Slot::all(graph);
+    let passes = |op| matches!(op, Op::Add | Op::Lookup(_) | Op::Multiply | Op::Concat);
+    for layer in graph.layers.iter().rev().filter(|layer| passes(layer.op)) {
         let inputs = layer.inputs.iter().map(|&input| graph.quantized_as(input));
-        for input in inputs.filter(|&input| !known[input]) {
+        for input in inputs.filter(|&input| !known[input] && slots.contains(&Slot::Activation(input))) {
             policy.set(Slot::Activation(input), policy.activation(graph, layer.output));
         }
     }

@@ -283,7 +283,7 @@ fn layers(graph: &Graph, policy: &Policy, with_cycles: bool) -> Vec<LayerFacts> 
         bytes
     };
     let (device, paper) = (ram(MemoryModel::DEVICE), ram(MemoryModel::Paper));
-    let flash = |id: LayerId| crate::memory::blob_bytes(graph, &graph.layers[id], policy.weight(id));
+    let flash = |id: LayerId| crate::memory::blob_bytes(graph, policy, id);
     let largest = |bytes: &mut dyn Iterator<Item = usize>| bytes.max().unwrap_or(0).max(1);
     let most_flash = largest(&mut (0..graph.layers.len()).map(flash));
     let most_ram = largest(&mut device.iter().flatten().copied());

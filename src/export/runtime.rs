@@ -17,7 +17,7 @@ macro_rules! sources {
 }
 
 /// All sources in alphabetical order.
-pub const SOURCES: [Source; 35] = sources![
+pub const SOURCES: [Source; 39] = sources![
     "bitsmith.h"
     "bs_add.c"
     "bs_blocks.c"
@@ -39,12 +39,16 @@ pub const SOURCES: [Source; 35] = sources![
     "bs_line_c.h"
     "bs_line_dsp.h"
     "bs_linear.c"
+    "bs_lookup.c"
+    "bs_multiply.c"
     "bs_pixels.c"
     "bs_pixels.h"
     "bs_planes.c"
     "bs_planes.h"
     "bs_pointwise.c"
     "bs_pool.c"
+    "bs_pool.h"
+    "bs_pool_logits.c"
     "bs_requantize.c"
     "bs_rows.c"
     "bs_rows.h"

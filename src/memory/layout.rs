@@ -60,6 +60,16 @@ impl WeightRows {
     }
 }
 
+/// Bytes of a layer's tables in FLASH, one for each input that it reads by a table: a code for each code of the input.
+/// All are multiples of [`ALIGNMENT`].
+pub fn table_bytes(graph: &Graph, policy: &Policy, layer: &Layer) -> Vec<usize> {
+    let inputs = match layer.op {
+        Op::Lookup(_) | Op::Concat => layer.inputs.as_slice(),
+        _ => &[],
+    };
+    inputs.iter().map(|&input| 1 << policy.activation(graph, input).count()).collect()
+}
+
 /// Bytes of a layer's weights in FLASH, without padding behind them; 0 if it has none.
 pub fn weight_bytes(graph: &Graph, layer: &Layer, bits: Bits) -> usize {
     WeightRows::of(graph, layer).map_or(0, |rows| rows.bytes(bits))
@@ -68,7 +78,10 @@ pub fn weight_bytes(graph: &Graph, layer: &Layer, bits: Bits) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Spec;
+    use crate::{
+        net::{Activation, Function, Pads, Shape, Spec, Window},
+        quant::Slot,
+    };
 
     #[test]
     fn pixels_and_rows_start_on_bytes() {
@@ -89,5 +102,21 @@ mod tests {
         assert_eq!(rows("dw1"), (9, 5, 9 * 3));
         assert_eq!(rows("pw1"), (10, 5, 10 * 3));
         assert_eq!(rows("fc"), (1000, 174, 1000 * 87));
+    }
+
+    #[test]
+    fn tables_have_a_code_for_each_code_of_an_input() {
+        let mut graph = Graph::new(Shape::new(4, 4, 3));
+        let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        let x = graph.conv("conv", 0, 5, one, Activation::Linear);
+        let y = graph.lookup("function", x, Function::HardSwish);
+        let z = graph.concat("concat", vec![x, y, x]);
+        graph.global_avg_pool("pool", z);
+        let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+        policy.set(Slot::Activation(x), Bits::B4);
+        policy.set(Slot::Activation(y), Bits::B2);
+        let bytes: Vec<_> = graph.layers.iter().map(|layer| table_bytes(&graph, &policy, layer)).collect();
+        assert_eq!(bytes, [vec![], vec![16], vec![16, 4, 16], vec![]]);
+        assert!([4, 16, 256].map(align) == [4, 16, 256]);
     }
 }

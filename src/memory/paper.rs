@@ -1,7 +1,8 @@
 //! The papers' model: FLASH is packed weights plus parameters, RAM the largest input plus output of a layer.
 //!
 //! The formulas are those of arXiv 1905.13082. RAM counts convolutions and linear layers only; pools, residual adds,
-//! tensors kept for them, and scratch are left out. Logits count 8 bits.
+//! tensors kept for them, and scratch are left out, and so are functions, products and concatenations with their tables.
+//! Logits count 8 bits.
 
 use super::footprint::Step;
 use crate::{

@@ -79,6 +79,20 @@ impl Routine {
         matches!(self, Self::Depthwise | Self::DepthwiseAny)
     }
 
+    /// The routine whose function it calls: a concatenation calls that of [`Routine::Lookup`].
+    pub const fn code(self) -> Self {
+        match self {
+            Self::Concat => Self::Lookup,
+            other => other,
+        }
+    }
+
+    /// Calls of its function that run a layer, each with a descriptor of its own: a concatenation makes one for each
+    /// input.
+    pub fn calls(self, layer: &Layer) -> usize {
+        if self == Self::Concat { layer.inputs.len() } else { 1 }
+    }
+
     /// Name of its function.
     pub const fn function(self) -> &'static str {
         match self {
@@ -92,8 +106,8 @@ impl Routine {
             Self::MaxPool => "bs_window_max",
             Self::AvgPool => "bs_window_average",
             Self::PoolLogits => "bs_avgpool_logits",
-            Self::Lookup | Self::Concat => "bs_lookup",
-            Self::Multiply => "bs_multiply",
+            Self::Lookup | Self::Concat => "bs_lookup_codes",
+            Self::Multiply => "bs_multiply_channels",
         }
     }
 }

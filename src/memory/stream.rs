@@ -80,7 +80,7 @@ fn window_lead(graph: &Graph, layer: &Layer) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        net::{Activation, Pads, Shape, Window},
+        net::{Activation, Function, Pads, Shape, Window},
         quant::{Bits, Slot},
     };
 
@@ -144,6 +144,34 @@ mod tests {
         policy.set(Slot::Activation(0), Bits::B2);
         // 8 pixels of 3 and 10 bytes, then 8 channels of 2 and 8 bytes.
         assert_eq!(distance(&policy), Some(align(8 * 7 + 6)));
+    }
+
+    #[test]
+    fn functions_and_products_lead_as_adds_do() {
+        let mut graph = Graph::new(Shape::new(3, 3, 3));
+        let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        let x = graph.conv("conv", 0, 10, one, Activation::Linear);
+        let gate = graph.global_avg_pool("mean", x);
+        let y = graph.lookup("function", x, Function::HardSwish);
+        let z = graph.multiply("product", y, gate);
+        let squared = graph.multiply("square", gate, gate);
+        let joined = graph.concat("joined", vec![z, x]);
+        graph.global_avg_pool("pool", joined);
+        let mut policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+        let of = |policy: &Policy, output: TensorId, input| {
+            distance(&graph, policy, &graph.layers[output - 1], input)
+        };
+        assert_eq!(of(&policy, y, x), Some(0), "equal widths work in place");
+        assert_eq!(of(&policy, z, y), Some(0));
+        policy.set(Slot::Activation(x), Bits::B2);
+        policy.set(Slot::Activation(y), Bits::B4);
+        // 8 pixels of 3 and 5 bytes, then 8 channels of 2 and 4 bytes; of 5 and 10, and 4 and 8.
+        assert_eq!(of(&policy, y, x), Some(align(8 * 2 + 2)));
+        assert_eq!(of(&policy, z, y), Some(align(8 * 5 + 4)));
+        assert_eq!(of(&policy, z, gate), None, "it is read for each pixel");
+        assert_eq!(of(&policy, squared, gate), None, "it is map and gate");
+        assert_eq!([z, x].map(|input| of(&policy, joined, input)), [None; 2]);
+        assert_eq!(of(&policy, graph.logits(), joined), None, "a pool that gives logits");
     }
 
     #[test]

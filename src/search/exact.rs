@@ -1,8 +1,8 @@
 //! The policy of least added cost, exactly, if the costs of narrowed tensors add up.
 //!
-//! Weights share one sum, the FLASH: a knapsack with three choices a tensor, solved by dynamic programming over the
-//! policies that none other beats in both bytes and cost. Activations share the RAM of the layers at which they are in
-//! memory: branch and bound over the few of them that are in the way at 8 bits.
+//! Activations share the RAM of the layers at which they are in memory: branch and bound over the few of them that are in
+//! the way at 8 bits. Weights share one sum, the FLASH that the tables of these activations leave: a knapsack with three
+//! choices a tensor, solved by dynamic programming over the policies that none other beats in both bytes and cost.
 
 use super::{
     Problem,
@@ -18,8 +18,8 @@ const PATIENCE: usize = 20_000;
 pub fn exact(problem: &Problem, probing: &Probing) -> Policy {
     let start = greedy(problem, probing);
     let mut policy = problem.widest();
-    choose_weights(problem, probing, &mut policy);
     choose_activations(problem, probing, &mut policy, &start);
+    choose_weights(problem, probing, &mut policy);
     problem.wall(policy)
 }
 
@@ -37,13 +37,15 @@ fn choose_weights(problem: &Problem, probing: &Probing, policy: &mut Policy) {
     let slots: Vec<Slot> =
         problem.slots().iter().copied().filter(|slot| matches!(slot, Slot::Weight(_))).collect();
     let flash = |policy: &Policy| problem.flash(policy);
-    let narrowest = flash(&problem.narrowest());
-    let Some(spare) = problem.budget.flash.checked_sub(narrowest) else { return };
+    let mut narrowest = policy.clone();
+    slots.iter().for_each(|&slot| narrowest.set(slot, Bits::B2));
+    let least = flash(&narrowest);
+    let Some(spare) = problem.budget.flash.checked_sub(least) else { return };
     // What each width takes beyond 2 bits, padding included.
     let extra = |slot: Slot, bits: Bits| {
-        let mut wider = problem.narrowest();
+        let mut wider = narrowest.clone();
         wider.set(slot, bits);
-        flash(&wider).saturating_sub(narrowest)
+        flash(&wider).saturating_sub(least)
     };
     let mut layers: Vec<Vec<State>> = Vec::with_capacity(slots.len());
     let mut states = vec![State { bytes: 0, cost: 0, bits: Bits::B8, before: 0 }];

@@ -12,11 +12,19 @@ use std::cmp::Reverse;
 impl Problem {
     /// Widens tensors of a policy that fits while they fit: first those of 2 bits, then those of 4; of each, small ones
     /// before large ones and, among equals, later layers before earlier ones. Activations come before weights, as
-    /// scratch depends on the width of weights.
-    pub fn fill(&self, mut policy: Policy) -> Policy {
-        self.fill_activations(&mut policy);
-        self.fill_weights(&mut policy);
-        policy
+    /// scratch depends on the width of weights; unless their tables take more FLASH than there is.
+    pub fn fill(&self, policy: Policy) -> Policy {
+        let mut filled = policy.clone();
+        self.fill_activations(&mut filled);
+        for &slot in self.slots().iter().rev().filter(|&&slot| self.has_table(slot)) {
+            if self.fits_flash(&filled) {
+                break;
+            }
+            filled.set(slot, policy.get(slot));
+        }
+        self.fill_weights(&mut filled);
+        // Only odd plans do not: a narrower tensor may need another place.
+        if self.fits(&filled) { filled } else { policy }
     }
 
     pub(super) fn fill_weights(&self, policy: &mut Policy) {

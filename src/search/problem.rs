@@ -3,7 +3,7 @@
 use super::SearchError;
 use crate::{
     memory::{Budget, Excess, Lifetimes, Memory, MemoryModel, Usage},
-    net::{Graph, LayerId},
+    net::{Graph, Layer, LayerId, Op},
     quant::{Bits, Policy, Slot, codebook_bytes},
 };
 
@@ -146,6 +146,14 @@ impl Problem {
             Slot::Weight(layer) => self.model.weight_bytes(&self.graph, &self.graph.layers[layer], bits),
             Slot::Activation(tensor) => bits.bytes(self.graph.tensors[tensor].shape.elements()),
         }
+    }
+
+    /// Whether a tensor is an activation by which tables are read: it takes FLASH as well, the more the wider it is.
+    pub(super) fn has_table(&self, slot: Slot) -> bool {
+        let Slot::Activation(tensor) = slot else { return false };
+        let reads =
+            |layer: &Layer| layer.inputs.iter().any(|&input| self.graph.quantized_as(input) == tensor);
+        self.graph.layers.iter().any(|layer| matches!(layer.op, Op::Lookup(_) | Op::Concat) && reads(layer))
     }
 
     /// The layer to blame if the RAM does not suffice: one that does not fit by itself, one for whose output there is

@@ -17,6 +17,8 @@ impl Problem {
             let Some((layer, bits)) = self.first_of_largest(&policy) else { break };
             policy.set(Slot::Weight(layer), bits);
         }
+        // With all weights at 2 bits tables are left to be narrowed.
+        self.flash_wall(&mut policy);
         self.ram_wall(&mut policy);
         if self.fits(&policy) { policy } else { self.narrowest() }
     }
@@ -37,13 +39,13 @@ impl Problem {
     }
 
     /// One width for all weights and one for all activations: the widest weights that fit the FLASH, then the widest
-    /// activations that fit the RAM.
+    /// activations that fit the RAM, with tables that fit the FLASH.
     pub fn uniform(&self) -> Policy {
         let widest_first = || Bits::ALL.into_iter().rev();
         let weights = widest_first().find(|&weights| self.fits_flash(&self.uniform_at(weights, Bits::B8)));
         let weights = weights.unwrap_or(Bits::B2);
         let policies = widest_first().map(|activations| self.uniform_at(weights, activations));
-        policies.into_iter().find(|policy| self.fits_ram(policy)).unwrap_or_else(|| self.narrowest())
+        policies.into_iter().find(|policy| self.fits(policy)).unwrap_or_else(|| self.narrowest())
     }
 
     /// HAQ's way back from 8 bits: the walls alone.

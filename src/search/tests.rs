@@ -1,9 +1,9 @@
 //! Policies of the rule against those of the published code, and what both allocators promise.
 
-use super::*;
+use super::{sensitivity::Probing, *};
 use crate::{
     memory::{Budget, MemoryModel},
-    net::{Activation, Family, Graph, Pads, Shape, Spec, Width, Window},
+    net::{Activation, Family, Function, Graph, Pads, Shape, Spec, Width, Window},
     quant::{Bits, Policy},
 };
 use proptest::prelude::*;
@@ -113,6 +113,61 @@ fn the_rule_at_one_mebibyte() {
     // A quarter of 4,209,088 bytes and 116,660 bytes of parameters.
     assert_eq!(excess.needed, 4_209_088 / 4 + 116_660);
     assert_eq!(excess.layers, ["pw13", "fc", "pw12"]);
+}
+
+/// Narrower activations have smaller tables: with all weights at 2 bits they decide whether the FLASH suffices.
+#[test]
+fn tables_give_way_when_no_weight_is_left() {
+    let mut graph = Graph::new(Shape::new(8, 8, 3));
+    let window = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
+    let mut x = graph.conv("first", 0, 4, window, Activation::Linear);
+    for number in 0..12 {
+        x = graph.lookup(format!("function{number}"), x, Function::ALL[number % 5]);
+        x = graph.depthwise(format!("dw{number}"), x, window, Activation::Linear);
+    }
+    let all = graph.concat("all", vec![x, 1, x]);
+    graph.global_avg_pool("pool", all);
+    for model in [MemoryModel::DEVICE, MemoryModel::Paper] {
+        let flash =
+            |weights, activations| model.flash(&graph, &Policy::uniform(&graph, weights, activations));
+        let least = flash(Bits::B2, Bits::B2);
+        let wide_tables = flash(Bits::B2, Bits::B8);
+        assert_eq!(wide_tables - least, if model == MemoryModel::Paper { 0 } else { 15 * 252 });
+        let most = flash(Bits::B8, Bits::B8);
+        for flash in
+            [least, least + 300, least.midpoint(wide_tables), wide_tables, wide_tables.midpoint(most)]
+        {
+            for ram in [usize::MAX, 600] {
+                let problem = problem(&graph, Budget { flash, ram }, model).expect("feasible");
+                let mut probing = Probing::new(&problem);
+                while let Some(Proposal { policy, .. }) = probing.next(&problem) {
+                    // What is narrow costs, each tensor another amount.
+                    let cost = problem
+                        .slots()
+                        .iter()
+                        .enumerate()
+                        .map(|(at, &slot)| (at as i64 + 1) * (8 - policy.get(slot).count() as i64));
+                    probing.learn(Score { images: 100, divergence: cost.sum(), ..Score::default() });
+                }
+                let planned = [
+                    ("greedy", greedy::greedy(&problem, &probing)),
+                    ("exact", exact::exact(&problem, &probing)),
+                    ("executed", problem.executed(problem.widest(), true)),
+                ];
+                for (name, policy) in quick(&problem).into_iter().chain(planned) {
+                    let case = format!("{name}, {flash} and {ram} bytes");
+                    assert!(problem.fits(&policy), "{case}");
+                    let filled = problem.fill(policy.clone());
+                    assert!(problem.fits(&filled), "{case}, filled");
+                    let wider = problem.slots().iter().all(|&slot| filled.get(slot) >= policy.get(slot));
+                    assert!(wider, "{case}, filled");
+                    // What is left does not suffice for all at 4 bits, or all have more than 2.
+                    let has_given_up = policy == problem.narrowest() && flash >= least + 300;
+                    assert!(!has_given_up || ram == 600 || name == "uniform", "{case}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The walls: whatever widths are asked for, these make them fit.
 //!
 //! FLASH and RAM are two different constraints. FLASH is a sum over all layers, and its wall narrows weights from the
-//! last layer to the first as in HAQ (arXiv 1811.08886, section 3.3), one notch at a time, pass after pass. RAM is a
+//! last layer to the first as in HAQ (arXiv 1811.08886, section 3.3), one notch at a time, pass after pass; then, if the
+//! tables of functions and concatenations are still too large, the activations that they are read by. RAM is a
 //! maximum over the layers, and narrowing a tensor that is not in memory at the peak gains nothing; hence its wall
 //! touches only the tensors of layers that do not fit, in the way of arXiv 1905.13082: forward and backward sweeps,
 //! each of which halves the widest tensor.
@@ -45,12 +46,22 @@ impl Problem {
         if self.fits(&policy) { policy } else { self.narrowest() }
     }
 
-    /// Narrows weights from the last layer to the first until the FLASH suffices.
-    fn flash_wall(&self, policy: &mut Policy) {
-        let weights = || self.slots().iter().rev().filter(|slot| matches!(slot, Slot::Weight(_)));
+    /// Narrows weights from the last layer to the first until the FLASH suffices; then, in the same order, what tables
+    /// are read by.
+    pub(super) fn flash_wall(&self, policy: &mut Policy) {
+        let backwards = self.slots().iter().copied().rev();
+        let (weights, activations): (Vec<_>, Vec<_>) =
+            backwards.partition(|slot| matches!(slot, Slot::Weight(_)));
+        self.narrow_to_flash(policy, &weights);
+        let has_table = |slot: &Slot| self.has_table(*slot);
+        self.narrow_to_flash(policy, &activations.into_iter().filter(has_table).collect::<Vec<_>>());
+    }
+
+    /// Narrows tensors in this order, one notch in each pass, until the FLASH suffices or all have 2 bits.
+    fn narrow_to_flash(&self, policy: &mut Policy, slots: &[Slot]) {
         while !self.fits_flash(policy) {
             let mut is_narrowed = false;
-            for &slot in weights() {
+            for &slot in slots {
                 if let Some(bits) = policy.get(slot).narrower() {
                     policy.set(slot, bits);
                     is_narrowed = true;

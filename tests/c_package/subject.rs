@@ -1,5 +1,5 @@
-//! Networks to export, with images and the logits that Rust computes for them. Needs the modules `packaged` and `pooled`
-//! at the root of the crate.
+//! Networks to export, with images and the logits that Rust computes for them. Needs the modules `packaged`, `joined`
+//! and `pooled` at the root of the crate.
 
 #![allow(dead_code, reason = "tests each take what they need")]
 
@@ -46,6 +46,13 @@ impl Subject {
         let network = crate::pooled::random(seed);
         let images = noise(&network, images);
         Self::new(format!("pooled-random{seed}"), network, images)
+    }
+
+    /// A network with functions, products, concatenations and a pool at the end, random integers and images of noise.
+    pub fn joined(seed: u64, images: usize) -> Self {
+        let network = crate::joined::random(seed);
+        let images = noise(&network, images);
+        Self::new(format!("joined-random{seed}"), network, images)
     }
 
     /// Keeps the first images only.

@@ -31,15 +31,33 @@ pub fn layer(case: &LayerCase, scratch: &mut Scratch) {
     assert_eq!(rows, graph.output_shape(&graph.layers[0]).height);
 }
 
-/// A network: logits of some images.
+/// A network: the codes of every tensor, and the logits, which are given.
+pub fn tensors(
+    network: &QuantizedNetwork,
+    engine: &Engine,
+    image: &[u8],
+    workspace: &mut Workspace,
+) -> Vec<i32> {
+    let (name, graph) = (network.network.to_string(), network.graph());
+    let expected = reference::trace(network, image).expect(&name);
+    let mut seen = 0;
+    let logits = engine.run_observed(workspace, image, |layer, codes| {
+        let output = graph.layers[layer].output;
+        assert_eq!(codes, expected.tensors[output], "{name}, layer {layer}, under {:?}", network.policy);
+        seen += 1;
+    });
+    assert_eq!(logits, Ok(&expected.logits[..]), "{name} under {:?}", network.policy);
+    assert_eq!(seen, graph.layers.len() - 1, "all but the logits");
+    expected.logits
+}
+
+/// A network: codes and logits of some images.
 pub fn network(network: &QuantizedNetwork, images: u64, workspace: &mut Workspace) {
     let name = network.network.to_string();
     let engine = Engine::new(network).expect(&name);
     for image in 0..images {
         let image = Random(image).codes(network.graph().image().shape.elements(), Bits::B8);
-        let expected = reference::run(network, &image).expect(&name);
-        let logits = engine.run(workspace, &image).expect(&name);
-        assert_eq!(logits, expected, "{name} under {:?}", network.policy);
+        let expected = tensors(network, &engine, &image, workspace);
         assert!(expected.iter().any(|logit| *logit != expected[0]), "the logits of {name} say something");
         assert_eq!(engine.predict(workspace, &image), Ok(argmax(&expected)));
     }

@@ -130,6 +130,23 @@ struct Output {
     zero_point: u8,
 }
 
+/// A code of the output for each code of the input: any, or one that rises with it more or less.
+fn random_table(random: &mut Random, from: Bits, to: Bits) -> Vec<u8> {
+    let (last, most) = (usize::from(from.max_code()), i64::from(to.max_code()));
+    let is_any = random.one_in(2);
+    let mut table: Vec<u8> = (0..=last)
+        .map(|code| {
+            let risen = (code as i64 * most / last as i64 + random.within(-2, 2)).clamp(0, most) as u8;
+            if is_any { random.code(to) } else { risen }
+        })
+        .collect();
+    if table[0] == table[last] {
+        // Not the same for all.
+        table[last] ^= to.max_code();
+    }
+    table
+}
+
 /// Random codes, and requantizers that spread the sums over the output's codes.
 fn random_kernel(
     random: &mut Random,
@@ -215,6 +232,23 @@ pub fn network_with(network: Network, policy: Policy, random: &mut Random) -> Qu
             }
             Op::MaxPool(..) => QuantizedLayer::MaxPool,
             Op::AvgPool(..) => QuantizedLayer::AvgPool,
+            Op::Lookup(_) => QuantizedLayer::Lookup(random_table(random, input.bits, output.bits)),
+            Op::Concat => {
+                let tables =
+                    layer.inputs.iter().map(|&map| random_table(random, tensors[map].bits, output.bits));
+                QuantizedLayer::Concat(tables.collect())
+            }
+            Op::Multiply => {
+                let largest = |bits: Bits| f64::from(bits.max_code());
+                let gate = tensors[layer.inputs[1]].bits;
+                let factor = 1.5 * largest(output.bits) / (largest(input.bits) * largest(gate));
+                let factor = if random.one_in(8) { -factor } else { factor };
+                QuantizedLayer::Multiply(Requantizer::new(factor, 0.0).expect("a moderate factor"))
+            }
+            Op::GlobalAvgPool if layer.output == graph.logits() => {
+                let zero = graph.input_shape(layer).pixels() as f64 * f64::from(input.zero_point);
+                QuantizedLayer::Pool(Requantizer::floored(1.0, -zero).expect("a small map"))
+            }
             Op::GlobalAvgPool => {
                 let pixels = graph.input_shape(layer).pixels() as f64;
                 let factor = f64::from(output.bits.max_code()) / f64::from(input.bits.max_code()) / pixels;

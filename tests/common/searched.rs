@@ -29,12 +29,17 @@ pub struct Subject {
     reward: Vec<Rewarded>,
     /// Images of each round of the run-off.
     again: [Vec<Rewarded>; 3],
+    budget: Budget,
 }
 
 impl Subject {
     /// The reward images' classes are those that the float network sees.
     pub fn new(name: &str) -> Self {
-        let model = model(name);
+        Self::of(model(name), Budget { flash: 240_000, ram: 6_000 })
+    }
+
+    /// Of a model that is to fit a budget.
+    pub fn of(model: Model, budget: Budget) -> Self {
         let calibrating = images(&model, 6);
         let mut observer = Observer::new(&model, CalibrateSettings::default()).expect("complete");
         observer.add(&calibrating).expect("fits");
@@ -50,7 +55,14 @@ impl Subject {
         let reward: Vec<_> = images(&model, 46).split_off(6).into_iter().map(labelled).collect();
         let mut reward = Rewarded::of(&float, &reward).expect("fits");
         let again = [36, 32, 24].map(|from| reward.split_off(from));
-        Self { model: Arc::new(model), calibration: Arc::new(calibration), calibrating, reward, again }
+        Self {
+            model: Arc::new(model),
+            calibration: Arc::new(calibration),
+            calibrating,
+            reward,
+            again,
+            budget,
+        }
     }
 
     /// Evaluators that share the images among them.
@@ -79,13 +91,12 @@ impl Subject {
 
     /// Every allocator; the agent with few neurons, and few episodes of warm-up.
     pub fn settings(&self) -> Settings {
-        let budget = Budget { flash: 240_000, ram: 6_000 };
         let agent = AgentSettings { hidden: 24, warm_up: WARM_UP, ..AgentSettings::default() };
         Settings {
             allocators: Allocator::ALL.to_vec(),
             episodes: 160,
             agent,
-            ..Settings::new(budget, MemoryModel::DEVICE)
+            ..Settings::new(self.budget, MemoryModel::DEVICE)
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::cases::{Random, all_widths, network_with, wild_requantizer};
 use crate::packaged::noise;
 use crate::runtimes::Case;
-use bitsmith::net::{Activation, Graph, Network, Pads, Shape, Spec, Window};
+use bitsmith::net::{Activation, Function, Graph, Network, Pads, Shape, Spec, Window};
 use bitsmith::quant::{Bits, Policy, QuantizedLayer, Requantizer, Slot};
 
 const POINT: Window = Window { kernel: 1, stride: 1, pads: Pads::symmetric(0) };
@@ -18,6 +18,9 @@ pub fn layers() -> Vec<Case> {
     }
     cases
 }
+
+/// What a product or a concatenation reads besides the input: it has the width of weights.
+const OTHER: &str = "other";
 
 /// Appends a layer to a graph; returns its output.
 type Build = fn(&mut Graph, usize, &mut Random) -> usize;
@@ -66,6 +69,20 @@ const KINDS: &[(&str, Build)] = &[
         let window = Window { kernel: 11, stride: random.size(1, 3), pads };
         graph.avg_pool("layer", input, window)
     }),
+    ("function", |graph, input, random| {
+        let function = Function::ALL[random.size(0, Function::ALL.len() - 1)];
+        graph.lookup("layer", input, function)
+    }),
+    ("product", |graph, input, _| {
+        let mean = graph.global_avg_pool("mean", input);
+        let gate = graph.lookup(OTHER, mean, Function::HardSigmoid);
+        graph.multiply("layer", input, gate)
+    }),
+    ("concatenation", |graph, input, random| {
+        let channels = random.size(1, 12);
+        let branch = graph.conv(OTHER, input, channels, POINT, Activation::Linear);
+        graph.concat("layer", vec![input, branch, input])
+    }),
     ("add", |graph, input, _| {
         let channels = graph.tensors[input].shape.channels;
         let window = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
@@ -100,16 +117,23 @@ fn layer_case(kind: &str, build: Build, [input_bits, weight_bits, bits]: [Bits; 
 
     let mut policy = Policy::uniform(&graph, weight_bits, bits);
     policy.set(Slot::Activation(input), input_bits);
+    if let Some(other) = graph.tensors.iter().position(|tensor| tensor.name == OTHER) {
+        policy.set(Slot::Activation(other), weight_bits);
+    }
     let mut network = network_with(Network::own("made-up", graph), policy, &mut random);
     // Factors of either sign with any shift, as far as nothing leaves 32 bits.
     let last = network.layers.len() - 1;
     for integers in &mut network.layers[..last] {
-        if let QuantizedLayer::Kernel(kernel) = integers {
-            for requantizer in &mut kernel.requantizers {
-                if random.one_in(4) {
-                    *requantizer = wild_requantizer(&mut random);
+        match integers {
+            QuantizedLayer::Kernel(kernel) => {
+                for requantizer in &mut kernel.requantizers {
+                    if random.one_in(4) {
+                        *requantizer = wild_requantizer(&mut random);
+                    }
                 }
             }
+            QuantizedLayer::Multiply(factor) if random.one_in(2) => *factor = wild_requantizer(&mut random),
+            _ => {}
         }
     }
     let [i, w, o] = [input_bits, weight_bits, bits];

@@ -139,9 +139,9 @@ record! {
     PAD_CODES = 31, 1;
     /// Codes of real zero outside the map.
     PAD_CODE = 32, 3;
-    /// Shift of a global pool or an add.
+    /// Shift of a global pool, an add or a product.
     SHIFT = 35, 1;
-    /// Where the weights start in the section.
+    /// Where the weights or the tables start in the section.
     WEIGHTS_AT = 36, 4;
     /// Their bytes.
     WEIGHTS_BYTES = 40, 4;
@@ -149,9 +149,10 @@ record! {
     PARAMS_AT = 44, 4;
     /// Their bytes.
     PARAMS_BYTES = 48, 4;
-    /// Bias of a global pool, offset of an add.
+    /// Bias of a global pool or a product, offset of an add, number of a function; of a concatenation where in the file
+    /// the numbers of its inputs stand.
     OFFSET = 52, 4;
-    /// Multiplier of a global pool, of an add's first input.
+    /// Multiplier of a global pool or a product, of an add's first input.
     MULTIPLIER_A = 56, 4;
     /// Multiplier of an add's second input.
     MULTIPLIER_B = 60, 4;
@@ -159,7 +160,7 @@ record! {
 
 /// Codes of [`layer::OP`].
 pub mod op {
-    use crate::net::{Activation, Op, Window};
+    use crate::net::{Activation, Function, Op, Window};
 
     /// The code of an operation.
     pub fn code(op: Op) -> u8 {
@@ -177,8 +178,8 @@ pub mod op {
         }
     }
 
-    /// The operation of a code.
-    pub fn of(code: u8, window: Window) -> Option<Op> {
+    /// The operation of a code; the window of those that have one, the number of a function of those that are one.
+    pub fn of(code: u8, window: Window, number: i32) -> Option<Op> {
         let known = [
             Op::Conv(window),
             Op::Depthwise(window),
@@ -187,8 +188,22 @@ pub mod op {
             Op::Add,
             Op::MaxPool(window),
             Op::AvgPool(window),
+            Op::Multiply,
+            Op::Concat,
         ];
-        known.into_iter().find(|&op| self::code(op) == code)
+        let functions = Function::ALL.into_iter().filter(|&function| function_code(function) == number);
+        known.into_iter().chain(functions.map(Op::Lookup)).find(|&op| self::code(op) == code)
+    }
+
+    /// The number of a function.
+    pub fn function_code(function: Function) -> i32 {
+        match function {
+            Function::HardSwish => 1,
+            Function::HardSigmoid => 2,
+            Function::Sigmoid => 3,
+            Function::Swish => 4,
+            Function::Tanh => 5,
+        }
     }
 
     /// The code of an activation.

@@ -3,7 +3,8 @@
 use super::error::ModelError;
 use super::fields::{NO_TENSOR, header, layer, op, tensor};
 use super::read::{Tables, wrong};
-use crate::net::{Graph, Network, Pads, Shape, Window, checked};
+use super::record::View;
+use crate::net::{Graph, Network, Op, Pads, Shape, TensorId, Window, checked};
 
 /// The network that the records of a file of version 2 describe.
 ///
@@ -45,14 +46,26 @@ fn append(graph: &mut Graph, tables: &Tables, id: usize, name: String) -> Result
         },
     };
     let unknown = |field, what| wrong(&record, field, what, "a code of this version", record.u8(field));
-    let op = op::of(record.u8(layer::OP), window).ok_or_else(|| unknown(layer::OP, "operation"))?;
+    let op = op::of(record.u8(layer::OP), window, record.i32(layer::OFFSET))
+        .ok_or_else(|| unknown(layer::OP, "operation"))?;
     let activation = op::activation_of(record.u8(layer::ACTIVATION))
         .ok_or_else(|| unknown(layer::ACTIVATION, "activation"))?;
-    let inputs = [layer::INPUT_A, layer::INPUT_B].map(|field| record.u16(field));
-    let inputs: Vec<_> = inputs.into_iter().filter(|&input| input != NO_TENSOR).map(usize::from).collect();
+    let inputs = inputs(tables, &record, op)?;
     let channels = usize::from(tables.tensor(graph.tensors.len())?.u16(tensor::CHANNELS));
     let appended = graph.append(name, op, activation, &inputs, channels);
     appended
         .map(|_| ())
         .ok_or_else(|| wrong(&record, layer::OP, "layer", "one that can be computed", "another"))
+}
+
+/// Tensors that a layer reads. Those of a concatenation stand in a list of their own.
+fn inputs(tables: &Tables, record: &View, op: Op) -> Result<Vec<TensorId>, ModelError> {
+    if op == Op::Concat {
+        let listed = usize::try_from(record.i32(layer::OFFSET)).ok().and_then(|at| tables.numbers(at));
+        return listed.ok_or_else(|| {
+            wrong(record, layer::OFFSET, "place of a list of tensors", "one in the file", "another")
+        });
+    }
+    let inputs = [layer::INPUT_A, layer::INPUT_B].map(|field| record.u16(field));
+    Ok(inputs.into_iter().filter(|&input| input != NO_TENSOR).map(usize::from).collect())
 }

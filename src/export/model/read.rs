@@ -43,14 +43,16 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedNetwork, ModelError> {
     let mut layers = Vec::with_capacity(records.len());
     for (id, (layer, record)) in graph.layers.iter().zip(&records).enumerate() {
         layers.push(match (layer.op, &places[id]) {
-            (Op::GlobalAvgPool, _) => QuantizedLayer::Pool(Requantizer {
-                bias: record.i32(layer::OFFSET),
-                multiplier: record.i32(layer::MULTIPLIER_A),
-                shift: record.u8(layer::SHIFT),
-            }),
+            (Op::GlobalAvgPool, _) => QuantizedLayer::Pool(requantizer(record)),
             (Op::MaxPool(..), _) => QuantizedLayer::MaxPool,
             (Op::AvgPool(..), _) => QuantizedLayer::AvgPool,
-            (Op::Lookup(_) | Op::Multiply | Op::Concat, _) => todo!("records"),
+            (Op::Multiply, _) => QuantizedLayer::Multiply(requantizer(record)),
+            (Op::Lookup(_), Some(place)) => {
+                QuantizedLayer::Lookup(blob::read_tables(graph, &policy, layer, place, section).concat())
+            }
+            (Op::Concat, Some(place)) => {
+                QuantizedLayer::Concat(blob::read_tables(graph, &policy, layer, place, section))
+            }
             (_, Some(place)) => {
                 let (weights, zero_points, requantizers) =
                     blob::read(graph, layer, widths[id], place, section);
@@ -58,7 +60,7 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedNetwork, ModelError> {
                 let bits = widths[id];
                 QuantizedLayer::Kernel(Kernel { weights, bits, zero_points, requantizers, pad_codes })
             }
-            // All other operations but this have weights.
+            // All other operations but this have weights or tables.
             (_, None) => QuantizedLayer::Add(AddRequantizer {
                 multipliers: [record.i32(layer::MULTIPLIER_A), record.i32(layer::MULTIPLIER_B)],
                 offset: record.i32(layer::OFFSET),
@@ -74,6 +76,15 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedNetwork, ModelError> {
     check::check(&network)?;
     compare(bytes, &encode(&network))?;
     Ok(network)
+}
+
+/// One requantizer for all channels.
+fn requantizer(record: &View) -> Requantizer {
+    Requantizer {
+        bias: record.i32(layer::OFFSET),
+        multiplier: record.i32(layer::MULTIPLIER_A),
+        shift: record.u8(layer::SHIFT),
+    }
 }
 
 /// Checks that the bytes are a whole and undamaged file of a known version.
@@ -200,6 +211,15 @@ impl<'a> Tables<'a> {
             String::from_utf8(text.to_vec()).ok()
         };
         (0..count).map(|_| next()).collect()
+    }
+
+    /// Numbers of 16 bits at a place in the file, behind their count; `None` beyond the file's end.
+    pub(super) fn numbers(&self, at: usize) -> Option<Vec<usize>> {
+        let (count, rest) = self.bytes.get(at..)?.split_first_chunk::<2>()?;
+        let numbers = rest.get(..2 * usize::from(u16::from_le_bytes(*count)))?;
+        Some(
+            numbers.chunks_exact(2).map(|pair| usize::from(u16::from_le_bytes([pair[0], pair[1]]))).collect(),
+        )
     }
 }
 

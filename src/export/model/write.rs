@@ -6,7 +6,7 @@ use super::fields::{
 use super::record::Record;
 use crate::{
     export::{ExportError, blob, check},
-    net::Padding,
+    net::{Graph, Layer, Op, Padding},
     quant::{QuantizedLayer, QuantizedNetwork},
 };
 use sha2::{Digest, Sha256};
@@ -31,9 +31,11 @@ pub(super) fn encode(network: &QuantizedNetwork) -> Vec<u8> {
     let names = texts(Some(network.network.name()).filter(|_| !is_zoo).into_iter().chain(layers));
     let tensors_at = header::BYTES;
     let layers_at = tensors_at + tensor::BYTES * graph.tensors.len();
+    let inputs = inputs(graph);
     let labels_at = layers_at + layer::BYTES * graph.layers.len();
     let names_at = labels_at + labels_bytes.len();
-    let section_at = (names_at + names.len()).next_multiple_of(SECTION_ALIGNMENT);
+    let inputs_at = names_at + names.len();
+    let section_at = (inputs_at + inputs.concat().len()).next_multiple_of(SECTION_ALIGNMENT);
     let end = section_at + section.len();
 
     let mut bytes = vec![0; end];
@@ -56,9 +58,14 @@ pub(super) fn encode(network: &QuantizedNetwork) -> Vec<u8> {
         write_tensor(&mut Record::at(&mut bytes, tensors_at + tensor::BYTES * id), network, id);
     }
     let (places, _) = blob::places(graph, &network.policy);
+    let mut listed_at = inputs_at;
     for (id, place) in places.iter().enumerate() {
         let mut record = Record::at(&mut bytes, layers_at + layer::BYTES * id);
         write_layer(&mut record, network, id);
+        if graph.layers[id].op == Op::Concat {
+            record.u32(layer::OFFSET, listed_at);
+            listed_at += inputs[id].len();
+        }
         if let Some(place) = place {
             record.u32(layer::WEIGHTS_AT, place.weights);
             record.u32(layer::WEIGHTS_BYTES, place.weight_bytes);
@@ -67,7 +74,8 @@ pub(super) fn encode(network: &QuantizedNetwork) -> Vec<u8> {
         }
     }
     bytes[labels_at..names_at].copy_from_slice(&labels_bytes);
-    bytes[names_at..names_at + names.len()].copy_from_slice(&names);
+    bytes[names_at..inputs_at].copy_from_slice(&names);
+    bytes[inputs_at..listed_at].copy_from_slice(&inputs.concat());
     bytes[section_at..].copy_from_slice(&section);
     let crc = crc32fast::hash(&bytes);
     bytes.extend(crc.to_le_bytes());
@@ -137,10 +145,10 @@ fn write_layer(record: &mut Record, network: &QuantizedNetwork, id: usize) {
             record.u8(layer::PAD_CODES, kernel.pad_codes.len() as u8);
             record.put(layer::PAD_CODE, &kernel.pad_codes);
         }
-        QuantizedLayer::Pool(pool) => {
-            record.u8(layer::SHIFT, pool.shift);
-            record.put(layer::OFFSET, &pool.bias.to_le_bytes());
-            record.put(layer::MULTIPLIER_A, &pool.multiplier.to_le_bytes());
+        QuantizedLayer::Pool(factor) | QuantizedLayer::Multiply(factor) => {
+            record.u8(layer::SHIFT, factor.shift);
+            record.put(layer::OFFSET, &factor.bias.to_le_bytes());
+            record.put(layer::MULTIPLIER_A, &factor.multiplier.to_le_bytes());
         }
         QuantizedLayer::Add(add) => {
             record.u8(layer::SHIFT, add.shift);
@@ -148,11 +156,24 @@ fn write_layer(record: &mut Record, network: &QuantizedNetwork, id: usize) {
             record.put(layer::MULTIPLIER_A, &add.multipliers[0].to_le_bytes());
             record.put(layer::MULTIPLIER_B, &add.multipliers[1].to_le_bytes());
         }
-        QuantizedLayer::MaxPool | QuantizedLayer::AvgPool => {}
-        QuantizedLayer::Lookup(_) | QuantizedLayer::Multiply(_) | QuantizedLayer::Concat(_) => {
-            todo!("records")
-        }
+        QuantizedLayer::MaxPool
+        | QuantizedLayer::AvgPool
+        | QuantizedLayer::Lookup(_)
+        | QuantizedLayer::Concat(_) => {}
     }
+    if let Op::Lookup(function) = subject.op {
+        record.put(layer::OFFSET, &op::function_code(function).to_le_bytes());
+    }
+}
+
+/// Numbers of the tensors that each concatenation reads, behind their count, in 16 bits each; nothing for other layers.
+fn inputs(graph: &Graph) -> Vec<Vec<u8>> {
+    let listed = |layer: &Layer| {
+        let numbers = std::iter::once(layer.inputs.len()).chain(layer.inputs.iter().copied());
+        numbers.flat_map(|number| (number as u16).to_le_bytes()).collect()
+    };
+    let of = |layer: &Layer| if layer.op == Op::Concat { listed(layer) } else { Vec::new() };
+    graph.layers.iter().map(of).collect()
 }
 
 /// Each text as its length in 16 bits, which was checked to suffice, and its UTF-8.

@@ -66,7 +66,9 @@ pub fn layer(
         QuantizedLayer::Add(requantizer) => writer.add([inputs[0], inputs[1]], requantizer),
         QuantizedLayer::MaxPool => writer.max_pool(inputs[0]),
         QuantizedLayer::AvgPool => writer.avg_pool(inputs[0]),
-        QuantizedLayer::Lookup(_) | QuantizedLayer::Multiply(_) | QuantizedLayer::Concat(_) => todo!("twin"),
+        QuantizedLayer::Lookup(table) => writer.lookup(inputs[0], table),
+        QuantizedLayer::Multiply(requantizer) => writer.multiply([inputs[0], inputs[1]], requantizer),
+        QuantizedLayer::Concat(tables) => writer.concat(&inputs, tables),
     }
     Ok(())
 }
@@ -308,6 +310,48 @@ impl Writer<'_> {
         self.builder.int(&lift, i64::from(offset) + LIFT);
         self.builder.node("Add", &[&sum, &lift], &lifted, &[]);
         self.floor(&lifted, &[shift]);
+    }
+
+    /// A function of each element: its code by the code of the input.
+    fn lookup(&mut self, input: &str, table: &[u8]) {
+        self.gather("", input, table, self.output);
+    }
+
+    /// Codes of each map by a table of its own, then all channels one behind the other.
+    fn concat(&mut self, inputs: &[&str], tables: &[Vec<u8>]) {
+        let mut maps = Vec::new();
+        for (number, (input, table)) in inputs.iter().zip(tables).enumerate() {
+            let suffix = format!("_{number}");
+            let map = self.named(&format!("map{suffix}"));
+            self.gather(&suffix, input, table, &map);
+            maps.push(map);
+        }
+        let maps: Vec<&str> = maps.iter().map(String::as_str).collect();
+        self.builder.node("Concat", &maps, self.output, &[Attribute::Int("axis", 1)]);
+    }
+
+    /// The code in a table for each code of a tensor; `suffix` tells apart several of a layer.
+    fn gather(&mut self, suffix: &str, input: &str, table: &[u8], output: &str) {
+        let [codes, name] = ["input", "table"].map(|name| self.named(&format!("{name}{suffix}")));
+        self.builder.cast(input, &codes, DataType::Int64);
+        self.builder.constant(&name, DataType::Uint8, &[table.len()], table.to_vec());
+        self.builder.node("Gather", &[&name, &codes], output, &[Attribute::Int("axis", 0)]);
+    }
+
+    /// Product of the distances of map and gate from their zero points, then as any layer.
+    fn multiply(&mut self, inputs: [&str; 2], requantizer: &Requantizer) {
+        let mut factors = Vec::new();
+        for ((input, side), tensor) in inputs.into_iter().zip(["map", "gate"]).zip(&self.layer.inputs) {
+            let [codes, zero_point, distance] =
+                ["input", "zero_point", "distance"].map(|name| self.named(&format!("{name}_{side}")));
+            self.builder.cast(input, &codes, DataType::Int64);
+            self.builder.int(&zero_point, i64::from(self.network.tensors[*tensor].zero_point));
+            self.builder.node("Sub", &[&codes, &zero_point], &distance, &[]);
+            factors.push(distance);
+        }
+        let sum = self.named("sum");
+        self.builder.node("Mul", &[&factors[0], &factors[1]], &sum, &[]);
+        self.requantize(&sum, &[i64::from(requantizer.bias)], std::slice::from_ref(requantizer));
     }
 
     /// From numbers raised by [`LIFT`] to codes or logits: `floor(x / 2^shift)`, zero point, clamp.

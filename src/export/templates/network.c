@@ -40,6 +40,33 @@ static const bs_window {{ layer.ident }} = {
     .kernel = {{ l.kernel }}, .stride = {{ l.stride }}, .pad_top = {{ l.pad_top }}, .pad_left = {{ l.pad_left }},
     .bits = {{ l.bits }},
 };
+{% elif layer.multiply %}
+{% set l = layer.multiply %}
+static const bs_multiply {{ layer.ident }} = {
+    .bias = {{ l.bias }}, .multiplier = {{ l.multiplier }},
+    .h = {{ l.output[0] }}, .w = {{ l.output[1] }}, .channels = {{ l.output[2] }},
+    .bits = { {{- l.bits|join(", ") -}} }, .zero = { {{- l.zero|join(", ") -}} },
+    .out_bits = {{ l.out_bits }}, .shift = {{ l.shift }}, .out_zero = {{ l.out_zero }},
+};
+{% elif layer.lookup %}
+{% set l = layer.lookup %}
+static const bs_lookup {{ layer.ident }} = {
+    .table = WEIGHTS({{ l.table }}),
+    .h = {{ l.input[0] }}, .w = {{ l.input[1] }}, .channels = {{ l.input[2] }},
+    .out_channels = {{ l.out_channels }}, .out_first = {{ l.out_first }},
+    .in_bits = {{ l.in_bits }}, .out_bits = {{ l.out_bits }},
+};
+{% elif layer.joined %}
+static const bs_lookup {{ layer.ident }}[{{ layer.joined|length }}] = {
+{% for l in layer.joined %}
+    {
+        .table = WEIGHTS({{ l.table }}),
+        .h = {{ l.input[0] }}, .w = {{ l.input[1] }}, .channels = {{ l.input[2] }},
+        .out_channels = {{ l.out_channels }}, .out_first = {{ l.out_first }},
+        .in_bits = {{ l.in_bits }}, .out_bits = {{ l.out_bits }},
+    },
+{% endfor %}
+};
 {% else %}
 {% set l = layer.add %}
 static const bs_add {{ layer.ident }} = {
@@ -53,9 +80,18 @@ static const bs_add {{ layer.ident }} = {
 bs_status {{ name }}_run_layer(void *arena, uint32_t layer)
 {
     uint8_t *const a = arena;
+{% if has_steps %}
+    bs_status status;
+{% endif %}
     switch (layer) {
 {% for layer in layers %}
     case {{ loop.index0 }}:
+{% for step in layer.steps %}
+        status = {{ step }};
+        if (status != BS_OK) {
+            return status;
+        }
+{% endfor %}
         return {{ layer.call }};
 {% endfor %}
     default:

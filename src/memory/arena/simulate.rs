@@ -53,7 +53,9 @@ impl Machine<'_> {
             Op::Conv(Window { kernel: 1, stride: 1, .. }) => self.pairs(layer)?,
             Op::Add => self.groups(layer)?,
             Op::MaxPool(window) | Op::AvgPool(window) => self.windows(layer, window)?,
-            Op::Lookup(_) | Op::Multiply | Op::Concat => todo!("machine"),
+            Op::Lookup(_) => self.groups(layer)?,
+            Op::Multiply => self.gated(layer)?,
+            Op::Concat => self.joined(layer)?,
             Op::Linear => {
                 self.read(layer.inputs[0], 0..self.bytes(layer.inputs[0]))?;
                 self.write(layer.output, 0..self.bytes(layer.output))?;
@@ -107,6 +109,45 @@ impl Machine<'_> {
                     self.read(input, self.codes(input, pixel, &channels))?;
                 }
                 self.write(layer.output, self.codes(layer.output, pixel, &channels))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Four channels of a pixel, and of the gate's only one, then of the output, and so on.
+    fn gated(&mut self, layer: &Layer) -> Checked {
+        let (map, gate) = (layer.inputs[0], layer.inputs[1]);
+        let shape = self.graph.tensors[layer.output].shape;
+        for pixel in 0..shape.pixels() {
+            for first in (0..shape.channels).step_by(4) {
+                let channels = first..(first + 4).min(shape.channels);
+                self.read(map, self.codes(map, pixel, &channels))?;
+                self.read(gate, self.codes(gate, 0, &channels))?;
+                self.write(layer.output, self.codes(layer.output, pixel, &channels))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All of one map into its channels of the output, then the next map; a byte of which two maps have a part is read
+    /// again.
+    fn joined(&mut self, layer: &Layer) -> Checked {
+        let bits = self.policy.activation(self.graph, layer.output).count();
+        let pixels = self.graph.tensors[layer.output].shape.pixels();
+        let mut next = 0;
+        for &input in &layer.inputs {
+            let channels = self.graph.tensors[input].shape.channels;
+            let whole = 0..channels;
+            let (first, end) = (next, next + channels);
+            next = end;
+            for pixel in 0..pixels {
+                self.read(input, self.codes(input, pixel, &whole))?;
+                let start = pixel * self.pixel_bytes(layer.output);
+                let place = start + first * bits / 8..start + (end * bits).div_ceil(8);
+                if !(first * bits).is_multiple_of(8) {
+                    self.read(layer.output, place.start..place.start + 1)?;
+                }
+                self.write(layer.output, place)?;
             }
         }
         Ok(())

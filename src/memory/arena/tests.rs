@@ -3,7 +3,7 @@
 use super::{simulate::simulate, *};
 use crate::{
     memory::sample::{Random, graph, zoo},
-    net::{Activation, Family, Op, Padding, Pads, Shape, Spec, Width, Window},
+    net::{Activation, Family, Function, Op, Padding, Pads, Shape, Spec, TensorId, Width, Window},
     quant::{Bits, Slot},
 };
 use proptest::prelude::*;
@@ -176,6 +176,60 @@ proptest! {
         let policy = Random(seed).policy(&graph);
         prop_assert_eq!(simulate(&graph, &policy, &Plan::new(&graph, &policy)), Ok(()));
     }
+}
+
+/// Squeeze-and-excite over a map, a function, a concatenation of maps that are and are not read again, a pool at the end.
+fn joined(side: usize, channels: [usize; 3]) -> Graph {
+    let mut graph = Graph::new(Shape::new(side, side, 3));
+    let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+    let same = Window { kernel: 3, stride: 1, pads: Pads::symmetric(1) };
+    let x = graph.conv("a", 0, channels[0], same, Activation::Linear);
+    let x = graph.lookup("swish", x, Function::HardSwish);
+    let gate = graph.global_avg_pool("squeeze", x);
+    let gate = graph.conv("b", gate, channels[0], one, Activation::Linear);
+    let gate = graph.lookup("gate", gate, Function::HardSigmoid);
+    let y = graph.multiply("excite", x, gate);
+    let z = graph.conv("c", y, channels[1], one, Activation::Relu);
+    let w = graph.conv("d", x, channels[2], same, Activation::Relu);
+    let joined = graph.concat("joined", vec![z, y, w, z]);
+    let gate = graph.global_avg_pool("mean", joined);
+    let joined = graph.multiply("again", joined, gate);
+    let joined = graph.concat("all", vec![joined, w]);
+    graph.global_avg_pool("pool", joined);
+    graph
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Functions and products overwrite their inputs, but never a gate; concatenations nothing.
+    #[test]
+    fn functions_products_and_concatenations_overwrite_nothing_that_is_needed(
+        side in 1..9_usize, channels in prop::array::uniform3(1..21_usize), seed: u64,
+    ) {
+        let graph = joined(side, channels);
+        let policy = Random(seed).policy(&graph);
+        let plan = Plan::new(&graph, &policy);
+        prop_assert_eq!(simulate(&graph, &policy, &plan), Ok(()));
+        prop_assert!(plan.steps(&graph, &policy).iter().all(|step| step.live() <= plan.arena));
+        prop_assert!(Plan::lower_bound(&graph, &policy) <= plan.arena);
+    }
+}
+
+#[test]
+fn simulation_finds_gates_and_joined_maps_that_are_overwritten() {
+    let graph = joined(4, [8, 4, 5]);
+    let policy = Policy::uniform(&graph, Bits::B8, Bits::B4);
+    let plan = Plan::new(&graph, &policy);
+    let tensor = |name: &str| graph.layers[graph.layer_named(name).expect(name)].output;
+    let over = |output: TensorId, input: TensorId| {
+        let mut plan = plan.clone();
+        plan.tensors[output] = plan.tensors[input];
+        simulate(&graph, &policy, &plan).expect_err("broken")
+    };
+    assert!(over(tensor("excite"), tensor("gate")).contains("of gate is lost"));
+    assert!(over(tensor("joined"), tensor("c")).contains("is lost"));
+    assert!(over(tensor("pool"), tensor("all")).contains("of all is lost"));
 }
 
 #[test]

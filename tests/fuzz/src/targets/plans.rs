@@ -5,7 +5,7 @@ use super::networks::{NETWORKS, policy};
 use super::{MIB, Target, rules};
 use crate::input::Input;
 use bitsmith::memory::{Plan, Routine};
-use bitsmith::net::{Activation, Graph, Op, Padding, Pads, Shape, Spec, TensorId, Width, Window};
+use bitsmith::net::{Activation, Function, Graph, Op, Padding, Pads, Shape, Spec, TensorId, Width, Window};
 use bitsmith::quant::Policy;
 
 pub const TARGET: Target = Target {
@@ -54,13 +54,13 @@ fn zoo(input: &mut Input) -> Graph {
     spec.with_classes(input.within(2, 20) as u64).expect("in range").build()
 }
 
-/// A network of any layers, the last one linear.
+/// A network of any layers; the last one is linear, or a global pool.
 fn drawn(input: &mut Input) -> Graph {
     let mut graph = Graph::new(Shape::new(input.within(1, 16), input.within(1, 16), input.within(1, 40)));
     for number in 0..input.within(1, LAYERS) {
         let from = input.below(graph.tensors.len());
         let name = format!("layer {number}");
-        match input.below(6) {
+        match input.below(9) {
             0 => {
                 graph.conv(name, from, input.within(1, 64), one(), Activation::Relu);
             }
@@ -83,6 +83,30 @@ fn drawn(input: &mut Input) -> Graph {
                     }
                 }
             }
+            // None of these reads the image.
+            6 if from > 0 => {
+                graph.lookup(name, from, input.pick(&Function::ALL));
+            }
+            7 if from > 0 => {
+                let mean = graph.global_avg_pool(format!("{name}, mean"), from);
+                let gate = graph.lookup(format!("{name}, gate"), mean, Function::HardSigmoid);
+                graph.multiply(name, from, if input.below(2) == 0 { mean } else { gate });
+            }
+            8 if from > 0 => {
+                let side = |tensor: TensorId| {
+                    let Shape { height, width, .. } = graph.tensors[tensor].shape;
+                    (height, width)
+                };
+                let same: Vec<TensorId> =
+                    (1..graph.tensors.len()).filter(|&t| side(t) == side(from)).collect();
+                let mut maps = vec![from];
+                let count = input.within(1, 5);
+                maps.extend((0..count).map(|_| same[input.below(same.len())]));
+                let channels: usize = maps.iter().map(|&map| graph.tensors[map].shape.channels).sum();
+                if channels <= 256 {
+                    graph.concat(name, maps);
+                }
+            }
             _ => {
                 let shape = graph.tensors[from].shape;
                 let same: Vec<TensorId> =
@@ -94,7 +118,9 @@ fn drawn(input: &mut Input) -> Graph {
     }
     let last = graph.logits();
     let pool = graph.global_avg_pool("pool", last);
-    graph.linear("fc", pool, input.within(1, 20));
+    if input.below(4) > 0 {
+        graph.linear("fc", pool, input.within(1, 20));
+    }
     graph
 }
 
@@ -119,7 +145,13 @@ impl Conv {
         let window = match layer.op {
             Op::Conv(window) | Op::Depthwise(window) => window,
             Op::Linear => one(),
-            Op::GlobalAvgPool | Op::Add | Op::MaxPool(..) | Op::AvgPool(..) => return None,
+            Op::GlobalAvgPool
+            | Op::Add
+            | Op::MaxPool(..)
+            | Op::AvgPool(..)
+            | Op::Lookup(_)
+            | Op::Multiply
+            | Op::Concat => return None,
         };
         let (from, to) = (graph.input_shape(layer), graph.output_shape(layer));
         Some(Conv {
@@ -153,6 +185,8 @@ fn seeds() -> Vec<Vec<u8>> {
         &[1, 9, 9, 3, 5, 0, 0, 5, 1, 3, 1, 2, 1, 0, 7, 2, 2, 0, 1, 1, 1, 1, 4, 0, 9, 5, 3, 0][..],
         &[1, 8, 8, 40, 3, 0, 2, 0, 0, 1, 1, 1, 1, 1, 2, 1, 0, 1, 1, 1, 1, 2, 3, 0],
         &[1, 1, 1, 1, 1, 0, 0, 1],
+        // A function, a product with what it gives, a concatenation of both and itself, a pool at the end.
+        &[1, 6, 6, 3, 4, 0, 0, 7, 1, 6, 0, 2, 7, 1, 5, 8, 3, 2, 4, 5, 0, 0],
     ] {
         seeds.push([start, &bits].concat());
     }

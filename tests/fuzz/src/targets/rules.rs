@@ -3,7 +3,7 @@
 //! Nothing here is shared with the planner, not even sizes of tensors or lifetimes.
 
 use bitsmith::memory::Plan;
-use bitsmith::net::{Activation, Graph, Layer, LayerId, Op, Pads, Shape, Spec, TensorId, Window};
+use bitsmith::net::{Activation, Function, Graph, Layer, LayerId, Op, Pads, Shape, Spec, TensorId, Window};
 use bitsmith::quant::{Bits, Policy};
 use std::ops::Range;
 
@@ -67,7 +67,7 @@ impl Rules<'_> {
         let scratch = &self.plan.scratch[id];
         let work = scratch.offset..scratch.offset + scratch.bytes;
         require(scratch.bytes == 0 || work.start.is_multiple_of(4), || format!("scratch at {}", work.start))?;
-        require(layer.op != Op::Linear || output.start.is_multiple_of(4), || {
+        require(layer.output + 1 != self.graph.tensors.len() || output.start.is_multiple_of(4), || {
             format!("logits at {}", output.start)
         })?;
         let live: Vec<TensorId> = (0..self.graph.tensors.len()).filter(|&t| self.is_live(t, id)).collect();
@@ -139,7 +139,9 @@ impl Rules<'_> {
             Op::Linear => Ok(()),
             Op::GlobalAvgPool => Err("a pool".into()),
             Op::MaxPool(window) | Op::AvgPool(window) => self.windows(layer, input, window),
-            Op::Add => (0..pixels).try_for_each(|pixel| {
+            Op::Concat => Err("a concatenation".into()),
+            Op::Multiply if layer.inputs[1] == input => Err("a gate".into()),
+            Op::Add | Op::Lookup(_) | Op::Multiply => (0..pixels).try_for_each(|pixel| {
                 (0..inputs.channels).step_by(4).try_for_each(|first| {
                     let count = (first + 4).min(inputs.channels);
                     let upto = |bytes: usize, bits: usize| pixel * bytes + (count * bits).div_ceil(8);
@@ -185,6 +187,7 @@ impl Rules<'_> {
 pub fn prove() {
     changed_plans_are_found();
     each_kernel_has_its_rule();
+    no_gate_is_overwritten();
 }
 
 fn changed_plans_are_found() {
@@ -233,6 +236,34 @@ fn each_kernel_has_its_rule() {
     // Windows begin a row and a column before what is written: pixels of 2 bytes.
     assert_eq!(distance(&|graph| graph.max_pool("max", 0, three)), Some(2 * 7));
     assert_eq!(distance(&|graph| graph.avg_pool("mean", 0, one)), Some(0));
+    assert_eq!(distance(&|graph| graph.lookup("function", 0, Function::Tanh)), Some(0));
     // Beside it only.
     assert_eq!(distance(&|graph| graph.global_avg_pool("pool", 0)), Some(2));
+    assert_eq!(distance(&|graph| graph.concat("concat", vec![0, 0])), Some(144));
+}
+
+/// A product may lie over its map and not over its gate; logits of a pool lie beside what it reads.
+fn no_gate_is_overwritten() {
+    let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+    let mut graph = Graph::new(Shape::new(4, 4, 3));
+    let map = graph.conv("map", 0, 8, one, Activation::Linear);
+    let gate = graph.global_avg_pool("gate", map);
+    let product = graph.multiply("product", map, gate);
+    graph.global_avg_pool("pool", product);
+    let policy = Policy::uniform(&graph, Bits::B8, Bits::B8);
+    let plan = Plan::new(&graph, &policy);
+    let found = |change: &dyn Fn(&mut Plan)| {
+        let mut plan = Plan { arena: 10_000, ..plan.clone() };
+        // Far from each other.
+        plan.tensors.iter_mut().enumerate().for_each(|(tensor, place)| *place = 1_000 * tensor);
+        plan.scratch.iter_mut().for_each(|scratch| scratch.offset = 9_000);
+        change(&mut plan);
+        check(&graph, &policy, &plan)
+    };
+    assert_eq!(found(&|_| {}), Ok(()));
+    assert_eq!(found(&|plan| plan.tensors[product] = plan.tensors[map]), Ok(()));
+    let error = found(&|plan| plan.tensors[product] = plan.tensors[gate]).expect_err("over the gate");
+    assert!(error.contains("a gate"), "{error}");
+    let error = found(&|plan| plan.tensors[product + 1] = plan.tensors[product]).expect_err("over the map");
+    assert!(error.contains("a pool"), "{error}");
 }
