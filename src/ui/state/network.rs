@@ -74,7 +74,7 @@ impl Kind {
 pub enum Outline {
     /// It has weights.
     Square,
-    /// It joins tensors.
+    /// It joins tensors, or is a function of each element.
     Disc,
     /// It makes less of what it reads.
     Funnel,
@@ -92,13 +92,24 @@ impl Kind {
             Kind::MaxPool => (Outline::Funnel, "M"),
             Kind::AvgPool => (Outline::Funnel, "A"),
             Kind::Add => (Outline::Disc, "+"),
+            Kind::Multiply => (Outline::Disc, "×"),
+            Kind::Concat => (Outline::Disc, "="),
+            Kind::Lookup => (Outline::Disc, "f"),
         }
+    }
+}
+
+/// Name of a layer's kind, of a function its own.
+fn title(layer: &Layer) -> &'static str {
+    match layer.op {
+        Op::Lookup(function) => function.name(),
+        op => Kind::of(op).title(),
     }
 }
 
 /// Kind and window of a layer in few letters: `depthwise 3x3/2`.
 pub fn operator(layer: &Layer) -> String {
-    let title = Kind::of(layer.op).title();
+    let title = title(layer);
     match layer.window() {
         Some(w) if w.stride > 1 => format!("{title} {0}x{0}/{1}", w.kernel, w.stride),
         Some(w) if w.kernel > 1 => format!("{title} {0}x{0}", w.kernel),
@@ -134,10 +145,7 @@ fn parts(graph: &Graph) -> String {
 
 /// Kind and window of a layer: `depthwise 3x3, stride 2`.
 pub fn describe(layer: &Layer) -> String {
-    if let Op::Lookup(function) = layer.op {
-        return function.name().into();
-    }
-    let title = Kind::of(layer.op).title();
+    let title = title(layer);
     match layer.window() {
         Some(w) if w.stride > 1 => format!("{title} {0}x{0}, stride {1}", w.kernel, w.stride),
         Some(w) if w.kernel > 1 => format!("{title} {0}x{0}", w.kernel),

@@ -82,6 +82,7 @@ mod tests {
             labels: None,
             sha256: "0".repeat(64),
             policy: None,
+            ranges: None,
             format,
             naming,
             settings: Vec::new(),

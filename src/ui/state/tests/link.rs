@@ -138,7 +138,11 @@ fn opened_file(side: usize, origin: SettingOrigin) -> Action {
         labels: None,
         sha256: "0".repeat(64),
         policy: None,
+        ranges: None,
+        format: None,
+        naming: None,
         settings: vec![Setting { kind: SettingKind::Side, value, origin }],
+        remarks: Vec::new(),
         notes: Vec::new(),
         key: Key::of(&side),
     }))
