@@ -17,7 +17,6 @@
  * Arithmetic  acc = bias + sum of in * (weight - weight_zero), modulo 2^32;
  *             out = clamp(out_zero + floor(acc * multiplier / 2^shift), 0, 2^out_bits - 1), exactly.
  *             With a shift below 32 the multiplier of an output of codes is 0 or at least 2^30 in size.
- *
  *             Products of maps: acc = bias + (a - zero[0]) * (gate - zero[1]), then the same.
  *
  * Builds      Cores with the DSP extension (Cortex-M4, -M7, -M33) get kernels for it, by the compiler's own macros

@@ -163,10 +163,10 @@ fn joined_file(layer: &str) -> (Vec<u8>, usize) {
 fn wrong_records_of_functions_and_concatenations_are_told() {
     for (layer, field, value, words) in [
         ("swish1", layer::OFFSET, 6_u32, "(operation) is wrong: found 8, expected a code of this version"),
-        ("swish1", layer::OFFSET, 2, "(which the rest of the file determines)"),
         ("join1", layer::OFFSET, 1 << 30, "(place of a list of tensors) is wrong: found another"),
         ("join1", layer::OFFSET, u32::MAX, "(place of a list of tensors) is wrong: found another"),
-        ("join1", layer::OFFSET, 0, "(layer) is wrong: found another, expected one that can be computed"),
+        // Two zeros: no inputs.
+        ("join1", layer::OFFSET, header::RESERVED.at as u32, "(layer) is wrong: found another, expected one that can be computed"),
         ("join1", layer::WEIGHTS_AT, 0, "(which the rest of the file determines)"),
         ("excite", layer::SHIFT, 0, "has a factor that the C runtime cannot apply"),
     ] {

@@ -2,6 +2,8 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/joined.rs"]
+mod joined;
 #[path = "common/packaged.rs"]
 mod packaged;
 
@@ -52,13 +54,25 @@ fn tables_are_those_of_the_code() {
 }
 
 #[test]
-fn the_example_is_a_file() {
-    let mut network = exportable_network("mobilenet-v1-0.10-32", 2, 1);
-    network.labels = Some(["cat", "dog"].map(String::from).to_vec());
-    let file = model::write(&network).expect("an exportable network");
+fn the_examples_are_files() {
+    let mut zoo = exportable_network("mobilenet-v1-0.10-32", 2, 1);
+    zoo.labels = Some(["cat", "dog"].map(String::from).to_vec());
+    for (heading, network, least) in
+        [("## An example", zoo, 60), ("## An example of version 2", joined::random(1), 50)]
+    {
+        let file = model::write(&network).expect("an exportable network");
+        std::fs::write("/tmp/rec-example.bin", &file).expect("dump");
+        let lines = lines_that_agree(section(heading), &file);
+        assert!(lines > least, "{heading}: {lines} lines of the example were found");
+        assert!(section(heading).contains(&format!("{} bytes", file.len())), "{heading}: {}", file.len());
+    }
+}
+
+/// How many lines of a text say what bytes of a file are, and are right.
+fn lines_that_agree(text: &str, file: &[u8]) -> usize {
     let mut lines = 0;
     // Each line: where, then bytes in hexadecimal, then two spaces and what they say.
-    for line in section("## An example").lines() {
+    for line in text.lines() {
         let Some((at, rest)) = line.split_once("  ") else { continue };
         let Ok(at) = usize::from_str_radix(at, 16) else { continue };
         let (bytes, _) = rest.split_once("  ").unwrap_or((rest, ""));
@@ -71,6 +85,5 @@ fn the_example_is_a_file() {
         assert_eq!(bytes, found, "{line}\nexpected {hexadecimal}");
         lines += 1;
     }
-    assert!(lines > 60, "{lines} lines of the example were found");
-    assert!(section("## An example").contains(&format!("{} bytes", file.len())));
+    lines
 }

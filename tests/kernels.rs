@@ -35,6 +35,11 @@ const MOST_STACK: usize = 1023;
 const MOST_CODE: u64 = 8192;
 const MOST_WINDOW_CODE: u64 = 672;
 
+/// The same for functions, products and pools that give logits.
+const MOST_LOOKUP_CODE: u64 = 500;
+const MOST_MULTIPLY_CODE: u64 = 740;
+const MOST_LOGITS_CODE: u64 = 120;
+
 const LAYOUTS: [Layout; 3] = [Layout::Separate, Layout::Overlap(0), Layout::Overlap(1)];
 
 /// Every corner case in all widths and layouts, and every layer of the zoo in a few.
@@ -88,6 +93,25 @@ fn wrong_cases() -> Vec<Case> {
         wrong(Kernel::Linear, 11, 16),          // weight bits
         wrong(Kernel::Pool, 7, 0),              // shift
         wrong(Kernel::Pool, 7, 63),             // shift
+        wrong(Kernel::PoolLogits, 2, 0),        // no rows
+        wrong(Kernel::PoolLogits, 5, 3),        // bits
+        wrong(Kernel::PoolLogits, 7, 63),       // shift
+        wrong(Kernel::Multiply, 3, 0),          // no columns
+        wrong(Kernel::Multiply, 6, 16),         // bits of the gate
+        wrong(Kernel::Multiply, 7, 16),         // zero point outside the map's codes
+        wrong(Kernel::Multiply, 8, 16),         // zero point outside the gate's codes
+        wrong(Kernel::Multiply, 9, 5),          // output bits
+        wrong(Kernel::Multiply, 10, 63),        // shift
+        wrong(Kernel::Multiply, 10, 0),         // shift
+        wrong(Kernel::Multiply, 11, 16),        // zero point outside the codes
+        wrong(Kernel::Lookup, 0, 0),            // no rows
+        wrong(Kernel::Lookup, 2, 0),            // fewer channels of the output
+        wrong(Kernel::Lookup, 3, 2),            // codes outside the output's
+        wrong(Kernel::Lookup, 4, 2),            // more channels than the output
+        wrong(Kernel::Lookup, 5, 1),            // input bits
+        wrong(Kernel::Concat, 2, 1),            // channels behind those of the output
+        wrong(Kernel::Concat, 6, 3),            // the same of the second map
+        wrong(Kernel::Concat, 7, 0),            // bits of the second map
         wrong(Kernel::WindowMax, 9, 3),         // bits
         wrong(Kernel::WindowMax, 7, 2),         // padding as large as the window
         wrong(Kernel::WindowMax, 3, 3),         // windows past the map
@@ -309,6 +333,28 @@ fn instructions_of_depthwise_kernels() {
     }
 }
 
+/// Kernels that work code by code: instructions for each code of the input. `speed` has the figures of the first widths.
+#[test]
+fn instructions_for_each_code() {
+    let folder = workspace("costs-of-codes");
+    let layers: Vec<_> = layers::by_codes([14, 14, 48]).into_iter().map(|layer| (layer, 1)).collect();
+    for (name, flags, limits) in [
+        ("", &[][..], [13.0, 24.0, 9.0, 20.0]),
+        (", portable", &["-DBS_PORTABLE=1"], [13.0, 40.0, 9.0, 20.0]),
+    ] {
+        let meter = Meter::new(Target::CortexM7, &folder, flags);
+        for widths in [[8, 8, 8], [4, 4, 4], [2, 2, 2], [8, 2, 4]] {
+            let costs = meter.measure(&layers, widths);
+            for ((layer, _), cost) in layers.iter().zip(costs) {
+                let limit = limits[layer.kernel as usize - Kernel::PoolLogits as usize];
+                let found = cost.per_mac();
+                println!("{widths:?}{name}: {:?} {:?}: {found:.2}", layer.kernel, &layer.parts[..2]);
+                assert!(found <= limit, "{widths:?}{name} {layer:?}: {found:.2}, expected at most {limit}");
+            }
+        }
+    }
+}
+
 #[test]
 fn debug_builds_refuse_wrong_arguments() {
     let mut cases = wrong_cases();
@@ -351,20 +397,21 @@ fn objects_are_small_and_self_contained() {
                 .collect();
             assert_eq!(columns[1..3], [0, 0], "{name} has data or bss");
             println!("{:6}  {name}", columns[0]);
+            let at_most =
+                |most: u64| assert!(columns[0] <= most, "{name}: {}, expected at most {most}", columns[0]);
             match name.as_str() {
                 // Release builds do not link the checks, and most networks none of the less usual kernels.
                 "bs_check" | "bs_depthwise_any" => {}
-                "bs_window_max" | "bs_window_average" => {
-                    let found = columns[0];
-                    assert!(
-                        found <= MOST_WINDOW_CODE,
-                        "{name}: {found}, expected at most {MOST_WINDOW_CODE}"
-                    );
-                }
+                "bs_window_max" | "bs_window_average" => at_most(MOST_WINDOW_CODE),
+                "bs_lookup" => at_most(MOST_LOOKUP_CODE),
+                "bs_multiply" => at_most(MOST_MULTIPLY_CODE),
+                "bs_pool_logits" => at_most(MOST_LOGITS_CODE),
                 _ => total += columns[0],
             }
         }
-        println!("{total:6}  together, without checks, windows and depthwise kernels other than 3 and 5");
+        println!(
+            "{total:6}  together, without checks, what no network of the zoo has and depthwise kernels other than 3 and 5"
+        );
         assert!(total <= MOST_CODE, "{total} bytes of code for {core}: expected at most {MOST_CODE}");
     }
 }

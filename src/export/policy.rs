@@ -13,8 +13,9 @@
 //! execution order. **There a is the width of what the layer reads, here a policy has the width of what it writes**, so
 //! the list is shifted by one layer. `-1` stands for what is not quantized: the image.
 //!
-//! HAQ knows neither pools nor residual adds. The a of a layer behind a pool is the width of the map that the pool reads; what
-//! only adds read (the linear output of a bottleneck) has no entry, and [`read`] gives it the width of the add's output.
+//! HAQ knows neither pools nor residual adds, functions, products and concatenations. The a of a layer behind a pool is the
+//! width of the map that the pool reads; what only the others read (the linear output of a bottleneck) has no entry, and
+//! [`read`] gives it the width of their output.
 
 use crate::{
     net::{Graph, Layer, LayerId, Network, Op, TensorId},

@@ -49,12 +49,13 @@ impl Problem {
     /// Narrows weights from the last layer to the first until the FLASH suffices; then, in the same order, what tables
     /// are read by.
     pub(super) fn flash_wall(&self, policy: &mut Policy) {
-        let backwards = self.slots().iter().copied().rev();
-        let (weights, activations): (Vec<_>, Vec<_>) =
-            backwards.partition(|slot| matches!(slot, Slot::Weight(_)));
+        let backwards =
+            |kind: &dyn Fn(Slot) -> bool| self.slots().iter().copied().rev().filter(|&slot| kind(slot)).collect();
+        let weights: Vec<Slot> = backwards(&|slot| matches!(slot, Slot::Weight(_)));
         self.narrow_to_flash(policy, &weights);
-        let has_table = |slot: &Slot| self.has_table(*slot);
-        self.narrow_to_flash(policy, &activations.into_iter().filter(has_table).collect::<Vec<_>>());
+        if !self.fits_flash(policy) {
+            self.narrow_to_flash(policy, &backwards(&|slot| self.has_table(slot)));
+        }
     }
 
     /// Narrows tensors in this order, one notch in each pass, until the FLASH suffices or all have 2 bits.

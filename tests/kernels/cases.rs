@@ -32,7 +32,7 @@ const AFTER_FIELDS: usize = FIELDS + FIELD_COUNT;
 /// Bytes behind the weights that the runtime may read.
 const READ_AHEAD: usize = 3;
 /// Value of the header's first word at the end of a file.
-const END: u32 = Kernel::WindowAverage as u32 + 1;
+const END: u32 = Kernel::Concat as u32 + 1;
 
 impl Case {
     /// A random case, if the kernel supports the layout. One in four has requantizers that no network has.
@@ -47,7 +47,7 @@ impl Case {
     }
 
     fn of(layer: &Layer, widths: Widths, layout: Layout, wild: bool, rng: &mut Rng) -> Option<Self> {
-        if layer.kernel.is_window() && widths[0] != widths[2] {
+        if !layer.kernel.can_have(widths) {
             return None;
         }
         let distance = match layout {
@@ -66,21 +66,20 @@ impl Case {
 
     fn with(layer: &Layer, layout: Layout, distance: usize, integers: &Integers) -> Self {
         let widths = integers.widths;
-        let (in_bits, out_bits) = (input_bits(layer, widths), widths[2]);
-        let inputs: Vec<Vec<u8>> = integers
-            .inputs
-            .iter()
-            .zip(&in_bits)
-            .map(|(codes, &bits)| pack_rows(codes, layer.input[2], bits))
-            .collect();
+        let maps = integers.inputs.iter().zip(layer.maps(widths));
+        let mut inputs: Vec<Vec<u8>> =
+            maps.map(|(codes, ([.., channels], bits))| pack_rows(codes, channels, bits)).collect();
+        if layer.kernel == Kernel::Concat {
+            inputs = vec![inputs.concat()];
+        }
         let weights = pack_weights(layer, integers);
         let params = parameters(layer, integers);
         let expected = reference::outputs(layer, integers);
-        let output = if layer.kernel == Kernel::Linear {
+        let output = if layer.kernel.gives_logits() {
             expected.iter().flat_map(|&logit| (logit as i32).to_le_bytes()).collect()
         } else {
             let codes: Vec<u8> = expected.iter().map(|&code| code as u8).collect();
-            pack_rows(&codes, layer.output[2], out_bits)
+            pack_rows(&codes, layer.output[2], widths[2])
         };
 
         let mut words = vec![layer.kernel as u32, 0];
@@ -131,11 +130,6 @@ pub fn case_file(cases: &[Case]) -> Vec<u8> {
     bytes
 }
 
-/// Widths of the inputs.
-fn input_bits(layer: &Layer, widths: Widths) -> Vec<u32> {
-    widths[..layer.inputs()].to_vec()
-}
-
 /// Bytes of `count` codes that start on a byte.
 fn bytes(count: usize, bits: u32) -> usize {
     (count * bits as usize).div_ceil(8)
@@ -148,12 +142,12 @@ fn pack_rows(codes: &[u8], row: usize, bits: u32) -> Vec<u8> {
     codes.chunks(row).flat_map(|row| row.chunks(per_byte).map(pack)).collect()
 }
 
-/// Rows per output channel; for depthwise per tap.
+/// Rows per output channel; for depthwise per tap. Tables of a lookup, one a map.
 fn pack_weights(layer: &Layer, integers: &Integers) -> Vec<u8> {
     let (codes, bits) = (&integers.weights, integers.widths[1]);
     let taps = layer.window * layer.window;
     let mut packed = match layer.kernel {
-        Kernel::Pool | Kernel::Add | Kernel::WindowMax | Kernel::WindowAverage => return Vec::new(),
+        kernel if !kernel.has_weights() => return integers.tables.concat(),
         Kernel::Depthwise | Kernel::DepthwiseAny => {
             let channels = layer.input[2];
             let by_tap = (0..taps).flat_map(|tap| (0..channels).map(move |c| codes[c * taps + tap]));
@@ -167,7 +161,7 @@ fn pack_weights(layer: &Layer, integers: &Integers) -> Vec<u8> {
 
 /// Tables of a layer with weights.
 fn parameters(layer: &Layer, integers: &Integers) -> Vec<u8> {
-    if matches!(layer.kernel, Kernel::Pool | Kernel::Add) || layer.kernel.is_window() {
+    if !layer.kernel.has_weights() {
         return Vec::new();
     }
     let tables = &integers.requantizers;
@@ -183,7 +177,7 @@ fn fields(layer: &Layer, integers: &Integers) -> Vec<u32> {
     let [height, width, channels] = layer.input.map(|n| n as u32);
     let [a, b, out] = integers.widths;
     match layer.kernel {
-        Kernel::Pool => {
+        Kernel::Pool | Kernel::PoolLogits => {
             let r = integers.requantizers[0];
             let out_zero = u32::from(integers.out_zero);
             vec![
@@ -197,6 +191,19 @@ fn fields(layer: &Layer, integers: &Integers) -> Vec<u32> {
                 r.shift.into(),
                 out_zero,
             ]
+        }
+        Kernel::Multiply => {
+            let r = integers.requantizers[0];
+            let mut fields = vec![r.bias as u32, r.multiplier as u32, height, width, channels, a, b];
+            fields.extend(integers.in_zeros.map(u32::from));
+            fields.extend([out, r.shift.into(), integers.out_zero.into()]);
+            fields
+        }
+        Kernel::Lookup | Kernel::Concat => {
+            let mut fields = vec![height, width, layer.output[2] as u32, out];
+            let maps = layer.maps(integers.widths).into_iter();
+            fields.extend(maps.flat_map(|([.., channels], bits)| [channels as u32, bits]));
+            fields
         }
         Kernel::Add => {
             let ([m_a, m_b], offset, shift) = integers.add;
@@ -240,20 +247,21 @@ fn scratch(layer: &Layer) -> usize {
             ring(layer, layer.block) + 2 * layer.block * taps.next_multiple_of(2)
         }
         Kernel::Linear => 2 * c_in.next_multiple_of(16),
-        Kernel::Pool | Kernel::Add | Kernel::WindowMax | Kernel::WindowAverage => 0,
+        _ => 0,
     }
 }
 
 /// Least distance in bytes from the start of the output up to the start of an input that it overwrites: how far the
 /// writer may get ahead of the reader. `None` if they must not overlap.
 fn distance(layer: &Layer, widths: Widths, input: usize) -> Option<usize> {
-    let (in_bits, out_bits) = (*input_bits(layer, widths).get(input)?, widths[2]);
+    let (in_bits, out_bits) = (layer.maps(widths).get(input)?.1, widths[2]);
     let in_pixel = bytes(layer.input[2], in_bits);
     let out_pixel = bytes(layer.output[2], out_bits);
     let pixels = layer.input[0] * layer.input[1];
     // Pixels that are read before, and that are written after each step.
     let steps: Vec<(usize, usize)> = match layer.kernel {
-        Kernel::Pool => return None,
+        Kernel::Pool | Kernel::PoolLogits | Kernel::Concat => return None,
+        Kernel::Multiply if input == 1 => return None,
         Kernel::Linear => return Some(0),
         // As many pixels as the writer is ahead of the first one under a window.
         Kernel::WindowMax | Kernel::WindowAverage => {
@@ -265,7 +273,9 @@ fn distance(layer: &Layer, widths: Widths, input: usize) -> Option<usize> {
             });
             return Some(ahead.max().unwrap_or(0) * out_pixel);
         }
-        Kernel::Add => return Some((pixels * out_pixel).saturating_sub(pixels * in_pixel)),
+        Kernel::Add | Kernel::Multiply | Kernel::Lookup => {
+            return Some((pixels * out_pixel).saturating_sub(pixels * in_pixel));
+        }
         kernel if kernel.is_depthwise() && layer.block < layer.input[2] => {
             return (layer.stride == 1 && in_bits == out_bits && layer.input == layer.output).then_some(0);
         }

@@ -54,8 +54,7 @@ impl Sum for Cost {
 /// The layers of a network that multiply, each once with its number.
 pub fn counted(layers: Vec<Layer>) -> Vec<Counted> {
     let mut counted: Vec<Counted> = Vec::new();
-    let multiplies = |kernel: Kernel| !matches!(kernel, Kernel::Pool | Kernel::Add) && !kernel.is_window();
-    for layer in layers.into_iter().filter(|layer| multiplies(layer.kernel)) {
+    for layer in layers.into_iter().filter(|layer| layer.kernel.has_weights()) {
         match counted.iter_mut().find(|(other, _)| *other == layer) {
             Some((_, count)) => *count += 1,
             None => counted.push((layer, 1)),
@@ -142,8 +141,11 @@ fn widths_of(layer: &Layer, [input, weight, output]: Widths) -> Widths {
     [if layer.kernel == Kernel::Conv { 8 } else { input }, weight, output]
 }
 
-/// Multiply-accumulates, padding included.
+/// Multiply-accumulates, padding included; of a layer without weights codes of its input.
 fn macs(layer: &Layer) -> u64 {
+    if !layer.kernel.has_weights() {
+        return layer.input.iter().product::<usize>() as u64;
+    }
     let per_output =
         layer.window * layer.window * if layer.kernel.is_depthwise() { 1 } else { layer.input[2] };
     (layer.output.iter().product::<usize>() * per_output) as u64

@@ -13,7 +13,8 @@
 
 enum {
     KERNEL_POINTWISE, KERNEL_CONV, KERNEL_DEPTHWISE, KERNEL_DEPTHWISE_ANY, KERNEL_LINEAR, KERNEL_POOL,
-    KERNEL_ADD, KERNEL_WINDOW_MAX, KERNEL_WINDOW_AVERAGE, KERNEL_END
+    KERNEL_ADD, KERNEL_WINDOW_MAX, KERNEL_WINDOW_AVERAGE, KERNEL_POOL_LOGITS, KERNEL_MULTIPLY, KERNEL_LOOKUP,
+    KERNEL_CONCAT, KERNEL_END
 };
 
 /* Start of a case. Lengths and offsets are in bytes. Behind it: in[0], in[1], weights, params, expected
@@ -87,6 +88,23 @@ static bs_window describe_window(const uint32_t *f)
     return layer;
 }
 
+static bs_multiply describe_multiply(const uint32_t *f)
+{
+    const bs_multiply layer = {
+        .bias = (int32_t)f[0],
+        .multiplier = (int32_t)f[1],
+        .h = (uint16_t)f[2],
+        .w = (uint16_t)f[3],
+        .channels = (uint16_t)f[4],
+        .bits = {(uint8_t)f[5], (uint8_t)f[6]},
+        .zero = {(uint8_t)f[7], (uint8_t)f[8]},
+        .out_bits = (uint8_t)f[9],
+        .shift = (uint8_t)f[10],
+        .out_zero = (uint8_t)f[11],
+    };
+    return layer;
+}
+
 static bs_add describe_add(const uint32_t *f)
 {
     const bs_add layer = {
@@ -100,6 +118,31 @@ static bs_add describe_add(const uint32_t *f)
         .shift = (uint8_t)f[9],
     };
     return layer;
+}
+
+/* Looks up the maps that are joined, one behind the other in one buffer as their tables are in another. Behind rows,
+   columns, channels and bits of the output the fields say channels and bits of each. */
+static bs_status run_lookups(const uint32_t *f, const uint8_t *table, const uint8_t *in, uint8_t *out)
+{
+    bs_lookup layer = {
+        .table = table,
+        .h = (uint16_t)f[0],
+        .w = (uint16_t)f[1],
+        .out_channels = (uint16_t)f[2],
+        .out_bits = (uint8_t)f[3],
+    };
+    bs_status status;
+    f += 4;
+    do {
+        layer.channels = (uint16_t)f[0];
+        layer.in_bits = (uint8_t)f[1];
+        status = bs_lookup_codes(&layer, in, out);
+        in += ((uint32_t)layer.channels * layer.in_bits + 7) / 8 * layer.h * layer.w;
+        layer.table += (size_t)1 << (layer.in_bits & 15);
+        layer.out_first = (uint16_t)(layer.out_first + layer.channels);
+        f += 2;
+    } while (status == BS_OK && f[0] != 0);
+    return status;
 }
 
 /* Bytes of scratch by the runtime's own account. */
@@ -139,6 +182,17 @@ static bs_status run(const header *h, const bs_conv *conv, const uint8_t *const 
         const bs_pool pool = describe_pool(h->fields);
         return bs_avgpool(&pool, in[0], out);
     }
+    case KERNEL_POOL_LOGITS: {
+        const bs_pool pool = describe_pool(h->fields);
+        return bs_avgpool_logits(&pool, in[0], (int32_t *)(void *)out);
+    }
+    case KERNEL_MULTIPLY: {
+        const bs_multiply multiply = describe_multiply(h->fields);
+        return bs_multiply_channels(&multiply, in[0], in[1], out);
+    }
+    case KERNEL_LOOKUP:
+    case KERNEL_CONCAT:
+        return run_lookups(h->fields, conv->weights, in[0], out);
     case KERNEL_WINDOW_MAX:
     case KERNEL_WINDOW_AVERAGE: {
         const bs_window window = describe_window(h->fields);

@@ -18,9 +18,39 @@ pub enum Kernel {
     Add,
     WindowMax,
     WindowAverage,
+    PoolLogits,
+    Multiply,
+    Lookup,
+    Concat,
 }
 
 impl Kernel {
+    /// Whether it has weights.
+    pub fn has_weights(self) -> bool {
+        use Kernel::*;
+        matches!(self, Pointwise | Conv | Depthwise | DepthwiseAny | Linear)
+    }
+
+    /// Whether it takes the sums of all channels to codes or logits alike.
+    pub fn has_one_requantizer(self) -> bool {
+        matches!(self, Self::Pool | Self::PoolLogits | Self::Multiply)
+    }
+
+    /// Whether it gives logits instead of codes.
+    pub fn gives_logits(self) -> bool {
+        matches!(self, Self::Linear | Self::PoolLogits)
+    }
+
+    /// Whether it can have these widths; those that it has no use for are the input's.
+    pub fn can_have(self, [a, b, out]: Widths) -> bool {
+        match self {
+            Self::WindowMax | Self::WindowAverage => a == out,
+            Self::PoolLogits => a == b && b == out,
+            Self::Lookup => a == b,
+            _ => true,
+        }
+    }
+
     /// Whether it is a pool with a window: nothing is multiplied, and input and output have the same width.
     pub fn is_window(self) -> bool {
         matches!(self, Self::WindowMax | Self::WindowAverage)
@@ -52,9 +82,14 @@ pub struct Layer {
     pub pads: [usize; 2],
     /// Depthwise: channels at a time.
     pub block: usize,
+    /// Concatenation: channels of each map, none behind the last.
+    pub parts: [usize; MOST_PARTS],
 }
 
-/// Bits of the codes: input and weights (for adds: both inputs), output.
+/// Most maps that are joined here: as many as driver.c has fields for.
+const MOST_PARTS: usize = 8;
+
+/// Bits of the codes: input and weights (for adds and products: both inputs; for concatenations: inputs in turn), output.
 pub type Widths = [u32; 3];
 
 /// All combinations of widths.
@@ -66,7 +101,7 @@ pub fn all_widths() -> impl Iterator<Item = Widths> {
 
 impl Layer {
     fn plain(kernel: Kernel, input: [usize; 3], output: [usize; 3]) -> Self {
-        Self { kernel, input, output, window: 1, stride: 1, pads: [0, 0], block: 0 }
+        Self { kernel, input, output, window: 1, stride: 1, pads: [0, 0], block: 0, parts: [0; MOST_PARTS] }
     }
 
     fn windowed(kernel: Kernel, input: [usize; 3], channels: usize, window: Window) -> Self {
@@ -77,7 +112,8 @@ impl Layer {
             channels,
         ];
         let block = if kernel.is_depthwise() { channels } else { 0 };
-        Self { kernel, input, output, window: side, stride, pads: [pads.top, pads.left], block }
+        let pads = [pads.top, pads.left];
+        Self { window: side, stride, pads, block, ..Self::plain(kernel, input, output) }
     }
 
     /// The same depthwise layer in blocks of channels.
@@ -85,9 +121,26 @@ impl Layer {
         Self { block, ..self }
     }
 
-    /// Inputs: two for adds.
-    pub fn inputs(&self) -> usize {
-        if self.kernel == Kernel::Add { 2 } else { 1 }
+    /// A concatenation of maps with so many channels each.
+    fn joined(map: [usize; 2], channels: &[usize]) -> Self {
+        let mut parts = [0; MOST_PARTS];
+        parts[..channels.len()].copy_from_slice(channels);
+        let shape = [map[0], map[1], channels.iter().sum()];
+        Self { parts, ..Self::plain(Kernel::Concat, shape, shape) }
+    }
+
+    /// Shape and bits of each input.
+    pub fn maps(&self, [a, b, _]: Widths) -> Vec<([usize; 3], u32)> {
+        let [height, width, channels] = self.input;
+        match self.kernel {
+            Kernel::Add => vec![(self.input, a), (self.input, b)],
+            Kernel::Multiply => vec![(self.input, a), ([1, 1, channels], b)],
+            Kernel::Concat => {
+                let parts = self.parts.into_iter().take_while(|&channels| channels > 0);
+                parts.zip([a, b].into_iter().cycle()).map(|(c, bits)| ([height, width, c], bits)).collect()
+            }
+            _ => vec![(self.input, a)],
+        }
     }
 }
 
@@ -180,6 +233,9 @@ pub fn corner_cases() -> Vec<Layer> {
     for input in [[1, 1, 5], [3, 4, 11], [7, 7, 32]] {
         layers.push(Layer::plain(Pool, input, [1, 1, input[2]]));
     }
+    for input in [[1, 1, 2], [4, 3, 11], [7, 7, 10]] {
+        layers.push(Layer::plain(PoolLogits, input, [1, 1, input[2]]));
+    }
     for kernel in [WindowMax, WindowAverage] {
         let pads = |top, left, bottom, right| Pads { top, left, bottom, right };
         for (input, window) in [
@@ -200,6 +256,34 @@ pub fn corner_cases() -> Vec<Layer> {
     for map in [[1, 1, 1], [1, 1, 11], [3, 3, 11], [2, 5, 16], [4, 4, 24], [1, 3, 7]] {
         layers.push(Layer::plain(Add, map, map));
     }
+    for map in [[1, 1, 1], [1, 1, 12], [3, 3, 11], [2, 5, 16], [4, 4, 24], [1, 3, 7], [3, 2, 6]] {
+        layers.extend([Multiply, Lookup].map(|kernel| Layer::plain(kernel, map, map)));
+    }
+    for (map, channels) in [
+        ([1, 1], &[1, 1][..]),
+        ([2, 3], &[8, 16]),
+        ([3, 2], &[3, 5, 7]),
+        ([2, 2], &[5, 4, 8, 9]),
+        ([1, 4], &[1, 1, 1, 1, 1, 1, 1, 1]),
+        ([3, 3], &[2, 12, 3, 33, 1]),
+        ([2, 1], &[6, 20, 6]),
+    ] {
+        layers.push(Layer::joined(map, channels));
+    }
+    layers
+}
+
+/// Layers without weights on a map, each kernel that works code by code.
+pub fn by_codes([height, width, channels]: [usize; 3]) -> Vec<Layer> {
+    let input = [height, width, channels];
+    let mut layers = vec![
+        Layer::plain(Kernel::PoolLogits, input, [1, 1, channels]),
+        Layer::plain(Kernel::Multiply, input, input),
+        Layer::plain(Kernel::Lookup, input, input),
+    ];
+    // The second map begins on a byte, or at 2 and 4 bits does not.
+    let halves = [channels / 2, channels / 2 - 1];
+    layers.extend(halves.map(|first| Layer::joined([height, width], &[first, channels - first])));
     layers
 }
 
@@ -223,10 +307,19 @@ pub fn of_network(spec: &Spec) -> Vec<Layer> {
             Op::Conv(window) => Layer::windowed(Kernel::Conv, input, output[2], window),
             Op::Depthwise(window) => Layer::windowed(Kernel::depthwise(window), input, output[2], window),
             Op::Linear => Layer::plain(Kernel::Linear, input, output),
+            Op::GlobalAvgPool if layer.output == graph.logits() => {
+                Layer::plain(Kernel::PoolLogits, input, output)
+            }
             Op::GlobalAvgPool => Layer::plain(Kernel::Pool, input, output),
             Op::Add => Layer::plain(Kernel::Add, input, output),
             Op::MaxPool(window) => Layer::windowed(Kernel::WindowMax, input, output[2], window),
             Op::AvgPool(window) => Layer::windowed(Kernel::WindowAverage, input, output[2], window),
+            Op::Multiply => Layer::plain(Kernel::Multiply, input, output),
+            Op::Lookup(_) => Layer::plain(Kernel::Lookup, input, output),
+            Op::Concat => {
+                let channels = layer.inputs.iter().map(|&map| graph.tensors[map].shape.channels);
+                Layer::joined([input[0], input[1]], &channels.collect::<Vec<_>>())
+            }
         }
     };
     graph.layers.iter().map(layer).collect()
@@ -249,12 +342,16 @@ pub fn zoo() -> Vec<Layer> {
 #[derive(Clone, Debug)]
 pub struct Integers {
     pub widths: Widths,
-    /// Codes of the input, or of both inputs of an add.
+    /// Codes of each input.
     pub inputs: Vec<Vec<u8>>,
+    /// Codes of zero of both inputs of a product.
+    pub in_zeros: [u8; 2],
+    /// Of a lookup, for each input: codes of the output by those of the input.
+    pub tables: Vec<Vec<u8>>,
     /// `[c_out][kernel][kernel][c_in]`, for depthwise `[c][kernel][kernel]`.
     pub weights: Vec<u8>,
     pub weight_zeros: Vec<u8>,
-    /// Per output channel; one for a global pool, none for pools with a window.
+    /// Per output channel; one for a global pool and a product, none for pools with a window, adds and lookups.
     pub requantizers: Vec<Requantizer>,
     pub out_zero: u8,
     /// Per input channel in turn.
@@ -306,11 +403,10 @@ impl Integers {
     /// allowed.
     pub fn random(layer: &Layer, widths: Widths, wild: bool, rng: &mut Rng) -> Self {
         let [in_bits, weight_bits, out_bits] = widths;
-        let elements = layer.input.iter().product();
-        let input_bits = if layer.kernel == Kernel::Add { vec![in_bits, weight_bits] } else { vec![in_bits] };
+        let maps = layer.maps(widths);
         let c_out = layer.output[2];
         let per_channel = match layer.kernel {
-            Kernel::Pool | Kernel::Add | Kernel::WindowMax | Kernel::WindowAverage => 0,
+            kernel if !kernel.has_weights() => 0,
             Kernel::Depthwise | Kernel::DepthwiseAny => layer.window * layer.window,
             _ => layer.window * layer.window * layer.input[2],
         };
@@ -322,7 +418,9 @@ impl Integers {
         };
         let mut integers = Self {
             widths,
-            inputs: input_bits.into_iter().map(|bits| rng.codes(bits, elements)).collect(),
+            inputs: maps.iter().map(|(map, bits)| rng.codes(*bits, map.iter().product())).collect(),
+            in_zeros: [0; 2],
+            tables: Vec::new(),
             weights: rng.codes(weight_bits, c_out * per_channel),
             weight_zeros: rng.codes(weight_bits, c_out),
             requantizers: Vec::new(),
@@ -330,18 +428,30 @@ impl Integers {
             pad_codes,
             add: random_add(widths, rng),
         };
-        if layer.kernel != Kernel::Add && !layer.kernel.is_window() {
+        match layer.kernel {
+            Kernel::Lookup | Kernel::Concat => {
+                integers.tables = maps.iter().map(|(_, bits)| rng.codes(out_bits, 1 << bits)).collect();
+            }
+            Kernel::Multiply => integers.in_zeros = [in_bits, weight_bits].map(|bits| rng.code(bits)),
+            _ => {}
+        }
+        if layer.kernel.has_weights() || layer.kernel.has_one_requantizer() {
             let sums = reference::sums(layer, &integers);
-            let tables = if layer.kernel == Kernel::Pool { 1 } else { c_out };
+            let tables = if layer.kernel.has_one_requantizer() { 1 } else { c_out };
             integers.requantizers = (0..tables)
                 .map(|table| {
                     let of_table = sums.iter().skip(table).step_by(tables);
                     let (low, high) = of_table.fold((i64::MAX, i64::MIN), |(l, h), &s| (l.min(s), h.max(s)));
                     // Logits have no width; twenty digits are plenty.
-                    let bits = if layer.kernel == Kernel::Linear { 20 } else { out_bits };
+                    let bits = if layer.kernel.gives_logits() { 20 } else { out_bits };
                     random_requantizer(low, high, bits, wild, rng)
                 })
                 .collect();
+        }
+        if layer.kernel == Kernel::PoolLogits && !wild {
+            // As networks have it: the sums themselves.
+            let bias = -rng.range(0, 1 << 20) as i32;
+            integers.requantizers = vec![Requantizer { bias, multiplier: 1 << 30, shift: 30 }];
         }
         integers
     }

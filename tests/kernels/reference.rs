@@ -2,9 +2,14 @@
 
 use crate::layers::{Integers, Kernel, Layer};
 
-/// Sum of products of every output element before the bias is added; for a pool the sum of a channel's codes.
+/// Sum of products of every output element before the bias is added; for a global pool the sum of a channel's codes.
 pub fn sums(layer: &Layer, integers: &Integers) -> Vec<i64> {
-    if layer.kernel == Kernel::Pool {
+    if layer.kernel == Kernel::Multiply {
+        let [zero, gate_zero] = integers.in_zeros.map(i64::from);
+        let pairs = integers.inputs[0].iter().zip(integers.inputs[1].iter().cycle());
+        return pairs.map(|(&a, &gate)| (i64::from(a) - zero) * (i64::from(gate) - gate_zero)).collect();
+    }
+    if matches!(layer.kernel, Kernel::Pool | Kernel::PoolLogits) {
         let pixels = integers.inputs[0].chunks(layer.input[2]);
         return pixels.fold(vec![0; layer.input[2]], |mut sums, pixel| {
             sums.iter_mut().zip(pixel).for_each(|(sum, &code)| *sum += i64::from(code));
@@ -71,10 +76,26 @@ fn windows(layer: &Layer, input: &[u8]) -> Vec<i64> {
     out
 }
 
-/// Codes of the output; of a linear layer its logits.
+/// What the tables say of the codes of the maps that are joined, or of the one map.
+fn lookups(layer: &Layer, integers: &Integers) -> Vec<i64> {
+    let mut out = Vec::new();
+    for pixel in 0..layer.input[0] * layer.input[1] {
+        let maps = layer.maps(integers.widths).into_iter().zip(&integers.inputs).zip(&integers.tables);
+        for ((([.., channels], _), codes), table) in maps {
+            let codes = &codes[pixel * channels..][..channels];
+            out.extend(codes.iter().map(|&code| i64::from(table[usize::from(code)])));
+        }
+    }
+    out
+}
+
+/// Codes of the output; of the last layer its logits.
 pub fn outputs(layer: &Layer, integers: &Integers) -> Vec<i64> {
     if layer.kernel.is_window() {
         return windows(layer, &integers.inputs[0]);
+    }
+    if matches!(layer.kernel, Kernel::Lookup | Kernel::Concat) {
+        return lookups(layer, integers);
     }
     let highest = (1 << integers.widths[2]) - 1;
     if layer.kernel == Kernel::Add {
@@ -93,7 +114,7 @@ pub fn outputs(layer: &Layer, integers: &Integers) -> Vec<i64> {
         assert_eq!(acc, i64::from(acc as i32), "the accumulator of a case must fit 32 bits");
         (acc * i64::from(requantizer.multiplier)) >> requantizer.shift
     });
-    if layer.kernel == Kernel::Linear {
+    if layer.kernel.gives_logits() {
         scaled.map(|logit| logit.clamp(i64::from(i32::MIN), i64::from(i32::MAX))).collect()
     } else {
         scaled.map(|value| (value + i64::from(integers.out_zero)).clamp(0, highest)).collect()
