@@ -3,8 +3,8 @@
 //! Nothing here was measured on hardware. Instructions are counted on an emulated Cortex-M7 (`cargo bench --bench
 //! kernels`, 8-bit codes of MobileNetV1 0.25 at 128 pixels; pools and adds of 4,096 and 6,144 codes, windowed pools of 16 x 16
 //! pixels and 2 x 2 to 5 x 5 windows, depthwise convolutions of other kernels than 3 and 5, functions, products and
-//! concatenations on 14 x 14 x 48 codes by themselves), and [`CYCLES_PER_INSTRUCTION`] takes them to cycles. `instructions` is the one place that has the counts, and every
-//! figure that is shown as an estimate comes from it.
+//! concatenations on 14 x 14 x 48 codes by themselves), and [`CYCLES_PER_INSTRUCTION`] takes them to cycles. `instructions`
+//! is the one place that has the counts, and every figure that is shown as an estimate comes from it.
 
 use crate::{
     memory::{Mcu, Routine, catalogue},
@@ -88,8 +88,8 @@ pub fn network(graph: &Graph) -> Cycles {
 
 /// Instructions for each multiply-accumulate; for global pools for each code of the input, for adds, functions, products and
 /// concatenations of the output, for windowed pools under a window. Widths change them by less than a tenth, those of
-/// windowed pools by a sixth, those of products by a fifth, those of functions by two fifths. Where a concatenation begins a
-/// map within a byte, it takes about 20.
+/// windowed pools by a sixth, of products by a fifth, of functions by two fifths. A concatenation takes about 20 for maps
+/// that begin within a byte.
 fn instructions(routine: Routine, kernel: usize) -> f64 {
     match routine {
         Routine::Pointwise => 1.66,
