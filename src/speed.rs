@@ -2,10 +2,9 @@
 //!
 //! Nothing here was measured on hardware. Instructions are counted on an emulated Cortex-M7 (`cargo bench --bench
 //! kernels`, 8-bit codes of MobileNetV1 0.25 at 128 pixels; pools and adds of 4,096 and 6,144 codes, windowed pools of 16 x 16
-//! pixels and 2 x 2 to 5 x 5 windows, depthwise convolutions of other kernels than 3 and 5 on 14 x 14 x 48 codes by
-//! themselves), and
-//! [`CYCLES_PER_INSTRUCTION`] takes them to cycles. `instructions` is the one place that has the counts, and every
-//! figure that is shown as an estimate comes from it.
+//! pixels and 2 x 2 to 5 x 5 windows, depthwise convolutions of other kernels than 3 and 5, functions, products and
+//! concatenations on 14 x 14 x 48 codes by themselves), and [`CYCLES_PER_INSTRUCTION`] takes them to cycles. `instructions`
+//! is the one place that has the counts, and every figure that is shown as an estimate comes from it.
 
 use crate::{
     memory::{Mcu, Routine, catalogue},
@@ -70,13 +69,9 @@ pub fn layer(graph: &Graph, layer: &Layer) -> Cycles {
     let taps = (kernel * kernel) as f64;
     let each = instructions(routine, kernel);
     let counted = match routine {
-        // A global pool and an add work once for each code of a map.
-        Routine::Pool
-        | Routine::PoolLogits
-        | Routine::Add
-        | Routine::Lookup
-        | Routine::Multiply
-        | Routine::Concat => graph.input_shape(layer).elements() as f64 * each,
+        // Global pools work once for each code of the input, these others for each of the output.
+        Routine::Pool | Routine::PoolLogits => graph.input_shape(layer).elements() as f64 * each,
+        Routine::Add | Routine::Lookup | Routine::Multiply | Routine::Concat => outputs * each,
         // A windowed pool works for each code under a window, and for each code of the output.
         Routine::MaxPool => outputs * (taps * each + 26.0),
         Routine::AvgPool => outputs * (taps * each + 34.0),
@@ -91,8 +86,10 @@ pub fn network(graph: &Graph) -> Cycles {
     graph.layers.iter().map(|subject| layer(graph, subject)).sum()
 }
 
-/// Instructions for each multiply-accumulate; for global pools and adds for each code of the input, for windowed pools for
-/// each code under a window. Widths change them by less than a tenth, those of windowed pools by a sixth.
+/// Instructions for each multiply-accumulate; for global pools for each code of the input, for adds, functions, products and
+/// concatenations of the output, for windowed pools under a window. Widths change them by less than a tenth, those of
+/// windowed pools by a sixth, of products by a fifth, of functions by two fifths. A concatenation takes about 20 for maps
+/// that begin within a byte.
 fn instructions(routine: Routine, kernel: usize) -> f64 {
     match routine {
         Routine::Pointwise => 1.66,
@@ -109,7 +106,10 @@ fn instructions(routine: Routine, kernel: usize) -> f64 {
         Routine::Add => 45.0,
         Routine::MaxPool => 3.7,
         Routine::AvgPool => 4.6,
-        Routine::PoolLogits | Routine::Lookup | Routine::Multiply | Routine::Concat => todo!("counts"),
+        Routine::PoolLogits => 10.8,
+        Routine::Lookup => 6.8,
+        Routine::Multiply => 22.2,
+        Routine::Concat => 7.1,
     }
 }
 
@@ -143,6 +143,31 @@ mod tests {
         for (id, expected) in [(0, 6.59 * 9.0 * 49.0 * 16.0), (1, 12.65 * 4.0 * 64.0 * 16.0)] {
             let found = layer(&graph, &graph.layers[id]).low as f64 / CYCLES_PER_INSTRUCTION[0];
             assert!((found / expected - 1.0).abs() < 0.05, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn functions_products_and_concatenations_count_each_code_of_the_output() {
+        use crate::net::{Activation, Function, Pads, Shape, Window};
+        let mut graph = Graph::new(Shape::new(14, 14, 3));
+        let one = Window { kernel: 1, stride: 1, pads: Pads::default() };
+        let x = graph.conv("conv", 0, 48, one, Activation::Linear);
+        let y = graph.lookup("function", x, Function::HardSwish);
+        let gate = graph.global_avg_pool("gate", y);
+        let z = graph.multiply("product", y, gate);
+        let z = graph.concat("concat", vec![z, x, y]);
+        graph.global_avg_pool("logits", z);
+        let codes = 14.0 * 14.0 * 48.0;
+        for (name, expected) in [
+            ("function", 6.80 * codes),
+            ("product", 22.20 * codes),
+            ("concat", 7.10 * 3.0 * codes),
+            // Counted for 4 x 4 x 256 codes.
+            ("logits", 10.83 * 3.0 * codes),
+        ] {
+            let id = graph.layer_named(name).expect(name);
+            let found = layer(&graph, &graph.layers[id]).low as f64 / CYCLES_PER_INSTRUCTION[0];
+            assert!((found / expected - 1.0).abs() < 0.01, "{name}: {found} {expected}");
         }
     }
 

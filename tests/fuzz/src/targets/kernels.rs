@@ -90,6 +90,36 @@ struct Add {
     shift: u8,
 }
 
+/// `bs_lookup`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Lookup {
+    table: *const u8,
+    h: u16,
+    w: u16,
+    channels: u16,
+    out_channels: u16,
+    out_first: u16,
+    in_bits: u8,
+    out_bits: u8,
+}
+
+/// `bs_multiply`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Multiply {
+    bias: i32,
+    multiplier: i32,
+    h: u16,
+    w: u16,
+    channels: u16,
+    bits: [u8; 2],
+    zero: [u8; 2],
+    out_bits: u8,
+    shift: u8,
+    out_zero: u8,
+}
+
 /// `bs_window`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +144,9 @@ unsafe extern "C" {
     fn bs_depthwise_any(layer: *const Conv, input: *const u8, out: *mut u8, scratch: *mut c_void) -> i32;
     fn bs_linear(layer: *const Conv, input: *const u8, logits: *mut u8, scratch: *mut c_void) -> i32;
     fn bs_avgpool(layer: *const Pool, input: *const u8, out: *mut u8) -> i32;
+    fn bs_avgpool_logits(layer: *const Pool, input: *const u8, logits: *mut u8) -> i32;
+    fn bs_lookup_codes(layer: *const Lookup, input: *const u8, out: *mut u8) -> i32;
+    fn bs_multiply_channels(layer: *const Multiply, input: *const u8, gate: *const u8, out: *mut u8) -> i32;
     fn bs_residual_add(layer: *const Add, a: *const u8, b: *const u8, out: *mut u8) -> i32;
     fn bs_window_max(layer: *const Window, input: *const u8, out: *mut u8) -> i32;
     fn bs_window_average(layer: *const Window, input: *const u8, out: *mut u8) -> i32;
@@ -140,7 +173,14 @@ pub fn scratch_of(routine: Routine, conv: &Conv) -> usize {
             Routine::Conv => bs_scratch_conv_first(conv),
             Routine::Depthwise | Routine::DepthwiseAny => bs_scratch_depthwise(conv),
             Routine::Linear => bs_scratch_linear(conv),
-            Routine::Pool | Routine::Add | Routine::MaxPool | Routine::AvgPool => 0,
+            Routine::Pool
+            | Routine::PoolLogits
+            | Routine::Add
+            | Routine::MaxPool
+            | Routine::AvgPool
+            | Routine::Lookup
+            | Routine::Multiply
+            | Routine::Concat => 0,
         }
     }
 }
@@ -149,6 +189,9 @@ fn run(data: &[u8]) {
     let mut input = Input(data);
     match input.pick(&Routine::ALL) {
         Routine::Pool => pool(&mut input),
+        Routine::PoolLogits => pool_logits(&mut input),
+        Routine::Lookup | Routine::Concat => lookup(&mut input),
+        Routine::Multiply => multiply(&mut input),
         Routine::Add => add(&mut input),
         Routine::MaxPool => window(bs_window_max, &mut input),
         Routine::AvgPool => window(bs_window_average, &mut input),
@@ -343,7 +386,8 @@ fn params(
     params
 }
 
-fn pool(input: &mut Input) {
+/// A pool that need not be one, and bytes of its input; `None` if it is too large.
+fn any_pool(input: &mut Input) -> Option<(Pool, usize)> {
     let layer = Pool {
         bias: i32::from(input.word()) << 8,
         multiplier: i32::from(input.word()) << 16,
@@ -356,9 +400,14 @@ fn pool(input: &mut Input) {
         out_zero: input.byte(),
     };
     let in_bytes = map_bytes(layer.in_h, layer.in_w, layer.channels, layer.in_bits);
-    let out_bytes = map_bytes(1, 1, layer.channels, layer.out_bits);
     let work = usize::from(layer.in_h) * usize::from(layer.in_w) * usize::from(layer.channels);
-    if in_bytes.max(out_bytes) > MOST_BYTES || work > MOST_WORK {
+    (in_bytes <= MOST_BYTES && work <= MOST_WORK).then_some((layer, in_bytes))
+}
+
+fn pool(input: &mut Input) {
+    let Some((layer, in_bytes)) = any_pool(input) else { return };
+    let out_bytes = map_bytes(1, 1, layer.channels, layer.out_bits);
+    if out_bytes > MOST_BYTES {
         return;
     }
     let (mut codes, mut out) = (Buffer::new(in_bytes, input.below(4), 77), Buffer::new(out_bytes, 0, 0xa5));
@@ -368,6 +417,95 @@ fn pool(input: &mut Input) {
     // SAFETY: all buffers are as large as the header says for this descriptor.
     if verdict(unsafe { bs_avgpool(layer_at, from, out.address()) }) {
         check_spare(&out.bytes, layer.channels, layer.out_bits);
+    }
+}
+
+fn pool_logits(input: &mut Input) {
+    let Some((layer, in_bytes)) = any_pool(input) else { return };
+    let mut codes = Buffer::new(in_bytes, input.below(4), 77);
+    // Now and then at an address that holds no integers.
+    let mut logits = Buffer::new(4 * usize::from(layer.channels), input.pick(&[0, 0, 0, 4, 2, 1]), 0xa5);
+    let null_pointers = input.byte();
+    let from = if null_pointers == 255 { null() } else { codes.address().cast_const() };
+    let layer_at = if null_pointers == 254 { null() } else { &raw const layer };
+    let start = logits.start;
+    // SAFETY: all buffers are as large as the header says for this descriptor.
+    let is_done = verdict(unsafe { bs_avgpool_logits(layer_at, from, logits.address()) });
+    assert!(!is_done || start.is_multiple_of(4), "logits at an address that is no multiple of 4");
+}
+
+fn lookup(input: &mut Input) {
+    let (in_bits, out_bits) = (bits(input), bits(input));
+    let channels = size(input, 40);
+    // Often the whole output or the end of it, else any part or none.
+    let (before, behind) = (input.below(12) as u16, input.pick(&[0, 0, 0, 1, 7]));
+    let mut layer = Lookup {
+        table: null(),
+        h: size(input, 12),
+        w: size(input, 12),
+        channels,
+        out_channels: channels.saturating_add(before).saturating_add(behind),
+        out_first: before,
+        in_bits,
+        out_bits,
+    };
+    match input.below(12) {
+        10 => layer.out_channels = input.word(),
+        11 => layer.out_first = input.word(),
+        _ => {}
+    }
+    let in_bytes = map_bytes(layer.h, layer.w, layer.channels, in_bits);
+    let out_bytes = map_bytes(layer.h, layer.w, layer.out_channels, out_bits);
+    let work = usize::from(layer.h) * usize::from(layer.w) * usize::from(layer.channels);
+    if in_bytes.max(out_bytes) > MOST_BYTES || work > MOST_WORK {
+        return;
+    }
+    let start = input.below(4);
+    let mut table = Buffer::new(1 << in_bits.min(8), start, input.byte());
+    if input.below(8) != 0 {
+        let highest = 1_u8.checked_shl(out_bits.into()).map_or(255, |above| above.wrapping_sub(1));
+        table.bytes.iter_mut().for_each(|code| *code &= highest);
+    }
+    let (mut codes, mut out) = (Buffer::new(in_bytes, start, 77), Buffer::new(out_bytes, start, 0xa5));
+    let null_pointers = input.byte();
+    layer.table = if null_pointers == 253 { null() } else { table.address() };
+    let from = if null_pointers == 255 { null() } else { codes.address().cast_const() };
+    let layer_at = if null_pointers == 254 { null() } else { &raw const layer };
+    // SAFETY: all buffers are as large as the header says for this descriptor.
+    let is_done = verdict(unsafe { bs_lookup_codes(layer_at, from, out.address()) });
+    // Later maps complete what is behind this one.
+    if is_done && layer.out_first + layer.channels == layer.out_channels {
+        check_spare(&out.bytes[start..], layer.out_channels, out_bits);
+    }
+}
+
+fn multiply(input: &mut Input) {
+    let layer = Multiply {
+        bias: wide(input),
+        multiplier: i32::from(input.word() as i16) << 16,
+        h: size(input, 12),
+        w: size(input, 12),
+        channels: size(input, 40),
+        bits: [bits(input), bits(input)],
+        zero: [input.byte() & 3, input.byte() & 3],
+        out_bits: bits(input),
+        shift: input.byte() & 63,
+        out_zero: input.byte() & input.pick(&[3, 3, 255]),
+    };
+    let map = |bits: u8| map_bytes(layer.h, layer.w, layer.channels, bits);
+    let sizes = [map(layer.bits[0]), map_bytes(1, 1, layer.channels, layer.bits[1]), map(layer.out_bits)];
+    let work = usize::from(layer.h) * usize::from(layer.w) * usize::from(layer.channels);
+    if sizes.into_iter().any(|bytes| bytes > MOST_BYTES) || work > MOST_WORK {
+        return;
+    }
+    let start = input.below(4);
+    let [mut codes, mut gate] = [0, 1].map(|n| Buffer::new(sizes[n], start, 0x91));
+    let mut out = Buffer::new(sizes[2], start, 0xa5);
+    let null_pointers = input.byte();
+    let factors = if null_pointers == 255 { null() } else { gate.address().cast_const() };
+    // SAFETY: all buffers are as large as the header says for this descriptor.
+    if verdict(unsafe { bs_multiply_channels(&layer, codes.address(), factors, out.address()) }) {
+        check_spare(&out.bytes[start..], layer.channels, layer.out_bits);
     }
 }
 
