@@ -5,10 +5,11 @@ use super::super::plan::{AffinePlan, KernelPlan, Plan, Unit, UnitOp};
 use super::super::stepper::{HALVES_UP, Norm};
 use super::buffer::Buffer;
 use super::held::Held;
+use super::joins::Slot;
 use super::norm::{Bounds, Coefficients, activate, moments};
 use super::pool::{self, Windowed};
-use super::{conv, depthwise, images, weights};
-use crate::net::{Activation, Window};
+use super::{conv, depthwise, images, joins, weights};
+use crate::net::{Activation, TensorId, Window};
 
 /// What the way back needs of the way forward. Memory is kept from step to step.
 #[derive(Debug)]
@@ -88,6 +89,13 @@ impl Forward {
                 let y = &self.tensors[unit.inputs[1]];
                 for ((out, x), y) in out.iter_mut().zip(x.iter()).zip(y.iter()) {
                     *out = x + y;
+                }
+            }
+            &UnitOp::Lookup(function) => joins::lookup(function, x, out),
+            UnitOp::Multiply => joins::gated(unit.shape, x, &self.tensors[unit.inputs[1]], out, false),
+            UnitOp::Concat => {
+                for (position, &input) in unit.inputs.iter().enumerate() {
+                    joins::copy(slot(plan, unit, position), &self.tensors[input], out);
                 }
             }
         }
@@ -181,21 +189,35 @@ pub(super) fn windowed(plan: &Plan, unit: &Unit, window: Window) -> Windowed {
     Windowed { window, input: plan.graph.tensors[unit.inputs[0]].shape, output: unit.shape }
 }
 
-/// Nothing for adds; a global pool's half step is a whole number of its accumulator's steps; halves of windowed averages
-/// are rounded up.
+/// Where the channels of one of a concatenation's inputs lie in its output.
+pub(super) fn slot(plan: &Plan, unit: &Unit, position: usize) -> Slot {
+    let channels = |input: TensorId| plan.graph.tensors[input].shape.channels;
+    Slot {
+        first: unit.inputs[..position].iter().map(|&input| channels(input)).sum(),
+        channels: channels(unit.inputs[position]),
+        all: unit.shape.channels,
+    }
+}
+
+/// The half step of global pools and products is a whole number of their accumulator's steps; halves of windowed averages
+/// are rounded up; nothing for all others.
 fn integer_bias(plan: &Plan, unit: &Unit, state: &Held) -> Coefficients {
-    let mut offset = vec![0.0; unit.shape.channels];
-    if unit.op == UnitOp::Pool
-        && let (Some(input), Some(output)) = (plan.tensor_grid(unit.inputs[0]), unit.grid)
-    {
-        let pixels = plan.graph.tensors[unit.inputs[0]].shape.pixels() as f32;
-        let (input, output) = (state.parameters[input.scale].exp(), state.parameters[output.scale].exp());
-        offset.fill(round_bias(0.0, input / (output * pixels), 0.0, output));
-    }
-    if let (UnitOp::AvgPool(_), Some(grid)) = (&unit.op, unit.grid) {
-        offset.fill(HALVES_UP * state.parameters[grid.scale].exp());
-    }
-    Coefficients::offset(&offset)
+    let scale = |tensor: TensorId| plan.tensor_grid(tensor).map(|grid| state.parameters[grid.scale].exp());
+    let input = scale(unit.inputs[0]);
+    let offset = unit.grid.map_or(0.0, |grid| {
+        let output = state.parameters[grid.scale].exp();
+        let half = |step: Option<f32>| step.map_or(0.0, |step| round_bias(0.0, step / output, 0.0, output));
+        match &unit.op {
+            UnitOp::Pool => {
+                let pixels = plan.graph.tensors[unit.inputs[0]].shape.pixels() as f32;
+                half(input.map(|input| input / pixels))
+            }
+            UnitOp::Multiply => half(input.zip(scale(unit.inputs[1])).map(|(map, gate)| map * gate)),
+            UnitOp::AvgPool(_) => HALVES_UP * output,
+            _ => 0.0,
+        }
+    });
+    Coefficients::offset(&vec![offset; unit.shape.channels])
 }
 
 /// Activation or quantization of a unit's output.
