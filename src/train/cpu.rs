@@ -26,7 +26,7 @@ use super::state::State;
 use super::stepper::{Control, Metrics, Norm, Stepper};
 use crate::net::TensorId;
 use buffer::Buffer;
-use forward::{Forward, bounds, slot, windowed};
+use forward::{Forward, bounds, windowed};
 use held::Held;
 use norm::{deactivate, denormalize};
 use optimize::Group;
@@ -220,7 +220,10 @@ fn input_gradient(
             let map = &forward.tensors[unit.inputs[0]];
             joins::gate_gradient(unit.shape, map, gradient, out, accumulate);
         }
-        UnitOp::Concat => joins::copy_back(slot(plan, unit, position), gradient, out, accumulate),
+        UnitOp::Concat => {
+            let slot = plan.slots(unit)[position];
+            joins::copy_back(slot, unit.shape.channels, gradient, out, accumulate);
+        }
     }
 }
 

@@ -188,6 +188,15 @@ impl ImagePlan {
     }
 }
 
+/// Channels of one of a concatenation's inputs among those of its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The first of them.
+    pub first: usize,
+    /// How many.
+    pub channels: usize,
+}
+
 /// All that a step needs to know besides numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -227,6 +236,17 @@ impl Plan {
             UnitOp::Kernel(kernel) => Some((id, kernel)),
             _ => None,
         })
+    }
+
+    /// Where the channels of a concatenation's inputs lie, input by input.
+    pub fn slots(&self, unit: &Unit) -> Vec<Slot> {
+        let mut first = 0;
+        let slot = |&input: &TensorId| {
+            let channels = self.graph.tensors[input].shape.channels;
+            first += channels;
+            Slot { first: first - channels, channels }
+        };
+        unit.inputs.iter().map(slot).collect()
     }
 
     /// Quantization of a tensor; `None` for the image and in real numbers.

@@ -5,7 +5,6 @@ use super::super::plan::{AffinePlan, KernelPlan, Plan, Unit, UnitOp};
 use super::super::stepper::{HALVES_UP, Norm};
 use super::buffer::Buffer;
 use super::held::Held;
-use super::joins::Slot;
 use super::norm::{Bounds, Coefficients, activate, moments};
 use super::pool::{self, Windowed};
 use super::{conv, depthwise, images, joins, weights};
@@ -94,8 +93,8 @@ impl Forward {
             &UnitOp::Lookup(function) => joins::lookup(function, x, out),
             UnitOp::Multiply => joins::gated(unit.shape, x, &self.tensors[unit.inputs[1]], out, false),
             UnitOp::Concat => {
-                for (position, &input) in unit.inputs.iter().enumerate() {
-                    joins::copy(slot(plan, unit, position), &self.tensors[input], out);
+                for (slot, &input) in plan.slots(unit).into_iter().zip(&unit.inputs) {
+                    joins::copy(slot, unit.shape.channels, &self.tensors[input], out);
                 }
             }
         }
@@ -112,8 +111,13 @@ impl Forward {
         norm: Norm,
     ) -> Coefficients {
         let Held { parameters, running, .. } = state;
+        let weights = &self.weights[kernel.weight.clone()];
         let (gamma, beta, epsilon, places) = match &kernel.affine {
-            AffinePlan::Bias(bias) => return Coefficients::offset(&parameters[bias.clone()]),
+            AffinePlan::Bias(bias) => {
+                let mut coefficients = Coefficients::offset(&parameters[bias.clone()]);
+                round_biases(plan, unit, kernel, parameters, weights, &mut coefficients);
+                return coefficients;
+            }
             AffinePlan::Norm { gamma, beta, mean, variance, epsilon } => (
                 &parameters[gamma.clone()],
                 &parameters[beta.clone()],
@@ -139,7 +143,6 @@ impl Forward {
         let of_batch = norm != Norm::Frozen;
         let mut coefficients = Coefficients { slope, offset, mean, inverse, of_batch };
         if !of_batch {
-            let weights = &self.weights[kernel.weight.clone()];
             round_biases(plan, unit, kernel, parameters, weights, &mut coefficients);
         }
         coefficients
@@ -187,16 +190,6 @@ fn round_bias(offset: f32, step: f32, zeros: f32, scale: f32) -> f32 {
 /// The window of a pool over its input.
 pub(super) fn windowed(plan: &Plan, unit: &Unit, window: Window) -> Windowed {
     Windowed { window, input: plan.graph.tensors[unit.inputs[0]].shape, output: unit.shape }
-}
-
-/// Where the channels of one of a concatenation's inputs lie in its output.
-pub(super) fn slot(plan: &Plan, unit: &Unit, position: usize) -> Slot {
-    let channels = |input: TensorId| plan.graph.tensors[input].shape.channels;
-    Slot {
-        first: unit.inputs[..position].iter().map(|&input| channels(input)).sum(),
-        channels: channels(unit.inputs[position]),
-        all: unit.shape.channels,
-    }
 }
 
 /// The half step of global pools and products is a whole number of their accumulator's steps; halves of windowed averages

@@ -2,6 +2,7 @@
 
 use crate::net::{Function, Shape};
 use crate::parallel;
+use crate::train::plan::Slot;
 
 /// Elements that one task works on.
 const TASK: usize = 1 << 14;
@@ -61,19 +62,8 @@ pub(super) fn gate_gradient(shape: Shape, map: &[f32], gradient: &[f32], out: &m
     }
 }
 
-/// Channels of a map among those of a concatenation.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
-    /// The first of them.
-    pub first: usize,
-    /// How many.
-    pub channels: usize,
-    /// Channels of the concatenation.
-    pub all: usize,
-}
-
-/// Writes a map into its slot of a concatenation.
-pub(super) fn copy(Slot { first, channels, all }: Slot, map: &[f32], out: &mut [f32]) {
+/// Writes a map into its slot of a concatenation, which has `all` channels.
+pub(super) fn copy(Slot { first, channels }: Slot, all: usize, map: &[f32], out: &mut [f32]) {
     for (map, out) in map.chunks_exact(channels).zip(out.chunks_exact_mut(all)) {
         out[first..first + channels].copy_from_slice(map);
     }
@@ -81,7 +71,8 @@ pub(super) fn copy(Slot { first, channels, all }: Slot, map: &[f32], out: &mut [
 
 /// Gradient of the map in a slot of a concatenation.
 pub(super) fn copy_back(
-    Slot { first, channels, all }: Slot,
+    Slot { first, channels }: Slot,
+    all: usize,
     gradient: &[f32],
     out: &mut [f32],
     accumulate: bool,
