@@ -221,8 +221,8 @@ fn input_gradient(
             joins::gate_gradient(unit.shape, map, gradient, out, accumulate);
         }
         UnitOp::Concat => {
-            let slot = plan.slots(unit)[position];
-            joins::copy_back(slot, unit.shape.channels, gradient, out, accumulate);
+            let part = plan.parts(unit)[position].clone();
+            joins::copy_back(part, unit.shape.channels, gradient, out, accumulate);
         }
     }
 }

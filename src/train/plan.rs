@@ -188,15 +188,6 @@ impl ImagePlan {
     }
 }
 
-/// Channels of one of a concatenation's inputs among those of its output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// The first of them.
-    pub first: usize,
-    /// How many.
-    pub channels: usize,
-}
-
 /// All that a step needs to know besides numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -238,15 +229,15 @@ impl Plan {
         })
     }
 
-    /// Where the channels of a concatenation's inputs lie, input by input.
-    pub fn slots(&self, unit: &Unit) -> Vec<Slot> {
-        let mut first = 0;
-        let slot = |&input: &TensorId| {
-            let channels = self.graph.tensors[input].shape.channels;
-            first += channels;
-            Slot { first: first - channels, channels }
+    /// The channels of a concatenation's output that each of its inputs becomes.
+    pub fn parts(&self, unit: &Unit) -> Vec<Range<usize>> {
+        let mut end = 0;
+        let part = |&input: &TensorId| {
+            let first = end;
+            end += self.graph.tensors[input].shape.channels;
+            first..end
         };
-        unit.inputs.iter().map(slot).collect()
+        unit.inputs.iter().map(part).collect()
     }
 
     /// Quantization of a tensor; `None` for the image and in real numbers.

@@ -93,8 +93,8 @@ impl Forward {
             &UnitOp::Lookup(function) => joins::lookup(function, x, out),
             UnitOp::Multiply => joins::gated(unit.shape, x, &self.tensors[unit.inputs[1]], out, false),
             UnitOp::Concat => {
-                for (slot, &input) in plan.slots(unit).into_iter().zip(&unit.inputs) {
-                    joins::copy(slot, unit.shape.channels, &self.tensors[input], out);
+                for (part, &input) in plan.parts(unit).into_iter().zip(&unit.inputs) {
+                    joins::copy(part, unit.shape.channels, &self.tensors[input], out);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::net::{Function, Shape};
 use crate::parallel;
-use crate::train::plan::Slot;
+use std::ops::Range;
 
 /// Elements that one task works on.
 const TASK: usize = 1 << 14;
@@ -62,23 +62,17 @@ pub(super) fn gate_gradient(shape: Shape, map: &[f32], gradient: &[f32], out: &m
     }
 }
 
-/// Writes a map into its slot of a concatenation, which has `all` channels.
-pub(super) fn copy(Slot { first, channels }: Slot, all: usize, map: &[f32], out: &mut [f32]) {
-    for (map, out) in map.chunks_exact(channels).zip(out.chunks_exact_mut(all)) {
-        out[first..first + channels].copy_from_slice(map);
+/// Writes a map into its part of the channels of a concatenation, which has `all`.
+pub(super) fn copy(part: Range<usize>, all: usize, map: &[f32], out: &mut [f32]) {
+    for (map, out) in map.chunks_exact(part.len()).zip(out.chunks_exact_mut(all)) {
+        out[part.clone()].copy_from_slice(map);
     }
 }
 
-/// Gradient of the map in a slot of a concatenation.
-pub(super) fn copy_back(
-    Slot { first, channels }: Slot,
-    all: usize,
-    gradient: &[f32],
-    out: &mut [f32],
-    accumulate: bool,
-) {
-    for (gradient, out) in gradient.chunks_exact(all).zip(out.chunks_exact_mut(channels)) {
-        for (gradient, out) in gradient[first..first + channels].iter().zip(out) {
+/// Gradient of the map that became a part of the channels.
+pub(super) fn copy_back(part: Range<usize>, all: usize, gradient: &[f32], out: &mut [f32], accumulate: bool) {
+    for (gradient, out) in gradient.chunks_exact(all).zip(out.chunks_exact_mut(part.len())) {
+        for (gradient, out) in gradient[part.clone()].iter().zip(out) {
             *out = gradient + if accumulate { *out } else { 0.0 };
         }
     }

@@ -2,8 +2,9 @@
 
 use super::layout::{Layout, fours};
 use crate::net::{Activation, Function, LayerId, Pads, Shape, Window};
-use crate::train::plan::{AffinePlan, Geometry, Plan, Slot, UnitOp};
+use crate::train::plan::{AffinePlan, Geometry, Plan, UnitOp};
 use crate::train::stepper::HALVES_UP;
+use std::ops::Range;
 
 /// Bytes between two records: what the alignment of uniform bindings asks for.
 pub const STRIDE: usize = 256;
@@ -14,9 +15,11 @@ pub const WORDS: usize = 34;
 /// Position of the number of images in a record.
 const IMAGES: usize = 10;
 
-/// Position of the input's channels in fours, and of [first, count] of an input's channels in a concatenation.
+/// Position of the input's channels in fours.
 const INPUTS: usize = 4;
-const SLOT: usize = 32;
+
+/// Position of first and number of the channels that an input becomes in a concatenation.
+const PART: usize = 32;
 
 /// Marks layers that are no products.
 const NO_GRID: u32 = u32::MAX;
@@ -174,9 +177,9 @@ impl Sizes {
 }
 
 /// The words of a concatenation for one of its inputs.
-pub fn with_slot(mut words: [u32; WORDS], Slot { first, channels }: Slot) -> [u32; WORDS] {
-    words[INPUTS] = fours(channels) as u32;
-    words[SLOT..].copy_from_slice(&[first as u32, channels as u32]);
+pub fn with_part(mut words: [u32; WORDS], part: &Range<usize>) -> [u32; WORDS] {
+    words[INPUTS] = fours(part.len()) as u32;
+    words[PART..].copy_from_slice(&[part.start as u32, part.len() as u32]);
     words
 }
 

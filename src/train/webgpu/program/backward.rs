@@ -6,7 +6,7 @@ use crate::train::error::TrainError;
 use crate::train::plan::{AffinePlan, KernelPlan, Plan, UnitOp};
 use crate::train::webgpu::kernel::Kernel;
 use crate::train::webgpu::layout::{Layout, fours};
-use crate::train::webgpu::record::{Sizes, with_slot};
+use crate::train::webgpu::record::{Sizes, with_part};
 
 /// Partial weight gradients of all layers.
 pub(super) struct Partials {
@@ -64,16 +64,16 @@ impl Builder {
                 (UnitOp::Add, &[a, b]) if a != b => [b, a].into_iter().find(|&x| gradients[x].is_none()),
                 _ => None,
             };
-            let slots = if unit.op == UnitOp::Concat { plan.slots(unit) } else { Vec::new() };
+            let parts = if unit.op == UnitOp::Concat { plan.parts(unit) } else { Vec::new() };
             for (position, &input) in unit.inputs.iter().enumerate() {
                 if input == 0 || Some(input) == heir {
                     continue;
                 }
-                let record = match (slots.get(position), gradients[input].is_some()) {
+                let record = match (parts.get(position), gradients[input].is_some()) {
                     (None, same) if same == accumulate => record,
-                    (slot, accumulate) => {
+                    (part, accumulate) => {
                         let words = sizes.words(plan, layout, id, self.images, accumulate);
-                        self.record(slot.map_or(words, |&slot| with_slot(words, slot)))
+                        self.record(part.map_or(words, |part| with_part(words, part)))
                     }
                 };
                 let target = gradients[input].unwrap_or_else(|| self.borrow(Self::numbers(plan, input)));

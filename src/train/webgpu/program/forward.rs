@@ -6,7 +6,7 @@ use crate::train::error::TrainError;
 use crate::train::plan::{AffinePlan, Geometry, KernelPlan, Plan, UnitOp};
 use crate::train::webgpu::kernel::Kernel;
 use crate::train::webgpu::layout::{Layout, fours};
-use crate::train::webgpu::record::{Sizes, with_slot};
+use crate::train::webgpu::record::{Sizes, with_part};
 
 /// What a kernel of a layer is given besides maps.
 pub(super) struct Given {
@@ -153,10 +153,10 @@ impl Builder {
         let source = maps[unit.inputs[0]];
         if unit.op == UnitOp::Concat {
             let words = Sizes::new(plan, id, self.images).words(plan, layout, id, self.images, false);
-            for (slot, &input) in plan.slots(unit).into_iter().zip(&unit.inputs) {
-                let record = self.record(with_slot(words, slot));
-                let is_last = slot.first + slot.channels == unit.shape.channels;
-                let channels = if is_last { 4 * outputs - slot.first } else { slot.channels };
+            for (part, &input) in plan.parts(unit).iter().zip(&unit.inputs) {
+                let record = self.record(with_part(words, part));
+                let is_last = part.end == unit.shape.channels;
+                let channels = if is_last { 4 * outputs - part.start } else { part.len() };
                 list.push(Dispatch {
                     kernel: Kernel::Concat,
                     slices: vec![record, maps[input], target.moving(4 * pixels * channels)],

@@ -69,9 +69,9 @@ fn gate_gradient(@builtin(global_invocation_id) id: vec3u) {
 @compute @workgroup_size(64)
 fn concat(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
-    var width = layer.slot_channels;
-    if layer.slot + width == layer.classes {
-        width = 4u * layer.outputs - layer.slot;
+    var width = layer.part_channels;
+    if layer.part + width == layer.classes {
+        width = 4u * layer.outputs - layer.part;
     }
     let pixel = index / width;
     let channel = index % width;
@@ -79,10 +79,10 @@ fn concat(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     var value = 0.0;
-    if channel < layer.slot_channels {
+    if channel < layer.part_channels {
         value = channels[pixel * 4u * layer.inputs + channel];
     }
-    target_channels[pixel * 4u * layer.outputs + layer.slot + channel] = value;
+    target_channels[pixel * 4u * layer.outputs + layer.part + channel] = value;
 }
 
 // Gradient of one of the maps, with zeros in the gap behind its channels.
@@ -95,8 +95,8 @@ fn concat_gradient(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     var value = 0.0;
-    if channel < layer.slot_channels {
-        value = channels[pixel * 4u * layer.outputs + layer.slot + channel];
+    if channel < layer.part_channels {
+        value = channels[pixel * 4u * layer.outputs + layer.part + channel];
     }
     if layer.accumulate != 0u {
         value += target_channels[index];

@@ -49,8 +49,8 @@ struct Layer {
     // Of a function, which: see functions.wgsl.
     function: u32,
     // Of a concatenation, the first channel of the input's in the output, and how many there are.
-    slot: u32,
-    slot_channels: u32,
+    part: u32,
+    part_channels: u32,
 }
 
 const NO_GRID = 0xffffffffu;
