@@ -2,6 +2,8 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/gated.rs"]
+mod gated;
 #[path = "common/pooled.rs"]
 mod pooled;
 #[path = "common/quantized.rs"]
@@ -10,11 +12,11 @@ mod quantized;
 use bitsmith::calibrate::{Observer, Settings, trained};
 use bitsmith::float::FloatNetwork;
 use bitsmith::infer::reference;
-use bitsmith::net::{Model, Op};
-use bitsmith::quant::{Bits, Grids, Policy};
+use bitsmith::net::{Affine, Model, Op};
+use bitsmith::quant::{Bits, Grids, Policy, QuantizedLayer};
 use bitsmith::train::{Augment, Batch, CpuStepper, Norm, Plan, Recipe, State, Stepper, UnitOp, WeightScales};
 use pollster::block_on;
-use quantized::{filled, images, mixed, model, smooth};
+use quantized::{filled, images, mixed, model, smooth, smoothed};
 
 const NETWORKS: [&str; 3] = ["mobilenet-v1-0.25-32", "mobilenet-v2-0.35-32", "mnasnet-0.35-32"];
 
@@ -42,8 +44,8 @@ fn stepper(model: &Model, grids: Option<&Grids>, scales: WeightScales) -> CpuSte
 
 #[test]
 fn real_numbers_are_those_of_the_float_network() {
-    let pooled = filled(pooled::network());
-    for model in NETWORKS.map(model).into_iter().chain([pooled]) {
+    let others = [pooled::network(), gated::network()].map(filled);
+    for model in NETWORKS.map(model).into_iter().chain(others) {
         let name = model.network.name();
         let found =
             block_on(stepper(&model, None, WeightScales::Learned).logits(&batch(&model, 5))).expect("fits");
@@ -103,6 +105,92 @@ fn windowed_pools_are_the_integers() {
     }
 }
 
+/// Of the codes that functions, products and concatenations have read, training makes those that the integers make, of
+/// those that the last pool has read their logits, and so do layers with a bias in place of batch normalization.
+#[test]
+fn functions_products_and_concatenations_are_the_integers() {
+    let mut model = filled(gated::network());
+    for weights in model.weights.iter_mut().flatten().step_by(2) {
+        if let Affine::BatchNorm(bn) = &weights.affine {
+            weights.affine = Affine::Bias(bn.beta.clone());
+        }
+    }
+    let model = settled(model, None, WeightScales::Learned).0;
+    let graph = model.graph();
+    let policies = Bits::ALL.map(|bits| Policy::uniform(graph, Bits::B8, bits));
+    for policy in policies.into_iter().chain([Policy::uniform(graph, Bits::B2, Bits::B2), mixed(&model)]) {
+        let mut observer = Observer::new(&model, Settings::default()).expect("complete");
+        observer.add(&images(&model, 8)).expect("images fit");
+        let initial = observer.finish().expect("images").grids(&model, &policy);
+        let (model, state) = settled(model.clone(), Some(&initial), WeightScales::Learned);
+        let plan = Plan::new(&model, Some(&initial), WeightScales::Learned);
+        let mut stepper = CpuStepper::new(plan.clone(), recipe(), &state, None).expect("fits");
+        let logits = block_on(stepper.logits(&batch(&model, 10))).expect("fits");
+        let grids = state.grids(&plan, &initial);
+        let network = trained(&model, &grids).expect("integers exist");
+        assert_eq!(network.policy, policy);
+        let codes = |tensor: usize| -> Vec<Vec<u8>> {
+            let elements = graph.tensors[tensor].shape.elements();
+            let code = |&x: &f32| network.tensors[tensor].quantize(f64::from(x));
+            stepper.tensor(tensor).chunks_exact(elements).map(|x| x.iter().map(code).collect()).collect()
+        };
+        let mut seen = 0;
+        // Sums in single precision are off now and then where they lie between two codes.
+        let (mut wrong, mut all) = (0, 0);
+        for (id, (layer, integers)) in graph.layers.iter().zip(&network.layers).enumerate() {
+            let read: Vec<_> = layer.inputs.iter().map(|&input| codes(input)).collect();
+            let [own, first] = [layer.output, layer.inputs[0]].map(|tensor| network.tensors[tensor]);
+            let found = if layer.output == graph.logits() { Vec::new() } else { codes(layer.output) };
+            for image in 0..10 {
+                let expected = match integers {
+                    QuantizedLayer::Lookup(table) => {
+                        read[0][image].iter().map(|&code| table[usize::from(code)]).collect()
+                    }
+                    QuantizedLayer::Multiply(requantizer) => {
+                        let zeros = [first.zero_point, network.tensors[layer.inputs[1]].zero_point];
+                        let [map, gate] = [&read[0][image], &read[1][image]];
+                        reference::multiply(map, gate, zeros, requantizer, own.zero_point, own.bits)
+                    }
+                    QuantizedLayer::Concat(tables) => {
+                        let maps: Vec<_> = read.iter().map(|maps| maps[image].as_slice()).collect();
+                        reference::concat(&maps, tables, graph.output_shape(layer).pixels())
+                    }
+                    QuantizedLayer::Pool(requantizer) if found.is_empty() => {
+                        let sums =
+                            reference::channel_sums(&read[0][image], graph.classes(), requantizer.bias);
+                        for (sum, found) in sums.iter().zip(&logits[image * graph.classes()..]) {
+                            let expected = own.scale * requantizer.scale(*sum) as f64;
+                            assert!(
+                                (f64::from(*found) - expected).abs() < 1e-5 * (1.0 + expected.abs()),
+                                "{found} {expected}"
+                            );
+                        }
+                        seen += 1;
+                        continue;
+                    }
+                    QuantizedLayer::Kernel(kernel) if layer.inputs[0] != 0 => {
+                        let sums = reference::accumulate(graph, id, kernel, &read[0][image]);
+                        let expected =
+                            reference::requantize(&sums, &kernel.requantizers, own.zero_point, own.bits);
+                        for (found, expected) in found[image].iter().zip(&expected) {
+                            assert!(found.abs_diff(*expected) <= 1, "{}: {found} {expected}", layer.name);
+                            wrong += usize::from(found != expected);
+                            all += 1;
+                        }
+                        continue;
+                    }
+                    _ => continue,
+                };
+                assert!(found[image] == expected, "{} at {}", layer.name, own.bits);
+                seen += 1;
+            }
+        }
+        // Five functions, two products, two concatenations, a pool.
+        assert_eq!(seen, 100);
+        assert!(wrong * 1000 < all, "{wrong} of {all} codes differ");
+    }
+}
+
 #[test]
 fn fake_quantization_is_the_integers() {
     for name in NETWORKS {
@@ -158,9 +246,10 @@ fn loss(stepper: &mut CpuStepper, batch: &Batch, state: &State, norm: Norm) -> f
 /// In every layer of every family: the derivative along a random direction of its weights, and of what follows them.
 #[test]
 fn gradients_are_finite_differences() {
-    for name in NETWORKS {
+    for model in NETWORKS.map(smooth).into_iter().chain([smoothed(filled(gated::network()))]) {
+        let name = model.network.name();
         for norm in [Norm::Batch { momentum: 0.0 }, Norm::Frozen] {
-            let (model, state) = settled(smooth(name), None, WeightScales::Learned);
+            let (model, state) = settled(model.clone(), None, WeightScales::Learned);
             let batch = batch(&model, 12);
             let plan = Plan::new(&model, None, WeightScales::Learned);
             let mut stepper = stepper(&model, None, WeightScales::Learned);

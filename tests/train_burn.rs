@@ -2,13 +2,15 @@
 
 #[path = "common/infer.rs"]
 mod cases;
+#[path = "common/gated.rs"]
+mod gated;
 #[path = "common/oracle.rs"]
 mod oracle;
 #[path = "common/quantized.rs"]
 mod quantized;
 
 use bitsmith::calibrate::{Observer, Settings};
-use bitsmith::net::{Activation, Graph, Model, Network, Pads, Shape, Window};
+use bitsmith::net::{Activation, Function, Graph, Model, Network, Pads, Shape, Window};
 use bitsmith::quant::{Bits, Grids, Policy};
 use bitsmith::train::{Augment, Batch, CpuStepper, Norm, Plan, Recipe, State, Stepper, UnitOp, WeightScales};
 use oracle::Oracle;
@@ -120,6 +122,32 @@ fn gradients_of_windowed_pools_are_those_of_burn() {
         compare(pooling(), None, norm);
         for widths in [(Bits::B8, Bits::B8), (Bits::B4, Bits::B4), (Bits::B2, Bits::B2)] {
             compare(pooling(), Some(widths), norm);
+        }
+    }
+}
+
+/// One of each, few layers behind each other: see [`shallow`].
+fn joining(function: Function) -> Model {
+    let mut graph = Graph::new(Shape::new(32, 32, 3));
+    let window = |kernel, stride, pads| Window { kernel, stride, pads };
+    let x = graph.conv("conv1", 0, 8, window(3, 2, Pads::same(32, 3, 2)), Activation::Linear);
+    let x = graph.lookup("f", x, function);
+    let y = gated::excited(&mut graph, "se", x, 5, Function::HardSigmoid);
+    let z = graph.conv("pw", x, 7, window(1, 1, Pads::default()), Activation::Relu);
+    let x = graph.concat("concat", vec![z, y, x]);
+    graph.global_avg_pool("pool", x);
+    filled(Network::own("joining", graph))
+}
+
+#[test]
+fn gradients_of_functions_products_and_concatenations_are_those_of_burn() {
+    for norm in [Norm::Batch { momentum: 0.0 }, Norm::Frozen] {
+        compare(filled(gated::network()), None, norm);
+        for function in Function::ALL {
+            compare(joining(function), None, norm);
+            for widths in [(Bits::B8, Bits::B8), (Bits::B4, Bits::B4), (Bits::B2, Bits::B2)] {
+                compare(joining(function), Some(widths), norm);
+            }
         }
     }
 }

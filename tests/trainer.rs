@@ -6,6 +6,8 @@ mod built_in;
 mod curve;
 #[path = "common/folded.rs"]
 mod folded;
+#[path = "common/gated.rs"]
+mod gated;
 
 use bitsmith::calibrate::{self, Observer, Quantization, Rounding, Settings};
 use bitsmith::import::{ImportOptions, import, save};
@@ -14,7 +16,7 @@ use bitsmith::net::Model;
 use bitsmith::quant::{Bits, Grids, Policy, QuantizedNetwork};
 use bitsmith::train::{
     Augmentation, Batch, Checkpoint, CpuStepper, Distillation, Images, Job, Metrics, Plan, Point, Recipe,
-    Report, State, Stepper, TrainError, Trained, Trainer, WeightScales, tune,
+    Report, State, Stepper, TrainError, Trained, Trainer, WeightScales, fresh, tune,
 };
 use built_in::{blank, images, network};
 use curve::LONG;
@@ -189,6 +191,42 @@ fn trained_integers_reach_what_training_measured() {
         assert!((found - accuracy).abs() <= 0.51, "{recipe:?}: integers {found}, in training {accuracy}");
         assert!(found > 75.0, "{recipe:?}: {found}");
     }
+}
+
+/// Functions, products, concatenations and a pool as the last layer: trained from random weights, quantized, interrupted,
+/// saved, read and run in integers.
+#[test]
+fn networks_of_all_operators_are_trained() {
+    let model = fresh(gated::network(), network(NAME).normalization, 1);
+    let float = Recipe { frozen: 0.0, rate: 3e-3, ..recipe() };
+    let mut trainer_of_float = trainer(&model, None, float.clone());
+    let curve = run(&mut trainer_of_float, None);
+    assert!(curve[3].loss < curve[1].loss.map(|loss| 0.9 * loss), "{curve:?}");
+    let (state, _) = trainer_of_float.best().expect("epochs");
+    let plan = Plan::new(&model, None, float.scales);
+    let model = Trained::new(&plan, state, &model, None).model;
+
+    let (_, model, grids) = calibrated(&model, Bits::B4, Bits::B8);
+    let mut uninterrupted = trainer(&model, Some(&grids), recipe());
+    let expected = run(&mut uninterrupted, None);
+    let mut first = trainer(&model, Some(&grids), recipe());
+    run(&mut first, Some(22));
+    let bytes = block_on(first.checkpoint()).expect("a state").to_bytes().expect("bytes");
+    let mut second = trainer(&model, Some(&grids), recipe());
+    second.resume(Checkpoint::from_bytes(&bytes).expect("intact")).expect("the same network");
+    assert_eq!(run(&mut second, None), expected);
+
+    let (state, accuracy) = second.best().expect("epochs");
+    let plan = Plan::new(&model, Some(&grids), recipe().scales);
+    let trained = Trained::new(&plan, state, &model, Some(&grids));
+    let bytes = save(&trained.model, trained.grids.as_ref()).expect("complete");
+    let read = import(&bytes, &ImportOptions::default()).expect("our own file");
+    assert!(read.model == trained.model && read.grids == trained.grids);
+    let integers = calibrate::trained(&read.model, &read.grids.expect("quantized")).expect("integers exist");
+    let batch = images(MEASURED, false).batch(0..MEASURED, 32);
+    let found = 100.0 * right(&answers(&integers, &batch), &batch) as f32 / MEASURED as f32;
+    assert!((found - accuracy).abs() <= 1.01, "integers {found}, in training {accuracy}");
+    assert!(found > 30.0, "{found}");
 }
 
 /// On a thousand images the integers give the answers that training saw: as many are right to 0.2 points, and of 99.5 %

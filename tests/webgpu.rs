@@ -7,6 +7,8 @@ mod built_in;
 mod cases;
 #[path = "common/curve.rs"]
 mod curve;
+#[path = "common/gated.rs"]
+mod gated;
 #[path = "webgpu/layers.rs"]
 mod layers;
 #[path = "webgpu/networks.rs"]

@@ -10,6 +10,7 @@ mod forward;
 mod gemm;
 mod held;
 mod images;
+mod joins;
 mod loss;
 mod norm;
 mod optimize;
@@ -159,7 +160,7 @@ impl CpuStepper {
             }
             weights::differentiate(kernel, &state.parameters, gradients);
         }
-        for &input in &unit.inputs {
+        for (position, &input) in unit.inputs.iter().enumerate() {
             if input == 0 {
                 continue;
             }
@@ -169,7 +170,7 @@ impl CpuStepper {
                 fresh.resize(images * plan.graph.tensors[input].shape.elements());
                 tensors[input] = fresh;
             }
-            input_gradient(plan, unit, &gradient, forward, &mut tensors[input], accumulate);
+            input_gradient(plan, unit, position, &gradient, forward, &mut tensors[input], accumulate);
         }
         free.push(gradient);
     }
@@ -179,6 +180,7 @@ impl CpuStepper {
 fn input_gradient(
     plan: &Plan,
     unit: &Unit,
+    position: usize,
     gradient: &[f32],
     forward: &Forward,
     out: &mut [f32],
@@ -206,6 +208,22 @@ fn input_gradient(
         }
         UnitOp::Add if accumulate => out.iter_mut().zip(gradient).for_each(|(out, more)| *out += more),
         UnitOp::Add => out.copy_from_slice(gradient),
+        &UnitOp::Lookup(function) => {
+            let x = &forward.tensors[unit.inputs[0]];
+            joins::lookup_gradient(function, x, gradient, out, accumulate);
+        }
+        UnitOp::Multiply if position == 0 => {
+            let gate = &forward.tensors[unit.inputs[1]];
+            joins::gated(unit.shape, gradient, gate, out, accumulate);
+        }
+        UnitOp::Multiply => {
+            let map = &forward.tensors[unit.inputs[0]];
+            joins::gate_gradient(unit.shape, map, gradient, out, accumulate);
+        }
+        UnitOp::Concat => {
+            let part = plan.parts(unit)[position].clone();
+            joins::copy_back(part, unit.shape.channels, gradient, out, accumulate);
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What one step computes, laid out once: units in execution order and the places of their parameters.
 
 use crate::net::{
-    Activation, Affine, Graph, Layer, LayerId, Model, Normalization, Op, Pads, Shape, TensorId, Window,
+    Activation, Affine, Function, Graph, Layer, LayerId, Model, Normalization, Op, Pads, Shape, TensorId,
+    Window,
 };
 use crate::quant::{Grids, Quantizer};
 use std::collections::HashMap;
@@ -111,10 +112,16 @@ pub struct KernelPlan {
 pub enum UnitOp {
     /// Convolution, depthwise convolution or linear layer with what follows it.
     Kernel(KernelPlan),
-    /// Mean over all pixels.
+    /// Mean over all pixels; without a grid where it gives the logits.
     Pool,
     /// Sum of two tensors.
     Add,
+    /// A function of each element.
+    Lookup(Function),
+    /// Product of a map and a gate with a number for each of its channels.
+    Multiply,
+    /// Channels of several maps, one behind the other.
+    Concat,
     /// Largest value under a window: on the input's grid as it is.
     MaxPool(Window),
     /// Mean under a window, rounded to the input's grid.
@@ -222,6 +229,17 @@ impl Plan {
         })
     }
 
+    /// The channels of a concatenation's output that each of its inputs becomes.
+    pub fn parts(&self, unit: &Unit) -> Vec<Range<usize>> {
+        let mut end = 0;
+        let part = |&input: &TensorId| {
+            let first = end;
+            end += self.graph.tensors[input].shape.channels;
+            first..end
+        };
+        unit.inputs.iter().map(part).collect()
+    }
+
     /// Quantization of a tensor; `None` for the image and in real numbers.
     pub fn tensor_grid(&self, tensor: TensorId) -> Option<TensorGrid> {
         let tensor = self.graph.quantized_as(tensor);
@@ -282,7 +300,9 @@ impl Places {
             Op::AvgPool(window) => UnitOp::AvgPool(window),
             Op::GlobalAvgPool => UnitOp::Pool,
             Op::Add => UnitOp::Add,
-            Op::Lookup(_) | Op::Multiply | Op::Concat => todo!("training"),
+            Op::Lookup(function) => UnitOp::Lookup(function),
+            Op::Multiply => UnitOp::Multiply,
+            Op::Concat => UnitOp::Concat,
             Op::Conv(..) | Op::Depthwise(..) | Op::Linear => {
                 let quantizers = grids.and_then(|grids| grids.weights[id].as_deref());
                 UnitOp::Kernel(self.kernel(model, id, layer, quantizers, scales))

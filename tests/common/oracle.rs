@@ -1,8 +1,8 @@
 //! The trainer's networks in burn's own operators, with burn's own gradients.
 
-use bitsmith::net::{Activation, Pads, Window};
-use bitsmith::train::{AffinePlan, Geometry, KernelPlan, Plan, State, TensorGrid, Unit, UnitOp};
-use burn::tensor::activation::log_softmax;
+use bitsmith::net::{Activation, Function, Pads, TensorId, Window};
+use bitsmith::train::{AffinePlan, Geometry, KernelPlan, Plan, State, Unit, UnitOp};
+use burn::tensor::activation::{log_softmax, sigmoid};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData, s};
@@ -74,16 +74,18 @@ impl<'a> Oracle<'a> {
             let sums = match &unit.op {
                 UnitOp::Kernel(kernel) => self.kernel(unit, kernel, &tensors, &scales),
                 UnitOp::Pool => {
-                    let mean = tensors[unit.inputs[0]].clone().mean_dim(3).mean_dim(2);
                     let pixels = plan.graph.tensors[unit.inputs[0]].shape.pixels() as f32;
-                    let scale = |grid: TensorGrid| self.state.parameters[grid.scale].exp();
-                    let grids = plan.tensor_grid(unit.inputs[0]).zip(unit.grid);
-                    // Half a step as a whole number of the accumulator's steps.
-                    let shift = grids.map_or(0.0, |(input, output)| {
-                        let step = scale(input) / (scale(output) * pixels);
-                        (step * (0.5 / step).round() - 0.5) * scale(output)
-                    });
-                    mean + shift
+                    let step = self.grid_scale(unit.inputs[0]).map(|input| input / pixels);
+                    tensors[unit.inputs[0]].clone().mean_dim(3).mean_dim(2) + self.half_step(unit, step)
+                }
+                UnitOp::Multiply => {
+                    let [map, gate] = [0, 1].map(|at| unit.inputs[at]);
+                    let step = self.grid_scale(map).zip(self.grid_scale(gate)).map(|(map, gate)| map * gate);
+                    tensors[map].clone() * tensors[gate].clone() + self.half_step(unit, step)
+                }
+                &UnitOp::Lookup(function) => looked_up(function, tensors[unit.inputs[0]].clone()),
+                UnitOp::Concat => {
+                    Tensor::cat(unit.inputs.iter().map(|&input| tensors[input].clone()).collect(), 1)
                 }
                 UnitOp::Add => tensors[unit.inputs[0]].clone() + tensors[unit.inputs[1]].clone(),
                 &UnitOp::MaxPool(window) => {
@@ -103,6 +105,19 @@ impl<'a> Oracle<'a> {
             scales.push(scale);
         }
         tensors.swap_remove(plan.graph.logits()).reshape([count, plan.graph.classes()])
+    }
+
+    fn grid_scale(&self, tensor: TensorId) -> Option<f32> {
+        self.plan.tensor_grid(tensor).map(|grid| self.state.parameters[grid.scale].exp())
+    }
+
+    /// What half a step, as a whole number of an accumulator's steps, is more than half a step.
+    fn half_step(&self, unit: &Unit, accumulator: Option<f32>) -> f32 {
+        let steps = unit.grid.map(|grid| self.state.parameters[grid.scale].exp()).zip(accumulator);
+        steps.map_or(0.0, |(output, accumulator)| {
+            let step = accumulator / output;
+            (step * (0.5 / step).round() - 0.5) * output
+        })
     }
 
     fn kernel(
@@ -203,6 +218,17 @@ impl<'a> Oracle<'a> {
             reached.floor() * (below * -1.0 + 1.0)
         });
         ((bounded(codes, grid.max_code) - zero) * one, Some(scale))
+    }
+}
+
+/// A function of each element.
+fn looked_up(function: Function, x: Tensor<4>) -> Tensor<4> {
+    match function {
+        Function::HardSwish => x.clone() * ((x + 3.0).clamp(0.0, 6.0) / 6.0),
+        Function::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Function::Sigmoid => sigmoid(x),
+        Function::Swish => x.clone() * sigmoid(x),
+        Function::Tanh => x.tanh(),
     }
 }
 

@@ -58,7 +58,11 @@ pub fn filled(network: Network) -> Model {
 /// A network of the zoo whose activations seldom reach their bounds, where losses have kinks, and that does not amplify
 /// noise.
 pub fn smooth(name: &str) -> Model {
-    let mut model = model(name);
+    smoothed(model(name))
+}
+
+/// The same of any network.
+pub fn smoothed(mut model: Model) -> Model {
     model.normalization = Normalization::SIGNED;
     for weights in model.weights.iter_mut().flatten() {
         if let Affine::BatchNorm(bn) = &mut weights.affine {

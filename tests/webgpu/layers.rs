@@ -1,9 +1,10 @@
 //! One layer at a time: every kind, stride, size and edge.
 
 use crate::FULL;
+use crate::gated::excited;
 use crate::pair::{BATCH, Distances, Pair, batch, distance, groups, quantizers, recipe, settled, size};
 use crate::quantized::{filled, mixed};
-use bitsmith::net::{Activation, Graph, Model, Network, Pads, Shape, Window};
+use bitsmith::net::{Activation, Affine, Function, Graph, Model, Network, Pads, Shape, Window};
 use bitsmith::quant::{Bits, Policy};
 use bitsmith::train::{Batch, Control, Norm, Optimizer, Recipe, State, Stepper, WeightScales};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
@@ -34,6 +35,32 @@ fn pooled(height: usize, width: usize, channels: usize, window: Window, largest:
     graph(height, width, channels, |graph, x| {
         if largest { graph.max_pool("layer", x, window) } else { graph.avg_pool("layer", x, window) }
     })
+}
+
+fn looked_up(channels: usize, function: Function) -> Graph {
+    graph(6, 5, channels, |graph, x| {
+        let y = graph.lookup("layer", x, function);
+        graph.add("add", x, y, Activation::Linear)
+    })
+}
+
+/// A concatenation of maps of some channels, the first of them twice and beside another reader.
+fn joined(channels: usize, others: [usize; 2]) -> Graph {
+    graph(6, 5, channels, |graph, x| {
+        let one = window(1, 1, Pads::default());
+        let [y, z] = [("a", others[0]), ("b", others[1])]
+            .map(|(name, outputs)| graph.conv(name, x, outputs, one, Activation::Relu));
+        graph.concat("layer", vec![x, y, z, x])
+    })
+}
+
+/// A pool that gives the logits.
+fn pooled_logits(outputs: usize) -> Graph {
+    let mut graph = Graph::new(Shape::new(7, 6, 3));
+    let x = graph.conv("first", 0, 8, window(3, 1, Pads::symmetric(1)), Activation::Relu);
+    let x = graph.conv("layer", x, outputs, window(1, 1, Pads::default()), Activation::Linear);
+    graph.global_avg_pool("pool", x);
+    graph
 }
 
 fn pointwise(height: usize, width: usize, channels: usize, outputs: usize) -> Graph {
@@ -105,11 +132,47 @@ fn shapes() -> Vec<(&'static str, Graph)> {
         ("pools beside another reader", beside),
         ("pointwise, 1x1 map", pointwise(1, 1, 64, 12)),
         ("residual adds", add),
+        ("pointwise, channels no multiple of 4", pointwise(5, 7, 7, 9)),
+        ("depthwise 3x3, channels no multiple of 4", depthwise(7, 6, 6, window(3, 2, Pads::symmetric(1)))),
+        ("first, channels no multiple of 4", first(9, 11, 5, window(3, 1, Pads::symmetric(1)))),
+        ("average pool, channels no multiple of 4", pooled(7, 7, 9, window(3, 2, Pads::symmetric(1)), false)),
+        ("hard-swish", looked_up(12, Function::HardSwish)),
+        ("hard-sigmoid, channels no multiple of 4", looked_up(10, Function::HardSigmoid)),
+        ("sigmoid, channels no multiple of 4", looked_up(7, Function::Sigmoid)),
+        ("swish", looked_up(12, Function::Swish)),
+        ("tanh", looked_up(8, Function::Tanh)),
+        (
+            "squeeze and excite",
+            graph(6, 5, 12, |graph, x| excited(graph, "layer", x, 8, Function::HardSigmoid)),
+        ),
+        (
+            "squeeze and excite, channels no multiple of 4",
+            graph(5, 7, 10, |graph, x| excited(graph, "layer", x, 3, Function::Sigmoid)),
+        ),
+        ("product of a pixel with itself", graph(1, 1, 12, |graph, x| graph.multiply("layer", x, x))),
+        ("concatenation", joined(8, [12, 4])),
+        ("concatenation, channels no multiple of 4", joined(7, [5, 6])),
+        ("pool that gives the logits", pooled_logits(10)),
     ]
 }
 
 async fn made(graph: Graph, images: u64) -> (Model, Batch) {
-    let model = settled(filled(Network::own("made-up", graph))).await;
+    filled_as(graph, images, |_| {}).await
+}
+
+/// Every other layer without batch normalization.
+fn biased(model: &mut Model) {
+    for weights in model.weights.iter_mut().flatten().step_by(2) {
+        if let Affine::BatchNorm(bn) = &weights.affine {
+            weights.affine = Affine::Bias(bn.beta.clone());
+        }
+    }
+}
+
+async fn filled_as(graph: Graph, images: u64, change: impl Fn(&mut Model)) -> (Model, Batch) {
+    let mut model = filled(Network::own("made-up", graph));
+    change(&mut model);
+    let model = settled(model).await;
     let batch = batch(&model, images);
     (model, batch)
 }
@@ -153,22 +216,51 @@ fn shallow() -> Graph {
     graph
 }
 
+/// The same for layers of several inputs and for those without weights.
+fn joining() -> Graph {
+    let mut graph = Graph::new(Shape::new(24, 24, 3));
+    let one = window(1, 1, Pads::default());
+    let x = graph.conv("first", 0, 8, window(3, 2, Pads::same(24, 3, 2)), Activation::Linear);
+    let x = graph.lookup("function", x, Function::HardSwish);
+    let y = excited(&mut graph, "gate", x, 5, Function::HardSigmoid);
+    let z = graph.conv("narrow", x, 7, one, Activation::Linear);
+    let z = graph.lookup("tanh", z, Function::Tanh);
+    let x = graph.concat("concat", vec![z, y, x]);
+    let x = graph.conv("classes", x, 10, one, Activation::Linear);
+    graph.global_avg_pool("pool", x);
+    graph
+}
+
 #[wasm_bindgen_test]
 async fn quantized_layers_are_those_of_the_processor() {
     let (model, batch) = made(shallow(), 8).await;
+    quantized_as_on_the_processor(&model, &batch).await;
+}
+
+#[wasm_bindgen_test]
+async fn quantized_functions_products_and_concatenations_are_those_of_the_processor() {
+    for change in [(|_: &mut Model| {}) as fn(&mut Model), biased] {
+        let (model, batch) = filled_as(joining(), 8, change).await;
+        let mut pair = Pair::new(&model, None, recipe(), None, &batch).await;
+        check("real numbers", &pair.compare(&batch, BATCH).await, 1e-4);
+        quantized_as_on_the_processor(&model, &batch).await;
+    }
+}
+
+async fn quantized_as_on_the_processor(model: &Model, batch: &Batch) {
     let uniform = |weights, activations| Policy::uniform(model.graph(), weights, activations);
     for (widths, policy) in [
         ("8/8", uniform(Bits::B8, Bits::B8)),
         ("4/8", uniform(Bits::B4, Bits::B8)),
         ("2/2", uniform(Bits::B2, Bits::B2)),
-        ("mixed", mixed(&model)),
+        ("mixed", mixed(model)),
     ] {
-        let grids = quantizers(&model, &batch, &policy);
+        let grids = quantizers(model, batch, &policy);
         for scales in [WeightScales::Learned, WeightScales::MinMax] {
             let recipe = Recipe { scales, ..recipe() };
-            let mut pair = Pair::new(&model, Some(&grids), recipe, None, &batch).await;
+            let mut pair = Pair::new(model, Some(&grids), recipe, None, batch).await;
             for norm in [BATCH, Norm::Frozen] {
-                let found = pair.compare(&batch, norm).await;
+                let found = pair.compare(batch, norm).await;
                 check(&format!("{widths} {scales:?} {norm:?}"), &found, 5e-3);
             }
         }

@@ -6,7 +6,7 @@ use bitsmith::net::Model;
 use bitsmith::quant::{Grids, Policy};
 use bitsmith::train::webgpu::{Gpu, WebGpuStepper};
 use bitsmith::train::{
-    Augment, Batch, CpuStepper, Metrics, Norm, Plan, Recipe, State, Stepper, UnitOp, WeightScales,
+    AffinePlan, Augment, Batch, CpuStepper, Metrics, Norm, Plan, Recipe, State, Stepper, UnitOp, WeightScales,
 };
 use std::cell::RefCell;
 use std::ops::Range;
@@ -242,10 +242,11 @@ pub fn groups(plan: &Plan) -> Vec<(String, Range<usize>)> {
     for (layer, unit) in plan.graph.layers.iter().zip(&plan.units) {
         let mut add = |what: &str, range| groups.push((format!("{} {what}", layer.name), range));
         if let UnitOp::Kernel(kernel) = &unit.op {
-            let end = kernel.weight.end;
-            let count = if unit.output == plan.graph.logits() { 1 } else { 2 };
             add("weights", kernel.weight.clone());
-            add("factors", end..end + count * kernel.geometry.output.channels);
+            match &kernel.affine {
+                AffinePlan::Norm { gamma, beta, .. } => add("factors", gamma.start..beta.end),
+                AffinePlan::Bias(bias) => add("factors", bias.clone()),
+            }
             if let Some(scales) = kernel.grid.as_ref().and_then(|grid| grid.scales.clone()) {
                 add("scales", scales);
             }

@@ -1,14 +1,17 @@
 //! What must hold of every program: no GPU is needed to see it.
 
+use crate::joined;
 use bitsmith::net::{Affine, BatchNorm, LayerWeights, Model, Network, Normalization, Spec};
 use bitsmith::quant::{Bits, Grids, Quantizer};
 use bitsmith::train::webgpu::{Kernel, Layout, Program, moved};
 use bitsmith::train::{Plan, WeightScales};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
-fn model(name: &str) -> Model {
-    let spec: Spec = name.parse().expect(name);
-    let network = Network::from(spec);
+fn named(name: &str) -> Network {
+    name.parse::<Spec>().expect(name).into()
+}
+
+fn model(network: Network) -> Model {
     let graph = network.graph();
     let weights = graph.layers.iter().map(|layer| {
         let [channels, ..] = graph.weight_shape(layer)?;
@@ -35,8 +38,8 @@ fn grids(model: &Model) -> Grids {
     }
 }
 
-fn program(name: &str, quantized: bool, taught: bool, images: usize) -> Program {
-    let model = model(name);
+fn program(network: Network, quantized: bool, taught: bool, images: usize) -> Program {
+    let model = model(network);
     let grids = quantized.then(|| grids(&model));
     let plan = Plan::new(&model, grids.as_ref(), WeightScales::Learned);
     let layout = Layout::new(&plan).expect("known layers");
@@ -54,7 +57,7 @@ fn steps_are_few_dispatches() {
     for name in ["mobilenet-v1-0.25", "mobilenet-v2-0.35", "mnasnet-0.5"] {
         for side in [96, 128] {
             for quantized in [false, true] {
-                let program = program(&format!("{name}-{side}"), quantized, false, 16);
+                let program = program(named(&format!("{name}-{side}")), quantized, false, 16);
                 let (dispatches, inference) = (program.step().count(), program.infer.len());
                 console_log!("{name}-{side} {quantized}: {dispatches}, {inference} for logits");
                 assert!(dispatches <= 500, "{name}-{side} {quantized}: {dispatches}");
@@ -63,7 +66,7 @@ fn steps_are_few_dispatches() {
             }
         }
     }
-    let program = program("mobilenet-v1-0.25-96", true, false, 16);
+    let program = program(named("mobilenet-v1-0.25-96"), true, false, 16);
     assert!(program.step().count() <= 200, "{}", program.step().count());
     let bytes = moved(program.step());
     assert!((100_000_000..400_000_000).contains(&bytes), "{bytes}");
@@ -71,9 +74,10 @@ fn steps_are_few_dispatches() {
 
 #[wasm_bindgen_test]
 fn dispatches_are_within_what_every_browser_allows() {
-    for name in ["mobilenet-v1-1.0-224", "mobilenet-v2-0.35-96", "mnasnet-0.5-128"] {
+    let networks = ["mobilenet-v1-1.0-224", "mobilenet-v2-0.35-96", "mnasnet-0.5-128"].map(named);
+    for network in networks.into_iter().chain([gated::network()]) {
         for (quantized, taught) in [(false, false), (true, true)] {
-            let program = program(name, quantized, taught, 3);
+            let program = program(network.clone(), quantized, taught, 3);
             let lists = [&program.setup, &program.refresh, &program.refresh_teacher, &program.infer];
             for dispatch in lists.into_iter().flatten().chain(program.step()) {
                 let kernel = dispatch.kernel;
@@ -94,8 +98,9 @@ fn dispatches_are_within_what_every_browser_allows() {
 /// A dispatch must not read a buffer that it writes, but for what it declares as read and written.
 #[wasm_bindgen_test]
 fn no_buffer_is_bound_twice_where_one_of_them_is_written() {
-    let program = program("mobilenet-v2-0.35-96", true, true, 2);
-    for dispatch in program.step().chain(&program.infer) {
+    let programs = [named("mobilenet-v2-0.35-96"), gated::network()].map(|n| program(n, true, true, 2));
+    let dispatches = programs.iter().flat_map(|program| program.step().chain(&program.infer));
+    for dispatch in dispatches {
         let source = dispatch.kernel.source();
         let written = |i: usize| {
             let binding = format!("@binding({i}) var<storage, read_write>");
@@ -116,9 +121,9 @@ fn no_buffer_is_bound_twice_where_one_of_them_is_written() {
 
 #[wasm_bindgen_test]
 fn sources_have_one_main_and_bindings_in_order() {
-    let program = program("mobilenet-v2-0.35-96", true, true, 2);
+    let programs = [named("mobilenet-v2-0.35-96"), gated::network()].map(|n| program(n, true, true, 2));
     let kernels: std::collections::BTreeSet<Kernel> =
-        program.step().map(|dispatch| dispatch.kernel).collect();
+        programs.iter().flat_map(Program::step).map(|dispatch| dispatch.kernel).collect();
     assert!(kernels.len() > 20);
     // Small maps have kernels of their own.
     let kernels = kernels.into_iter().chain([Kernel::NormalizeMap, Kernel::GradientMap]);

@@ -7,8 +7,8 @@ use super::buffer::Buffer;
 use super::held::Held;
 use super::norm::{Bounds, Coefficients, activate, moments};
 use super::pool::{self, Windowed};
-use super::{conv, depthwise, images, weights};
-use crate::net::{Activation, Window};
+use super::{conv, depthwise, images, joins, weights};
+use crate::net::{Activation, TensorId, Window};
 
 /// What the way back needs of the way forward. Memory is kept from step to step.
 #[derive(Debug)]
@@ -90,6 +90,13 @@ impl Forward {
                     *out = x + y;
                 }
             }
+            &UnitOp::Lookup(function) => joins::lookup(function, x, out),
+            UnitOp::Multiply => joins::gated(unit.shape, x, &self.tensors[unit.inputs[1]], out, false),
+            UnitOp::Concat => {
+                for (part, &input) in plan.parts(unit).into_iter().zip(&unit.inputs) {
+                    joins::copy(part, unit.shape.channels, &self.tensors[input], out);
+                }
+            }
         }
     }
 
@@ -104,8 +111,13 @@ impl Forward {
         norm: Norm,
     ) -> Coefficients {
         let Held { parameters, running, .. } = state;
+        let weights = &self.weights[kernel.weight.clone()];
         let (gamma, beta, epsilon, places) = match &kernel.affine {
-            AffinePlan::Bias(bias) => return Coefficients::offset(&parameters[bias.clone()]),
+            AffinePlan::Bias(bias) => {
+                let mut coefficients = Coefficients::offset(&parameters[bias.clone()]);
+                round_biases(plan, unit, kernel, parameters, weights, &mut coefficients);
+                return coefficients;
+            }
             AffinePlan::Norm { gamma, beta, mean, variance, epsilon } => (
                 &parameters[gamma.clone()],
                 &parameters[beta.clone()],
@@ -131,7 +143,6 @@ impl Forward {
         let of_batch = norm != Norm::Frozen;
         let mut coefficients = Coefficients { slope, offset, mean, inverse, of_batch };
         if !of_batch {
-            let weights = &self.weights[kernel.weight.clone()];
             round_biases(plan, unit, kernel, parameters, weights, &mut coefficients);
         }
         coefficients
@@ -181,21 +192,25 @@ pub(super) fn windowed(plan: &Plan, unit: &Unit, window: Window) -> Windowed {
     Windowed { window, input: plan.graph.tensors[unit.inputs[0]].shape, output: unit.shape }
 }
 
-/// Nothing for adds; a global pool's half step is a whole number of its accumulator's steps; halves of windowed averages
-/// are rounded up.
+/// The half step of global pools and products is a whole number of their accumulator's steps; halves of windowed averages
+/// are rounded up; nothing for all others.
 fn integer_bias(plan: &Plan, unit: &Unit, state: &Held) -> Coefficients {
-    let mut offset = vec![0.0; unit.shape.channels];
-    if unit.op == UnitOp::Pool
-        && let (Some(input), Some(output)) = (plan.tensor_grid(unit.inputs[0]), unit.grid)
-    {
-        let pixels = plan.graph.tensors[unit.inputs[0]].shape.pixels() as f32;
-        let (input, output) = (state.parameters[input.scale].exp(), state.parameters[output.scale].exp());
-        offset.fill(round_bias(0.0, input / (output * pixels), 0.0, output));
-    }
-    if let (UnitOp::AvgPool(_), Some(grid)) = (&unit.op, unit.grid) {
-        offset.fill(HALVES_UP * state.parameters[grid.scale].exp());
-    }
-    Coefficients::offset(&offset)
+    let scale = |tensor: TensorId| plan.tensor_grid(tensor).map(|grid| state.parameters[grid.scale].exp());
+    let input = scale(unit.inputs[0]);
+    let offset = unit.grid.map_or(0.0, |grid| {
+        let output = state.parameters[grid.scale].exp();
+        let half = |step: Option<f32>| step.map_or(0.0, |step| round_bias(0.0, step / output, 0.0, output));
+        match &unit.op {
+            UnitOp::Pool => {
+                let pixels = plan.graph.tensors[unit.inputs[0]].shape.pixels() as f32;
+                half(input.map(|input| input / pixels))
+            }
+            UnitOp::Multiply => half(input.zip(scale(unit.inputs[1])).map(|(map, gate)| map * gate)),
+            UnitOp::AvgPool(_) => HALVES_UP * output,
+            _ => 0.0,
+        }
+    });
+    Coefficients::offset(&vec![offset; unit.shape.channels])
 }
 
 /// Activation or quantization of a unit's output.

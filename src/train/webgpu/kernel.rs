@@ -42,9 +42,9 @@ pub enum Kernel {
     NormalizeMap,
     /// Slope and offset from the running statistics.
     Fold,
-    /// Slope and offset of pools and adds.
+    /// Slope and offset of layers without weights.
     Plain,
-    /// Slope and offset of the logits.
+    /// Slope and offset of layers without batch normalization.
     Bias,
     /// Slope, offset, activation, fake quantization.
     Finish,
@@ -62,6 +62,18 @@ pub enum Kernel {
     Add,
     /// Gradient of one of them.
     AddGradient,
+    /// A function of each element.
+    Lookup,
+    /// Its gradient.
+    LookupGradient,
+    /// Product of a map and a gate, or the gradient of the map.
+    Multiply,
+    /// Gradient of the gate.
+    GateGradient,
+    /// One map of a concatenation.
+    Concat,
+    /// Its gradient.
+    ConcatGradient,
     /// Mean over pixels.
     Pool,
     /// Its gradient.
@@ -136,9 +148,9 @@ impl Kernel {
                 &[INVOCATION, LAYER, QUANTIZE, SETTINGS, include_str!("shaders/norm.wgsl")]
             }
             ScaleGradients => &[include_str!("shaders/scales.wgsl")],
-            Add | AddGradient | Pool | PoolGradient | BiasGradient => {
-                &[INVOCATION, LAYER, include_str!("shaders/joins.wgsl")]
-            }
+            Add | AddGradient | Multiply | GateGradient | Concat | ConcatGradient | Pool | PoolGradient
+            | BiasGradient => &[INVOCATION, LAYER, include_str!("shaders/joins.wgsl")],
+            Lookup | LookupGradient => &[INVOCATION, LAYER, include_str!("shaders/functions.wgsl")],
             MaxPool | MaxPoolGradient | AveragePool | AveragePoolGradient => {
                 &[INVOCATION, LAYER, include_str!("shaders/window_pools.wgsl")]
             }
@@ -176,6 +188,12 @@ impl Kernel {
             GradientMap => "gradient_map",
             Add => "add",
             AddGradient => "add_gradient",
+            Lookup => "lookup",
+            LookupGradient => "lookup_gradient",
+            Multiply => "multiply",
+            GateGradient => "gate_gradient",
+            Concat => "concat",
+            ConcatGradient => "concat_gradient",
             Pool => "pool",
             PoolGradient => "pool_gradient",
             MaxPool => "max_pool",
@@ -206,15 +224,17 @@ impl Kernel {
             Normalize => &[0, 2, 3, 4, 5, 6, 10],
             NormalizeMap => &[0, 1, 3, 4, 5, 6, 7, 10],
             Fold => &[0, 3, 4, 5, 10],
-            Plain | Bias => &[0, 4, 5],
+            Plain => &[0, 4, 5],
+            Bias => &[0, 4, 5, 10],
             Finish => &[0, 1, 4, 5, 7],
             GradientMoments => &[0, 1, 2, 4, 5, 7],
             GradientSums => &[0, 2, 4, 6, 8, 9, 11],
             Gradient => &[0, 1, 4, 5, 7, 9],
             GradientMap => &[0, 1, 4, 5, 6, 7, 8, 11],
             ScaleGradients => &[0, 1, 2],
-            Add | MaxPoolGradient => &[0, 1, 2, 3],
-            AddGradient | Pool | PoolGradient | BiasGradient | MaxPool | AveragePool
+            Add | MaxPoolGradient | LookupGradient | Multiply | GateGradient => &[0, 1, 2, 3],
+            Concat | ConcatGradient => &[0, 4, 5],
+            AddGradient | Lookup | Pool | PoolGradient | BiasGradient | MaxPool | AveragePool
             | AveragePoolGradient => &[0, 1, 3],
             Loss => &[0, 1, 2, 3, 4, 6, 7, 8],
             Gather => &[0, 1, 2],

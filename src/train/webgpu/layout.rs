@@ -1,11 +1,11 @@
 //! Where numbers are on the device.
 //!
 //! Kernels read four channels at a time and bindings begin at multiples of 256 bytes. So channels are padded to
-//! multiples of four (the image's three, the classes), depthwise weights have the channel innermost, and every tensor
-//! begins at a block of its own.
+//! multiples of four, depthwise weights have the channel innermost, and every tensor begins at a block of its own. In the
+//! gap behind the last channel weights, factors, values and gradients are zero, and stay so.
 
 use super::kernel::WORKGROUP;
-use crate::net::LayerId;
+use crate::net::{LayerId, Op};
 use crate::train::error::TrainError;
 use crate::train::plan::{AffinePlan, KernelPlan, Plan, TensorGrid, Unit};
 use std::ops::Range;
@@ -72,7 +72,7 @@ impl Layout {
     /// Lays out a plan.
     ///
     /// # Errors
-    /// If a map between layers has channels that are no multiple of four.
+    /// If a linear layer reads a map of several pixels whose channels are no multiple of four.
     pub fn new(plan: &Plan) -> Result<Self, TrainError> {
         let mut layout = Self {
             places: vec![Place::default(); plan.units.len()],
@@ -84,11 +84,12 @@ impl Layout {
             parameter_places: vec![0; plan.parameters],
             running_places: vec![0; plan.running],
         };
-        for tensor in &plan.graph.tensors[1..plan.graph.logits()] {
-            if tensor.shape.channels % 4 != 0 {
+        for layer in plan.graph.layers.iter().filter(|layer| layer.op == Op::Linear) {
+            let map = &plan.graph.tensors[layer.inputs[0]];
+            if map.shape.pixels() > 1 && map.shape.channels % 4 != 0 {
                 return Err(TrainError::Device(format!(
-                    "{} has {} channels, and the GPU's kernels take multiples of 4",
-                    tensor.name, tensor.shape.channels
+                    "{} reads all of a map of {} channels, and the GPU's kernels take multiples of 4",
+                    layer.name, map.shape.channels
                 )));
             }
         }
@@ -141,16 +142,17 @@ impl Layout {
         let first = plan.units[id].inputs[0] == 0;
         let geometry = kernel.geometry;
         let channels = geometry.output.channels;
+        let all = 4 * fours(channels);
         let taps = geometry.window.kernel.pow(2);
         let inputs = if geometry.depthwise { 1 } else { geometry.input.channels };
         // Distance between taps, between inputs, between outputs.
         let (tap, output) = if geometry.depthwise {
-            (channels, 1)
+            (all, 1)
         } else {
             let padded = 4 * fours(inputs);
             (padded, taps * padded)
         };
-        let count = if geometry.depthwise { taps * channels } else { 4 * fours(channels) * output };
+        let count = if geometry.depthwise { taps * all } else { all * output };
         let weight = self.tensor(count, Kind::Weight(id));
         for c in 0..channels {
             for t in 0..taps {
@@ -162,14 +164,14 @@ impl Layout {
         }
         let (factors, running) = match &kernel.affine {
             AffinePlan::Norm { gamma, beta, mean, variance, .. } => {
-                let factors = self.tensor(2 * channels, Kind::Factor);
+                let factors = self.tensor(2 * all, Kind::Factor);
                 self.place(gamma, factors.start);
-                self.place(beta, factors.start + channels);
-                let running = self.running..self.running + 2 * channels;
+                self.place(beta, factors.start + all);
+                let running = self.running..self.running + 2 * all;
                 self.running = running.end.next_multiple_of(64);
                 for c in 0..channels {
                     self.running_places[mean.start + c] = (running.start + c) as u32;
-                    self.running_places[variance.start + c] = (running.start + channels + c) as u32;
+                    self.running_places[variance.start + c] = (running.start + all + c) as u32;
                 }
                 (factors, running)
             }
@@ -179,8 +181,8 @@ impl Layout {
                 (factors, 0..0)
             }
         };
-        let steps = self.steps..self.steps + 2 * channels;
-        self.steps = steps.end.next_multiple_of(4);
+        let steps = self.steps..self.steps + 2 * all;
+        self.steps = steps.end;
         let learned = kernel.grid.as_ref().and_then(|grid| grid.scales.clone());
         let learned = learned.map(|scales| {
             let place = self.tensor(channels, Kind::Step);
@@ -189,7 +191,7 @@ impl Layout {
         });
         let [colour_a, colour_b, colour_c] = if first { plan.image.mean } else { [0.0; 3] }.map(f32::to_bits);
         for c in 0..channels {
-            let (length, stride) = if geometry.depthwise { (taps, channels) } else { (output, 1) };
+            let (length, stride) = if geometry.depthwise { (taps, all) } else { (output, 1) };
             let grid = kernel.grid.as_ref();
             let (max, zero) = grid.map_or((0, 0), |grid| (grid.max_code, grid.zero_points[c]));
             let scale = 1.0 / ((geometry.depth() * usize::from(max).max(1)) as f32).sqrt();
@@ -202,7 +204,7 @@ impl Layout {
                 f32::from(zero).to_bits(),
                 scale.to_bits(),
                 (steps.start + c) as u32,
-                (steps.start + channels + c) as u32,
+                (steps.start + all + c) as u32,
                 0,
                 0,
                 0,

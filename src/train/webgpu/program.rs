@@ -133,7 +133,7 @@ pub struct Program {
     pub teacher: Option<NetworkPlaces>,
     /// Largest number of images in a batch.
     pub images: usize,
-    /// Once: slopes of pools and adds.
+    /// Once: slopes of layers without weights, where they do not change.
     pub setup: Vec<Dispatch>,
     /// Images to sums of logits, with the statistics of the batch.
     pub forward: Vec<Dispatch>,
@@ -289,7 +289,7 @@ struct Trace {
     maps: Vec<Slice>,
 }
 
-/// Whether nothing follows a unit's sums: pools and adds in real numbers, unless they end in an activation.
+/// Whether nothing follows a unit's sums: layers without weights in real numbers, unless they end in an activation.
 fn is_bare(unit: &Unit) -> bool {
     !matches!(unit.op, UnitOp::Kernel(_)) && unit.grid.is_none() && unit.activation == Activation::Linear
 }

@@ -1,18 +1,28 @@
 //! What the kernels are told of a layer: the uniform `Layer` of `shaders/layer.wgsl`.
 
 use super::layout::{Layout, fours};
-use crate::net::{Activation, LayerId, Pads, Shape, Window};
+use crate::net::{Activation, Function, LayerId, Pads, Shape, Window};
 use crate::train::plan::{AffinePlan, Geometry, Plan, UnitOp};
 use crate::train::stepper::HALVES_UP;
+use std::ops::Range;
 
 /// Bytes between two records: what the alignment of uniform bindings asks for.
 pub const STRIDE: usize = 256;
 
 /// Words in a record.
-pub const WORDS: usize = 32;
+pub const WORDS: usize = 34;
 
 /// Position of the number of images in a record.
 const IMAGES: usize = 10;
+
+/// Position of the input's channels in fours.
+const INPUTS: usize = 4;
+
+/// Position of first and number of the channels that an input becomes in a concatenation.
+const PART: usize = 32;
+
+/// Marks layers that are no products.
+const NO_GRID: u32 = u32::MAX;
 
 /// Invocations that a reduction should have, so that a GPU is busy.
 const REDUCERS: usize = 4096;
@@ -44,7 +54,7 @@ impl Spans {
 /// A unit's sizes and divisions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sizes {
-    /// How the layer slides; a window of the whole map for global pools, of one pixel for adds.
+    /// How the layer slides; a window of the whole map for global pools, of one pixel for adds and all of their kind.
     pub geometry: Geometry,
     /// Division of sums over all pixels.
     pub spans: Spans,
@@ -63,7 +73,9 @@ impl Sizes {
             UnitOp::Pool => {
                 Geometry { input, output: unit.shape, window: window(input.height), depthwise: true }
             }
-            UnitOp::Add => Geometry { input, output: unit.shape, window: window(1), depthwise: true },
+            UnitOp::Add | UnitOp::Lookup(_) | UnitOp::Multiply | UnitOp::Concat => {
+                Geometry { input, output: unit.shape, window: window(1), depthwise: true }
+            }
             &UnitOp::MaxPool(window) | &UnitOp::AvgPool(window) => {
                 Geometry { input, output: unit.shape, window, depthwise: true }
             }
@@ -100,11 +112,16 @@ impl Sizes {
         let (normalized, epsilon, weights_quantized) = match &unit.op {
             UnitOp::Kernel(kernel) => match kernel.affine {
                 AffinePlan::Norm { epsilon, .. } => (true, epsilon, kernel.grid.is_some()),
-                AffinePlan::Bias(_) => (false, 0.0, false),
+                AffinePlan::Bias(_) => (false, 0.0, kernel.grid.is_some()),
             },
-            UnitOp::Pool => (false, 0.0, true),
-            UnitOp::Add | UnitOp::MaxPool(_) | UnitOp::AvgPool(_) => (false, 0.0, false),
+            UnitOp::Pool | UnitOp::Multiply => (false, 0.0, true),
+            _ => (false, 0.0, false),
         };
+        let gate_grid = match unit.op {
+            UnitOp::Multiply => grid(unit.inputs[1]) as u32,
+            _ => NO_GRID,
+        };
+        let function = if let UnitOp::Lookup(function) = unit.op { number(function) } else { 0 };
         let first = unit.inputs[0] == 0;
         let has_steps = first || plan.tensor_grid(unit.inputs[0]).is_some();
         let integer_bias = weights_quantized && has_steps && unit.grid.is_some();
@@ -149,11 +166,31 @@ impl Sizes {
             f32::from(zero).to_bits(),
             in_step.to_bits(),
             nudge.to_bits(),
+            gate_grid,
+            function,
             0,
-            0,
+            input.channels as u32,
         ];
         set_images(&mut words, images);
         words
+    }
+}
+
+/// The words of a concatenation for one of its inputs.
+pub fn with_part(mut words: [u32; WORDS], part: &Range<usize>) -> [u32; WORDS] {
+    words[INPUTS] = fours(part.len()) as u32;
+    words[PART..].copy_from_slice(&[part.start as u32, part.len() as u32]);
+    words
+}
+
+/// Its number in `shaders/functions.wgsl`.
+const fn number(function: Function) -> u32 {
+    match function {
+        Function::HardSwish => 0,
+        Function::HardSigmoid => 1,
+        Function::Sigmoid => 2,
+        Function::Swish => 3,
+        Function::Tanh => 4,
     }
 }
 

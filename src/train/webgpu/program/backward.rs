@@ -6,7 +6,7 @@ use crate::train::error::TrainError;
 use crate::train::plan::{AffinePlan, KernelPlan, Plan, UnitOp};
 use crate::train::webgpu::kernel::Kernel;
 use crate::train::webgpu::layout::{Layout, fours};
-use crate::train::webgpu::record::Sizes;
+use crate::train::webgpu::record::{Sizes, with_part};
 
 /// Partial weight gradients of all layers.
 pub(super) struct Partials {
@@ -64,14 +64,29 @@ impl Builder {
                 (UnitOp::Add, &[a, b]) if a != b => [b, a].into_iter().find(|&x| gradients[x].is_none()),
                 _ => None,
             };
-            for &input in unit.inputs.iter().filter(|&&input| input != 0 && Some(input) != heir) {
-                let record = match gradients[input].is_some() {
-                    same if same == accumulate => record,
-                    other => self.record(sizes.words(plan, layout, id, self.images, other)),
+            let parts = if unit.op == UnitOp::Concat { plan.parts(unit) } else { Vec::new() };
+            for (position, &input) in unit.inputs.iter().enumerate() {
+                if input == 0 || Some(input) == heir {
+                    continue;
+                }
+                let record = match (parts.get(position), gradients[input].is_some()) {
+                    (None, same) if same == accumulate => record,
+                    (part, accumulate) => {
+                        let words = sizes.words(plan, layout, id, self.images, accumulate);
+                        self.record(part.map_or(words, |part| with_part(words, part)))
+                    }
                 };
                 let target = gradients[input].unwrap_or_else(|| self.borrow(Self::numbers(plan, input)));
-                let dispatch =
-                    self.input_gradient(plan, layout, network, id, trace, record, gradient, target)?;
+                let dispatch = self.input_gradient(
+                    plan,
+                    layout,
+                    network,
+                    [id, position],
+                    trace,
+                    record,
+                    gradient,
+                    target,
+                )?;
                 list.push(dispatch);
                 gradients[input] = Some(target);
             }
@@ -217,13 +232,14 @@ impl Builder {
         });
     }
 
+    /// The gradient of the input at a position of a unit.
     #[expect(clippy::too_many_arguments, reason = "the unit and where its numbers are")]
     fn input_gradient(
         &mut self,
         plan: &Plan,
         layout: &Layout,
         network: &NetworkPlaces,
-        id: LayerId,
+        [id, position]: [usize; 2],
         trace: &Trace,
         record: Slice,
         gradient: Slice,
@@ -234,12 +250,24 @@ impl Builder {
         let inputs = fours(geometry.input.channels);
         let elements = self.images * geometry.input.pixels() * inputs;
         let weights = self.given(layout, network, id, record, sizes).weights;
-        let (kernel, slices, invocations) = match &plan.units[id].op {
+        let unit = &plan.units[id];
+        let read = |position: usize| trace.maps[unit.inputs[position]];
+        let (kernel, slices, invocations) = match &unit.op {
+            UnitOp::Lookup(_) => (Kernel::LookupGradient, vec![record, gradient, read(0), target], elements),
+            UnitOp::Multiply if position == 0 => {
+                (Kernel::Multiply, vec![record, gradient, read(1), target], elements)
+            }
+            UnitOp::Multiply => {
+                (Kernel::GateGradient, vec![record, gradient, read(0), target], self.images * inputs)
+            }
+            UnitOp::Concat => {
+                let numbers = self.images * Self::numbers(plan, unit.inputs[position]);
+                (Kernel::ConcatGradient, vec![record, gradient.moving(4 * numbers), target], numbers)
+            }
             UnitOp::Add => (Kernel::AddGradient, vec![record, gradient, target], elements),
             UnitOp::Pool => (Kernel::PoolGradient, vec![record, gradient, target], elements),
             UnitOp::MaxPool(_) => {
-                let read = trace.maps[plan.units[id].inputs[0]];
-                (Kernel::MaxPoolGradient, vec![record, gradient, read, target], elements)
+                (Kernel::MaxPoolGradient, vec![record, gradient, read(0), target], elements)
             }
             UnitOp::AvgPool(_) => (Kernel::AveragePoolGradient, vec![record, gradient, target], elements),
             UnitOp::Kernel(_) if geometry.depthwise => {

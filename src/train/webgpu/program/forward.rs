@@ -6,7 +6,7 @@ use crate::train::error::TrainError;
 use crate::train::plan::{AffinePlan, Geometry, KernelPlan, Plan, UnitOp};
 use crate::train::webgpu::kernel::Kernel;
 use crate::train::webgpu::layout::{Layout, fours};
-use crate::train::webgpu::record::Sizes;
+use crate::train::webgpu::record::{Sizes, with_part};
 
 /// What a kernel of a layer is given besides maps.
 pub(super) struct Given {
@@ -67,30 +67,24 @@ impl Builder {
                 UnitOp::Kernel(kernel) => {
                     list.push(sum_of(kernel, &given, source, sums, self.images));
                     if let AffinePlan::Bias(_) = kernel.affine {
-                        list.push(channelwise(Kernel::Bias));
+                        let mut bias = channelwise(Kernel::Bias);
+                        bias.slices.push(given.steps);
+                        list.push(bias);
                     } else if !sizes.is_small(self.images) {
                         self.normalize(&sizes, &given, sums, list);
                     }
                 }
-                UnitOp::Pool => list.push(Dispatch {
-                    kernel: Kernel::Pool,
-                    slices: vec![record, source, sums],
-                    groups: groups(self.images * outputs),
-                }),
-                UnitOp::Add => list.push(Dispatch {
-                    kernel: Kernel::Add,
-                    slices: vec![record, source, trace.maps[unit.inputs[1]], sums],
-                    groups: groups(elements),
-                }),
-                UnitOp::MaxPool(_) | UnitOp::AvgPool(_) => list.push(Dispatch {
-                    kernel: windowed(&unit.op),
-                    slices: vec![record, source, sums],
-                    groups: groups(elements),
-                }),
+                _ => self.weightless(plan, layout, id, record, &trace.maps, sums, list),
             }
             match &unit.op {
-                UnitOp::Pool | UnitOp::AvgPool(_) if !is_bare(unit) => list.push(channelwise(Kernel::Plain)),
-                UnitOp::Add if !is_bare(unit) => setup.push(channelwise(Kernel::Plain)),
+                UnitOp::Pool | UnitOp::AvgPool(_) | UnitOp::Multiply if !is_bare(unit) => {
+                    list.push(channelwise(Kernel::Plain));
+                }
+                UnitOp::Add | UnitOp::Lookup(_) | UnitOp::Concat if !is_bare(unit) => {
+                    setup.push(channelwise(Kernel::Plain));
+                }
+                // The loss adds what is added to the logits.
+                UnitOp::Pool if unit.output == plan.graph.logits() => setup.push(channelwise(Kernel::Plain)),
                 _ => {}
             }
             trace.maps[unit.output] = if is_bare(unit) || unit.output == plan.graph.logits() {
@@ -141,6 +135,51 @@ impl Builder {
 }
 
 impl Builder {
+    /// What a unit without weights computes before its activation; `maps` are the tensors.
+    #[expect(clippy::too_many_arguments, reason = "the unit and where its numbers are")]
+    pub(super) fn weightless(
+        &mut self,
+        plan: &Plan,
+        layout: &Layout,
+        id: LayerId,
+        record: Slice,
+        maps: &[Slice],
+        target: Slice,
+        list: &mut Vec<Dispatch>,
+    ) {
+        let unit = &plan.units[id];
+        let outputs = fours(unit.shape.channels);
+        let pixels = self.images * unit.shape.pixels();
+        let source = maps[unit.inputs[0]];
+        if unit.op == UnitOp::Concat {
+            let words = Sizes::new(plan, id, self.images).words(plan, layout, id, self.images, false);
+            for (part, &input) in plan.parts(unit).iter().zip(&unit.inputs) {
+                let record = self.record(with_part(words, part));
+                let is_last = part.end == unit.shape.channels;
+                let channels = if is_last { 4 * outputs - part.start } else { part.len() };
+                list.push(Dispatch {
+                    kernel: Kernel::Concat,
+                    slices: vec![record, maps[input], target.moving(4 * pixels * channels)],
+                    groups: groups(pixels * channels),
+                });
+            }
+            return;
+        }
+        let kernel = match unit.op {
+            UnitOp::Add => Kernel::Add,
+            UnitOp::Multiply => Kernel::Multiply,
+            UnitOp::Lookup(_) => Kernel::Lookup,
+            UnitOp::MaxPool(_) => Kernel::MaxPool,
+            UnitOp::AvgPool(_) => Kernel::AveragePool,
+            _ => Kernel::Pool,
+        };
+        let slices = match unit.inputs[..] {
+            [_, second] => vec![record, source, maps[second], target],
+            _ => vec![record, source, target],
+        };
+        list.push(Dispatch { kernel, slices, groups: groups(pixels * outputs) });
+    }
+
     /// Batch normalization and what follows it, of a small map.
     fn normalize_map(&self, given: &Given, sums: Slice, map: Slice, outputs: usize) -> Dispatch {
         let Given { record, affine, parameters, running, steps, .. } = *given;
@@ -160,11 +199,6 @@ impl Builder {
             groups: outputs as u32,
         }
     }
-}
-
-/// The kernel of a pool with a window.
-pub(super) fn windowed(op: &UnitOp) -> Kernel {
-    if matches!(op, UnitOp::MaxPool(_)) { Kernel::MaxPool } else { Kernel::AveragePool }
 }
 
 /// How a layer over all channels or each channel is summed, and how many invocations that takes.

@@ -1,6 +1,6 @@
 //! Forward with the running statistics: one dispatch for each layer.
 
-use super::forward::{invocations, windowed};
+use super::forward::invocations;
 use super::{Builder, Dispatch, NetworkPlaces, Slice, groups, is_bare};
 use crate::net::TensorId;
 use crate::train::error::TrainError;
@@ -31,7 +31,7 @@ impl Builder {
             let plain = vec![record, given.affine, given.parameters];
             match &unit.op {
                 UnitOp::Kernel(kernel) => match kernel.affine {
-                    AffinePlan::Bias(_) => channelwise(Kernel::Bias, plain),
+                    AffinePlan::Bias(_) => channelwise(Kernel::Bias, [plain, vec![given.steps]].concat()),
                     AffinePlan::Norm { .. } => channelwise(
                         Kernel::Fold,
                         vec![record, given.running, given.affine, given.parameters, given.steps],
@@ -64,21 +64,7 @@ impl Builder {
                         groups: groups(invocations(geometry, self.images)),
                     });
                 }
-                UnitOp::Pool => list.push(Dispatch {
-                    kernel: Kernel::Pool,
-                    slices: vec![record, source, target],
-                    groups: groups(self.images * outputs),
-                }),
-                UnitOp::Add => list.push(Dispatch {
-                    kernel: Kernel::Add,
-                    slices: vec![record, source, maps[unit.inputs[1]], target],
-                    groups: groups(elements),
-                }),
-                UnitOp::MaxPool(_) | UnitOp::AvgPool(_) => list.push(Dispatch {
-                    kernel: windowed(&unit.op),
-                    slices: vec![record, source, target],
-                    groups: groups(elements),
-                }),
+                _ => self.weightless(plan, layout, id, record, &maps, target, list),
             }
             maps[unit.output] = target;
             if !matches!(unit.op, UnitOp::Kernel(_)) && !is_bare(unit) {
@@ -102,6 +88,7 @@ impl Builder {
 /// Tensors that a layer is the last to read; never the image, which has a buffer of its own.
 fn no_longer_read(plan: &Plan, id: usize) -> Vec<TensorId> {
     let mut tensors = plan.units[id].inputs.clone();
+    tensors.sort_unstable();
     tensors.dedup();
     tensors.retain(|&tensor| tensor != 0 && plan.graph.last_reader(tensor) == Some(id));
     tensors

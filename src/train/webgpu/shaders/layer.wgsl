@@ -13,6 +13,7 @@ struct Layer {
     top: u32,
     left: u32,
     images: u32,
+    // Channels of the output.
     classes: u32,
     // Output pixels that one invocation of a reduction adds up, and how many such invocations there are per channel.
     span: u32,
@@ -43,9 +44,16 @@ struct Layer {
     in_step: f32,
     // What is added to the mean of a windowed average, in steps of the output, so that halves are rounded up.
     nudge: f32,
-    unused_b: u32,
-    unused_c: u32,
+    // Of a product, where the logarithm of the step of the gate is; NO_GRID: it is none.
+    gate_grid: u32,
+    // Of a function, which: see functions.wgsl.
+    function: u32,
+    // Of a concatenation, the first channel of the input's in the output, and how many there are.
+    part: u32,
+    part_channels: u32,
 }
+
+const NO_GRID = 0xffffffffu;
 
 @group(0) @binding(0) var<storage, read> layer: Layer;
 

@@ -126,7 +126,8 @@ fn settle(channel: u32, sum: vec4f, square: vec4f) {
 
 fn write_affine(channel: u32, mean: vec4f, variance: vec4f, integer_bias: bool) {
     let n = layer.outputs;
-    let inverse = 1.0 / sqrt(variance + layer.epsilon);
+    // The gap behind the last channel has no variance.
+    let inverse = 1.0 / sqrt(max(variance + layer.epsilon, vec4f(1e-30)));
     let slope = parameters[layer.factors + channel] * inverse;
     var offset = parameters[layer.factors + n + channel] - mean * slope;
     if integer_bias {
@@ -163,7 +164,7 @@ fn fold(@builtin(global_invocation_id) id: vec3u) {
     }
 }
 
-// Slope 1 for pools and adds; a global pool on the integers adds half a step as a whole number of units.
+// Slope 1 for all without weights; on the integers global pools and products add half a step as a whole number of units.
 @compute @workgroup_size(64)
 fn plain(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
@@ -174,8 +175,13 @@ fn plain(@builtin(global_invocation_id) id: vec3u) {
     var offset = vec4f(layer.nudge * grid_step());
     if layer.integer_bias != 0u {
         let step = grid_step();
-        let factor = in_step() / (step * f32(layer.in_height * layer.in_width));
-        offset = whole(offset, vec4f(factor), vec4f(), step);
+        var unit = in_step();
+        if layer.gate_grid == NO_GRID {
+            unit /= f32(layer.in_height * layer.in_width);
+        } else {
+            unit *= exp(parameter(layer.gate_grid));
+        }
+        offset = whole(offset, vec4f(unit / step), vec4f(), step);
     }
     affine[index] = vec4f(1.0);
     affine[n + index] = offset;
@@ -183,14 +189,20 @@ fn plain(@builtin(global_invocation_id) id: vec3u) {
     affine[3u * n + index] = vec4f(1.0);
 }
 
-// Slope 1 and the bias as offset, for the logits.
+// Slope 1 and the bias as offset, for layers without batch normalization.
 @compute @workgroup_size(64)
 fn bias(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
     let n = layer.outputs;
     if index < n {
+        var offset = parameters[layer.factors + index];
+        if layer.integer_bias != 0u {
+            let step = grid_step();
+            let factor = in_step() * steps[layer.steps + index] / step;
+            offset = whole(offset, factor, steps[layer.steps + n + index], step);
+        }
         affine[index] = vec4f(1.0);
-        affine[n + index] = parameters[layer.factors + index];
+        affine[n + index] = offset;
         affine[2u * n + index] = vec4f();
         affine[3u * n + index] = vec4f(1.0);
     }

@@ -5,70 +5,71 @@
 @group(0) @binding(2) var<storage, read> map: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> target_: array<vec4f>;
 
-// Rows or columns of the map, the end not included.
-struct Span { start: u32, end: u32 }
+// What the window of an output covers of the map, ends not included.
+struct Area { top: u32, bottom: u32, left: u32, right: u32 }
 
-fn rows_of(row: u32) -> Span {
-    let at = row * layer.stride;
-    return Span(max(at, layer.top) - layer.top, min(at + layer.kernel - layer.top, layer.in_height));
+fn area_of(output: Pixel) -> Area {
+    let row = output.row * layer.stride;
+    let column = output.column * layer.stride;
+    return Area(
+        max(row, layer.top) - layer.top,
+        min(row + layer.kernel - layer.top, layer.in_height),
+        max(column, layer.left) - layer.left,
+        min(column + layer.kernel - layer.left, layer.in_width),
+    );
 }
 
-fn columns_of(column: u32) -> Span {
-    let at = column * layer.stride;
-    return Span(max(at, layer.left) - layer.left, min(at + layer.kernel - layer.left, layer.in_width));
+fn size_of(area: Area) -> f32 {
+    return f32((area.bottom - area.top) * (area.right - area.left));
 }
 
 fn place_of(image: u32, row: u32, column: u32) -> u32 {
     return ((image * layer.in_height + row) * layer.in_width + column) * layer.outputs;
 }
 
+// Largest value and sum of four channels under a window.
+struct Seen { largest: vec4f, sum: vec4f }
+
+fn seen_in(area: Area, image: u32, channel: u32) -> Seen {
+    var seen = Seen(first[place_of(image, area.top, area.left) + channel], vec4f());
+    for (var row = area.top; row < area.bottom; row++) {
+        for (var column = area.left; column < area.right; column++) {
+            let value = first[place_of(image, row, column) + channel];
+            seen.largest = max(seen.largest, value);
+            seen.sum += value;
+        }
+    }
+    return seen;
+}
+
 @compute @workgroup_size(64)
 fn max_pool(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
     let n = layer.outputs;
-    if index >= out_pixels() * n {
-        return;
+    if index < out_pixels() * n {
+        let pixel = locate(index / n, layer.out_height, layer.out_width);
+        target_[index] = seen_in(area_of(pixel), pixel.image, index % n).largest;
     }
-    let pixel = locate(index / n, layer.out_height, layer.out_width);
-    let rows = rows_of(pixel.row);
-    let columns = columns_of(pixel.column);
-    var largest = first[place_of(pixel.image, rows.start, columns.start) + index % n];
-    for (var row = rows.start; row < rows.end; row++) {
-        for (var column = columns.start; column < columns.end; column++) {
-            largest = max(largest, first[place_of(pixel.image, row, column) + index % n]);
-        }
-    }
-    target_[index] = largest;
 }
 
 @compute @workgroup_size(64)
 fn average_pool(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
     let n = layer.outputs;
-    if index >= out_pixels() * n {
-        return;
+    if index < out_pixels() * n {
+        let pixel = locate(index / n, layer.out_height, layer.out_width);
+        let area = area_of(pixel);
+        target_[index] = seen_in(area, pixel.image, index % n).sum / size_of(area);
     }
-    let pixel = locate(index / n, layer.out_height, layer.out_width);
-    let rows = rows_of(pixel.row);
-    let columns = columns_of(pixel.column);
-    var sum = vec4f();
-    for (var row = rows.start; row < rows.end; row++) {
-        for (var column = columns.start; column < columns.end; column++) {
-            sum += first[place_of(pixel.image, row, column) + index % n];
-        }
-    }
-    target_[index] = sum / f32((rows.end - rows.start) * (columns.end - columns.start));
 }
 
 // Four channels where another pixel under the window of an output comes first: those before are as large, or those
 // behind larger.
-fn is_beaten(own: Pixel, channel: u32, output: Pixel) -> vec4<bool> {
-    let rows = rows_of(output.row);
-    let columns = columns_of(output.column);
+fn is_beaten(own: Pixel, channel: u32, area: Area) -> vec4<bool> {
     let value = map[place_of(own.image, own.row, own.column) + channel];
     var beaten = vec4<bool>(false);
-    for (var row = rows.start; row < rows.end; row++) {
-        for (var column = columns.start; column < columns.end; column++) {
+    for (var row = area.top; row < area.bottom; row++) {
+        for (var column = area.left; column < area.right; column++) {
             let other = map[place_of(own.image, row, column) + channel];
             if row < own.row || (row == own.row && column < own.column) {
                 beaten = beaten | (other >= value);
@@ -78,6 +79,37 @@ fn is_beaten(own: Pixel, channel: u32, output: Pixel) -> vec4<bool> {
         }
     }
     return beaten;
+}
+
+const NONE = 0xffffffffu;
+
+// The output row or column, of `count`, whose window has a row or column of the map at a tap; NONE if there is none.
+fn output_at(own: u32, before: u32, tap: u32, count: u32) -> u32 {
+    // What lies before the first one wraps around to large numbers.
+    let from_start = own + before - tap;
+    let output = from_start / layer.stride;
+    return select(NONE, output, output * layer.stride == from_start && output < count);
+}
+
+// The output whose window has a pixel of the map at a tap; its row or column is NONE if there is none.
+fn output_of(own: Pixel, tap: u32) -> Pixel {
+    return Pixel(
+        own.image,
+        output_at(own.row, layer.top, tap / layer.kernel, layer.out_height),
+        output_at(own.column, layer.left, tap % layer.kernel, layer.out_width),
+    );
+}
+
+fn gradient_of(output: Pixel, channel: u32) -> vec4f {
+    return first[((output.image * layer.out_height + output.row) * layer.out_width + output.column) * layer.outputs + channel];
+}
+
+fn add_to(index: u32, gradient: vec4f) {
+    var sum = gradient;
+    if layer.accumulate != 0u {
+        sum += target_[index];
+    }
+    target_[index] = sum;
 }
 
 // `first` is the gradient of the output, `target_` that of the input: of each window it goes to the first of the largest.
@@ -90,26 +122,14 @@ fn max_pool_gradient(@builtin(global_invocation_id) id: vec3u) {
     }
     let own = locate(index / n, layer.in_height, layer.in_width);
     var sum = vec4f();
-    for (var ky = 0u; ky < layer.kernel; ky++) {
-        let from_row = own.row + layer.top - ky;
-        let row = from_row / layer.stride;
-        if row * layer.stride != from_row || row >= layer.out_height {
-            continue;
-        }
-        for (var kx = 0u; kx < layer.kernel; kx++) {
-            let from_column = own.column + layer.left - kx;
-            let column = from_column / layer.stride;
-            if column * layer.stride == from_column && column < layer.out_width {
-                let at = ((own.image * layer.out_height + row) * layer.out_width + column) * n + index % n;
-                let beaten = is_beaten(own, index % n, Pixel(own.image, row, column));
-                sum += select(first[at], vec4f(), beaten);
-            }
+    for (var tap = 0u; tap < layer.kernel * layer.kernel; tap++) {
+        let output = output_of(own, tap);
+        if output.row != NONE && output.column != NONE {
+            let beaten = is_beaten(own, index % n, area_of(output));
+            sum += select(gradient_of(output, index % n), vec4f(), beaten);
         }
     }
-    if layer.accumulate != 0u {
-        sum += target_[index];
-    }
-    target_[index] = sum;
+    add_to(index, sum);
 }
 
 @compute @workgroup_size(64)
@@ -121,26 +141,11 @@ fn average_pool_gradient(@builtin(global_invocation_id) id: vec3u) {
     }
     let own = locate(index / n, layer.in_height, layer.in_width);
     var sum = vec4f();
-    for (var ky = 0u; ky < layer.kernel; ky++) {
-        let from_row = own.row + layer.top - ky;
-        let row = from_row / layer.stride;
-        if row * layer.stride != from_row || row >= layer.out_height {
-            continue;
-        }
-        let rows = rows_of(row);
-        for (var kx = 0u; kx < layer.kernel; kx++) {
-            let from_column = own.column + layer.left - kx;
-            let column = from_column / layer.stride;
-            if column * layer.stride == from_column && column < layer.out_width {
-                let columns = columns_of(column);
-                let count = f32((rows.end - rows.start) * (columns.end - columns.start));
-                let line = (own.image * layer.out_height + row) * layer.out_width;
-                sum += first[(line + column) * n + index % n] / count;
-            }
+    for (var tap = 0u; tap < layer.kernel * layer.kernel; tap++) {
+        let output = output_of(own, tap);
+        if output.row != NONE && output.column != NONE {
+            sum += gradient_of(output, index % n) / size_of(area_of(output));
         }
     }
-    if layer.accumulate != 0u {
-        sum += target_[index];
-    }
-    target_[index] = sum;
+    add_to(index, sum);
 }
