@@ -171,3 +171,32 @@ fn parameters(
     let axes = layout::axes(Naming::Timm, layer.op);
     Some(LayerWeights { weight: layout::reorder(&weight?, shape, axes), affine: affine? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::{import, save};
+    use crate::net::Op;
+    use std::path::Path;
+
+    /// Of files that `tests/networks/make.py` makes.
+    #[test]
+    fn functions_products_and_concatenations_are_kept() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/networks");
+        for name in ["mobile_dynamo.onnx", "swish.keras", "squeeze.tflite"] {
+            let bytes = std::fs::read(folder.join(name)).expect("a file of the repository");
+            let read = |bytes: &[u8]| {
+                import(bytes, &ImportOptions::default())
+                    .unwrap_or_else(|error| panic!("{name}: {error}"))
+                    .model
+            };
+            let model = read(&bytes);
+            let own = |op: Op| matches!(op, Op::Lookup(_) | Op::Multiply | Op::Concat);
+            assert!(model.graph().layers.iter().any(|layer| own(layer.op)), "{name}");
+            let saved = save(&model, None).expect("a whole network");
+            let again = read(&saved);
+            assert_eq!(again.graph(), model.graph(), "{name}");
+            assert_eq!(again.weights, model.weights, "{name}");
+        }
+    }
+}

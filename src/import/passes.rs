@@ -26,6 +26,7 @@ mod pools;
 mod refusals;
 mod saturation;
 mod scales;
+mod slopes;
 mod sound;
 mod tail;
 #[cfg(test)]
@@ -97,7 +98,7 @@ impl fmt::Display for Remark {
 type Pass = fn(&mut Draft);
 
 /// All passes, the first one first.
-const PASSES: [Pass; 16] = [
+const PASSES: [Pass; 17] = [
     sound::check,
     saturation::insert,
     identities::remove,
@@ -109,6 +110,7 @@ const PASSES: [Pass; 16] = [
     identities::remove,
     pads::join,
     scales::to_norms,
+    slopes::settle,
     head::take,
     pools::last,
     norms::join,

@@ -190,6 +190,11 @@ pub enum RawOp {
         /// The shape, the batch first.
         dims: Vec<i64>,
     },
+    /// Elements repeated along axes of size 1, axes matched from the last, as NumPy broadcasts.
+    Expand {
+        /// The shape; 1 and -1 are the size that the input has there.
+        dims: Vec<i64>,
+    },
     /// Axes in another order.
     Transpose {
         /// For each axis of the result, the axis of the input.

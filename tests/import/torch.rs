@@ -152,6 +152,16 @@ fn what_is_not_known_is_a_node_that_says_so() {
 }
 
 #[test]
+fn swish_has_two_names() {
+    for name in ["swish", "silu"] {
+        let mut other = config();
+        other["blocks"][2]["mobile_inverted_conv"]["act_func"] = json!(name);
+        let graph = read(&other).expect(name);
+        assert!(graph.nodes.iter().any(|node| node.op == RawOp::Swish), "{name}");
+    }
+}
+
+#[test]
 fn numbers_out_of_all_proportion_are_problems() {
     for change in ["in_channels", "out_channels", "mid_channels", "kernel_size", "expand_ratio"] {
         for value in [json!(u64::MAX), json!(0)] {

@@ -66,6 +66,7 @@ fn compute(op: &RawOp, inputs: &[&Tensor]) -> Tensor {
         RawOp::Transpose { order } => transpose(inputs[0], order),
         RawOp::Concat { axis } => concat(inputs, *axis),
         RawOp::Identity => inputs[0].clone(),
+        RawOp::Expand { dims } => panic!("Keras has no layer that repeats to {dims:?}"),
         RawOp::Unsupported { reason } => panic!("not supported: {reason}"),
     }
 }

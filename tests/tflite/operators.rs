@@ -89,6 +89,7 @@ fn axes_and_sizes_come_out_of_constants_and_options() {
         (43, &[-1, 1, 1, 10], vec![], vec![], reshape(&[-1, 10])),
         (70, &[3, 4], vec![Tensor::integers("axis", &[], &[-1])], vec![], reshape(&[3, 4, 1])),
         (70, &[3, 4], vec![Tensor::integers("axis", &[1], &[1])], vec![], reshape(&[3, 1, 4])),
+        (130, &[1, 1, 1, 4], vec![list(&[1, 6, 8, 4])], vec![], RawOp::Expand { dims: vec![1, 6, 8, 4] }),
         (39, &MAP, vec![list(&[0, 3, 1, 2])], vec![], RawOp::Transpose { order: vec![0, 3, 1, 2] }),
         (
             34,

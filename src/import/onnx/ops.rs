@@ -54,6 +54,7 @@ pub fn converted(node: &Node, reader: &mut Reader) -> Result<Step, Trouble> {
         "Reshape" => shape::reshape(node, reader)?,
         "Flatten" => shape::flatten(node, reader)?,
         "Squeeze" => shape::squeeze(node, reader)?,
+        "Expand" => shape::expand(node, reader)?,
         "Unsqueeze" => shape::unsqueeze(node, reader)?,
         "Transpose" => shape::transpose(node, reader)?,
         "Concat" => shape::concat(node, reader)?,

@@ -54,6 +54,10 @@ pub fn written(op: &RawOp, inputs: &[Option<Shape>]) -> Option<Shape> {
             Some(sizes.map(padded).collect())
         }
         RawOp::Reshape { dims } => reshaped(inputs.first()?.as_deref(), dims),
+        RawOp::Expand { dims } => {
+            let open = |&size: &i64| if size == -1 { Some(1) } else { usize::try_from(size).ok() };
+            matched(&first()?, &dims.iter().map(open).collect())
+        }
         RawOp::Transpose { order } => {
             let shape = first()?;
             order.iter().map(|&axis| shape.get(axis).copied()).collect()

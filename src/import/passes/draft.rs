@@ -3,7 +3,7 @@
 use super::{LowerOptions, Refusal, Remark};
 use crate::import::raw::{Constant, RawGraph, RawNode, RawOp, Values};
 use crate::net::Normalization;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Elements that passes may make beyond twice those of the file: weights in another order, numbers repeated for each
 /// channel, copies of weights that several layers share.
@@ -23,6 +23,8 @@ pub(super) struct Draft {
     pub remarks: Vec<Remark>,
     /// What is wrong with the graph as a whole; what is wrong with a node stands in the node.
     pub refusals: Vec<Refusal>,
+    /// Channels of the tensors, as far as they are known: from `layout` on.
+    pub channels: HashMap<String, usize>,
     /// Elements that may still be made.
     budget: usize,
     /// Names that were made up.
@@ -35,7 +37,8 @@ impl Draft {
         let held: usize = graph.constants.values().map(Constant::len).sum();
         let budget = held.saturating_mul(2).saturating_add(SPARE_ELEMENTS);
         let (remarks, refusals) = (Vec::new(), Vec::new());
-        Self { graph, options, is_open: false, normalization: None, remarks, refusals, budget, made: 0 }
+        let channels = HashMap::new();
+        Self { graph, options, is_open: false, normalization: None, remarks, refusals, channels, budget, made: 0 }
     }
 
     /// Asks for elements that the file does not hold; a small file must not take much memory.

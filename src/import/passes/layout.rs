@@ -10,6 +10,7 @@
 //! | pads that depend on the size, windows that stick out | pads in numbers |
 //! | mean over rows and columns, average pool over the whole map | mean over the axes 1 and 2 |
 //! | sum or product with a constant | with one number per channel |
+//! | product of a map and one number per channel | the same, also where the file repeats these over the map |
 //!
 //! What reads a tensor that is not known, as its writer cannot be taken, stays as it is.
 
@@ -38,7 +39,7 @@ pub(super) fn settle(draft: &mut Draft) {
     }
     let mut nodes = std::mem::take(&mut draft.graph.nodes);
     let layout = draft.graph.layout;
-    let mut settler = Settler { draft, layout, views };
+    let mut settler = Settler { draft, layout, views, expanded: HashMap::new() };
     for node in &mut nodes {
         match settler.node(node) {
             Ok(Some(view)) => {
@@ -48,6 +49,8 @@ pub(super) fn settle(draft: &mut Draft) {
             Err(reason) => refuse(node, reason),
         }
     }
+    let channels = settler.views.into_iter().map(|(name, view)| (name, view.shape.channels)).collect();
+    draft.channels = channels;
     draft.graph.nodes = nodes;
     draft.graph.layout = Layout::ChannelsLast;
 }
@@ -57,11 +60,17 @@ struct Settler<'a> {
     /// That of the file.
     layout: Layout,
     views: HashMap<String, View>,
+    /// Sizes of tensors whose elements are repeated. Their views are of those elements alone.
+    expanded: HashMap<String, Vec<usize>>,
 }
 
 impl Settler<'_> {
     /// Rewrites a node and gives the view of its output; `None` if nothing can be said of it.
     fn node(&mut self, node: &mut RawNode) -> Result<Option<View>, String> {
+        let is_expanded = node.inputs.iter().any(|input| self.expanded.contains_key(input));
+        if is_expanded && !matches!(node.op, RawOp::Mul | RawOp::Unsupported { .. }) {
+            return Err("it reads numbers that are repeated over a map: a product with a map is taken".into());
+        }
         if let RawOp::Add | RawOp::Sub | RawOp::Mul | RawOp::Div = node.op {
             return self.binary(node);
         }
@@ -109,6 +118,11 @@ impl Settler<'_> {
             }
             RawOp::Reshape { dims } => {
                 let view = view.reshape(dims)?;
+                node.op = RawOp::Identity;
+                Ok(Some(view))
+            }
+            RawOp::Expand { dims } => {
+                let view = self.expand(&node.outputs, dims, &view)?;
                 node.op = RawOp::Identity;
                 Ok(Some(view))
             }

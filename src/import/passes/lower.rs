@@ -1,6 +1,7 @@
 //! What is left of a file's graph, layer by layer as a graph of ours.
 
 mod emit;
+mod join;
 mod sides;
 
 use super::draft::Draft;
@@ -9,7 +10,7 @@ use super::wires::Wires;
 use super::{Lowered, Refusal, Refusals, Remark, norm};
 use crate::import::raw::{RawNode, RawOp, RawQuantizer};
 use crate::net::{
-    Activation, Affine, BatchNorm, Graph, LayerWeights, Pads, Shape, TensorId, Window, supports,
+    Activation, Affine, BatchNorm, Function, Graph, LayerWeights, Op, Pads, Shape, TensorId, Window, supports,
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -99,10 +100,8 @@ impl Lowering {
     }
 
     /// A tensor once more, with more channels of zeros behind its own: by a convolution that computes nothing else.
-    fn copied(&mut self, tensor: TensorId, mut name: String, channels: usize, origin: usize) -> TensorId {
-        while self.names.contains(&name) {
-            name.push('_');
-        }
+    fn copied(&mut self, tensor: TensorId, name: String, channels: usize, origin: usize) -> TensorId {
+        let name = self.made_up(name);
         let (inputs, signed) = (self.graph.tensors[tensor].shape.channels, self.graph.tensors[tensor].signed);
         let window = Window { kernel: 1, stride: 1, pads: Pads::default() };
         let activation = if signed { Activation::Linear } else { Activation::Relu };
@@ -112,6 +111,21 @@ impl Lowering {
         self.weights.push(Some(LayerWeights { weight, affine: Affine::Bias(vec![0.0; channels]) }));
         self.origins.push(origin);
         copy
+    }
+
+    /// A name for a layer that no node is: this one, unless another has it.
+    fn made_up(&mut self, mut name: String) -> String {
+        loop {
+            // All characters are of one byte.
+            let start = name.len().saturating_sub(names::MOST_CHARACTERS);
+            name = name.get(start..).unwrap_or_default().to_owned();
+            if !self.names.contains(&name) {
+                break;
+            }
+            name.push('_');
+        }
+        self.names.push(name.clone());
+        name
     }
 
     fn refuse(&mut self, position: usize, reason: String) {
@@ -146,13 +160,16 @@ impl Lowering {
             }
             RawOp::Sub => words("a difference of two maps"),
             RawOp::Div => words("a quotient of two maps"),
-            RawOp::Mul => words("a product of two maps, as in squeeze-and-excite and in gates"),
-            RawOp::Concat { .. } => words("maps joined one behind the other"),
+            RawOp::Mul => self.multiply(position, &node),
+            RawOp::Concat { .. } => self.concat(position, &node),
             RawOp::Softmax => words("a softmax that is not at the end"),
             RawOp::Pad { ref pads, value } => self.pad(position, &node, pads, value),
             // Left only behind something that cannot be taken.
-            RawOp::Reshape { .. } | RawOp::Transpose { .. } => Ok(()),
-            _ => self.activation(position, &node),
+            RawOp::Reshape { .. } | RawOp::Expand { .. } | RawOp::Transpose { .. } => Ok(()),
+            ref op => match function(op) {
+                Some(function) => self.lookup(position, &node, function),
+                None => self.activation(position, &node),
+            },
         }
     }
 
@@ -191,6 +208,7 @@ impl Lowering {
 
     /// The finished network.
     fn finish(mut self) -> Result<Lowered, Refusals> {
+        self.give_logits();
         self.check_result();
         if self.refusals.is_empty() && self.draft.refusals.is_empty() {
             for (layer, &position) in self.graph.layers.iter().zip(&self.origins) {
@@ -230,6 +248,26 @@ impl Lowering {
         });
         let Draft { graph: raw, is_open, normalization, remarks, .. } = draft;
         Ok(Lowered { name: raw.name, graph, weights, is_open, normalization, labels, ranges, remarks })
+    }
+
+    /// Puts a mean over one pixel, which changes nothing, behind a last layer of one pixel that gives no logits: one with
+    /// an activation, a function or a sum.
+    fn give_logits(&mut self) {
+        let ([output], Some(last)) = (self.draft.graph.outputs.as_slice(), self.graph.layers.last()) else {
+            return;
+        };
+        let (output, tensor) = (output.clone(), last.output);
+        let gives_logits = matches!(last.op, Op::Linear | Op::GlobalAvgPool);
+        let is_one_pixel = self.graph.output_shape(last).pixels() == 1;
+        let is_result = self.tensors.get(&output) == Some(&tensor);
+        if gives_logits || !is_one_pixel || !is_result || !self.refusals.is_empty() {
+            return;
+        }
+        let name = self.made_up("logits".into());
+        let logits = self.graph.global_avg_pool(name, tensor);
+        self.weights.push(None);
+        self.origins.extend(self.origins.last().copied());
+        self.tensors.insert(output, logits);
     }
 
     /// Whether the last layer gives the one result.
@@ -290,21 +328,30 @@ fn checked(norm: &BatchNorm) -> Result<(), String> {
     Ok(())
 }
 
+/// Activations in a sentence that says why another is none.
+const TAKEN: &str = "ReLU, ReLU6, hard-swish, hard-sigmoid, swish, sigmoid and tanh are taken";
+
 /// The activation that an operation is, or why it is none of ours; `None` if it is something else.
 fn activation(op: &RawOp) -> Option<Result<Activation, String>> {
-    let no = |text: String| Some(Err(text));
+    let no = |text: String| Some(Err(format!("{text}: {TAKEN}")));
     match *op {
         RawOp::Clip { min: 0.0, max: f32::INFINITY } => Some(Ok(Activation::Relu)),
         RawOp::Clip { min: 0.0, max } if (max - 6.0).abs() < 1e-4 => Some(Ok(Activation::Relu6)),
-        RawOp::Clip { min, max } => no(format!("a clip from {min} to {max}: ReLU and ReLU6 are taken")),
-        RawOp::LeakyRelu { slope } => {
-            no(format!("a leaky ReLU with a slope of {slope}: ReLU and ReLU6 are taken"))
-        }
-        RawOp::Sigmoid => no("a sigmoid that is not at the end".into()),
-        RawOp::HardSigmoid { .. } => no("a hard sigmoid: ReLU and ReLU6 are taken".into()),
-        RawOp::HardSwish => no("a hard swish: ReLU and ReLU6 are taken".into()),
-        RawOp::Swish => no("a swish (SiLU): ReLU and ReLU6 are taken".into()),
-        RawOp::Tanh => no("a hyperbolic tangent: ReLU and ReLU6 are taken".into()),
+        RawOp::Clip { min, max } => no(format!("a clip from {min} to {max}")),
+        RawOp::LeakyRelu { slope } => no(format!("a leaky ReLU with a slope of {slope}")),
+        _ => None,
+    }
+}
+
+/// The function of each element that an operation is.
+fn function(op: &RawOp) -> Option<Function> {
+    match op {
+        RawOp::Sigmoid => Some(Function::Sigmoid),
+        // `slopes` has given it the usual slope and offset.
+        RawOp::HardSigmoid { .. } => Some(Function::HardSigmoid),
+        RawOp::HardSwish => Some(Function::HardSwish),
+        RawOp::Swish => Some(Function::Swish),
+        RawOp::Tanh => Some(Function::Tanh),
         _ => None,
     }
 }

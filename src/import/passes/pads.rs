@@ -96,6 +96,7 @@ fn is_nonnegative(graph: &RawGraph, wires: &Wires, tensor: &str) -> bool {
     let producer = wires.producer(tensor).and_then(|position| graph.nodes.get(position));
     match producer.map(|node| (&node.op, node.inputs.first())) {
         Some((RawOp::Clip { min, .. }, _)) => *min >= 0.0,
+        Some((RawOp::Sigmoid | RawOp::HardSigmoid { .. }, _)) => true,
         // One pool behind another is as far as it is followed.
         Some((RawOp::MaxPool(_) | RawOp::AvgPool { .. }, Some(input))) => {
             let before = wires.producer(input).and_then(|position| graph.nodes.get(position));

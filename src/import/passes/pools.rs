@@ -31,8 +31,7 @@ fn movable(draft: &Draft, wires: &Wires, position: usize) -> Option<usize> {
     let node = nodes.get(behind)?;
     let commutes = match (&pool.op, &node.op) {
         // The largest stays the largest.
-        (RawOp::MaxPool(_), RawOp::Clip { .. } | RawOp::Sigmoid | RawOp::Tanh) => true,
-        (RawOp::MaxPool(_), RawOp::HardSigmoid { slope, .. } | RawOp::LeakyRelu { slope }) => *slope >= 0.0,
+        (RawOp::MaxPool(_), RawOp::Clip { .. }) => true,
         (RawOp::MaxPool(_), RawOp::BatchNorm { .. }) => {
             norm::read(draft, node)?.gamma.iter().all(|gamma| *gamma >= 0.0)
         }

@@ -3,5 +3,6 @@
 
 mod broken;
 mod equal;
+mod files;
 mod refused;
 mod taken;

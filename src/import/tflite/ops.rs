@@ -138,6 +138,7 @@ pub fn convert(builder: &mut Builder, operator: &Operator) -> Taken<Vec<Step>> {
         "RESHAPE" => axes::reshape(builder, operator),
         "SQUEEZE" => axes::squeeze(builder, operator),
         "EXPAND_DIMS" => axes::expand(builder, operator),
+        "BROADCAST_TO" => axes::broadcast(builder, operator),
         "TRANSPOSE" => axes::transpose(builder, operator),
         "RELU" => unary(builder, operator, RELU),
         "RELU6" => unary(builder, operator, RELU6),

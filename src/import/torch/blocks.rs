@@ -1,8 +1,10 @@
 //! Networks of MCUNet and ProxylessNAS (github.com/mit-han-lab): layers in JSON, and their tensors in a file beside it.
 //!
 //! The JSON is what the classes of these projects write as their `config` and build themselves from: `first_conv`, then
-//! `blocks`, each a `mobile_inverted_conv` with perhaps a `shortcut` around it, then perhaps a `feature_mix_layer`, the mean
-//! over rows and columns, and the `classifier`. `bn` has batch normalization's epsilon, `resolution` the side of the image.
+//! `blocks`, each a `mobile_inverted_conv` (or `conv`) with perhaps a `shortcut` around it, then perhaps a
+//! `feature_mix_layer`, the mean over rows and columns, and the `classifier`; where there is a `final_expand_layer`
+//! (MobileNetV3), it stands before the mean and the `feature_mix_layer` behind it. `bn` has batch normalization's epsilon,
+//! `resolution` the side of the image.
 
 mod config;
 mod graph;

@@ -3,9 +3,14 @@
 mod hostile;
 
 use super::*;
+use crate::import::error::Problem;
+use crate::import::passes::{LowerOptions, lower};
 use crate::import::tensor::Tensor;
+use crate::net::{Function, Op};
 use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use serde::Deserialize;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// What PyTorch finds in a file.
@@ -155,4 +160,61 @@ fn a_changed_byte_is_never_a_panic() {
             }
         }
     }
+}
+
+/// A file of ones with all the tensors that a network asks for.
+fn ones(json: &[u8]) -> Vec<u8> {
+    let empty = safetensors::serialize(std::iter::empty::<(&str, TensorView)>(), None).expect("no tensors");
+    let Err(BlocksError::Tensors(problems)) = read_blocks(json, &empty) else {
+        panic!("tensors are missing")
+    };
+    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = problems
+        .into_iter()
+        .map(|problem| {
+            let Problem::Missing { name, expected } = problem else { panic!("{problem:?}") };
+            let bytes = 1.0_f32.to_le_bytes().repeat(expected.iter().product());
+            (name, expected, bytes)
+        })
+        .collect();
+    let view =
+        |shape: &[usize], bytes| TensorView::new(Dtype::F32, shape.to_vec(), bytes).expect("as many bytes");
+    let views = tensors.iter().map(|(name, shape, bytes)| (name.as_str(), view(shape, bytes)));
+    safetensors::serialize(views, None).expect("tensors")
+}
+
+/// MobileNetV3 of Once-for-All: the pool stands before the layer that mixes features; blocks of both versions.
+#[test]
+fn gates_and_functions_of_searched_networks_are_taken() {
+    let conv = |channels: [usize; 2], kernel: usize, norm: bool| {
+        let [inputs, outputs] = channels;
+        json!({"name": "ConvLayer", "in_channels": inputs, "out_channels": outputs, "kernel_size": kernel,
+            "stride": if kernel == 3 { 2 } else { 1 }, "use_bn": norm, "act_func": "h_swish"})
+    };
+    let inverted = |outputs: usize, ratio: usize, activation: &str| {
+        json!({"name": "MBConvLayer", "in_channels": 16, "out_channels": outputs, "kernel_size": 5, "stride": 1,
+            "expand_ratio": ratio, "act_func": activation, "use_se": true})
+    };
+    let around = json!({"name": "IdentityLayer", "in_channels": 16, "out_channels": 16});
+    let network = json!({
+        "name": "MobileNetV3", "bn": {"momentum": 0.1, "eps": 1e-5}, "resolution": 32,
+        "first_conv": conv([3, 16], 3, true),
+        "blocks": [
+            {"name": "ResidualBlock", "conv": inverted(16, 1, "relu"), "shortcut": around},
+            {"name": "MobileInvertedResidualBlock", "mobile_inverted_conv": inverted(8, 2, "swish"), "shortcut": null},
+        ],
+        "final_expand_layer": conv([8, 12], 1, true),
+        "feature_mix_layer": conv([12, 20], 1, false),
+        "classifier": {"name": "LinearLayer", "in_features": 20, "out_features": 10, "bias": true},
+    });
+    let json = network.to_string().into_bytes();
+    let graph = read_blocks(&json, &ones(&json)).expect("a network");
+    let place = |name: &str| graph.nodes.iter().position(|node| node.name == name).expect(name);
+    let order =
+        ["blocks.0.conv.depth_conv.se.mul", "final_expand_layer.conv", "mean", "feature_mix_layer.conv"];
+    assert!(order.map(place).is_sorted());
+    let network = lower(graph, &LowerOptions::default()).expect("a network that can be taken").graph;
+    let count = |op: Op| network.layers.iter().filter(|layer| layer.op == op).count();
+    let functions = [Function::HardSwish, Function::Swish, Function::HardSigmoid];
+    assert_eq!(functions.map(|function| count(Op::Lookup(function))), [3, 2, 2]);
+    assert_eq!((count(Op::Multiply), network.classes()), (2, 10));
 }

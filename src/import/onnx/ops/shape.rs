@@ -56,6 +56,17 @@ fn size(node: &Node, reader: &Reader) -> Result<Shape, Trouble> {
         .ok_or_else(|| "of a tensor of which not even the number of axes is known".into())
 }
 
+/// `Expand`, to a shape of which only the batch's size may be open.
+pub fn expand(node: &Node, reader: &mut Reader) -> Result<Made, Trouble> {
+    let wanted = node.needs(1)?;
+    if !reader.constants.contains(wanted) {
+        return Err("a shape that is known only when it runs".into());
+    }
+    let sizes = reader.constants.get(wanted)?.as_sizes()?;
+    let dims: Vec<i64> = sizes.iter().map(|size| size.unwrap_or(-1)).collect();
+    moved(node, RawOp::Expand { dims }, reader)
+}
+
 /// `Flatten`.
 pub fn flatten(node: &Node, reader: &mut Reader) -> Result<Made, Trouble> {
     let axis = node.int("axis", 1);

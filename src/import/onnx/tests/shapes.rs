@@ -24,6 +24,7 @@ fn all_that_keeps_values_is_a_reshape() {
         (vec![pooled(), node("Squeeze", &["p", "a"], "y", vec![])], reshape(&[0, 4])),
         (vec![node("Unsqueeze", &["x", "a"], "y", vec![])], reshape(&[0, 4, 1, 1, 6, 6])),
         (vec![node("Unsqueeze", &["x"], "y", vec![ints("axes", &[-1])])], reshape(&[0, 4, 6, 6, 1])),
+        (vec![pooled(), node("Expand", &["p", "w"], "y", vec![])], RawOp::Expand { dims: vec![1, 4, 6, 6] }),
         (vec![node("Transpose", &["x"], "y", vec![])], RawOp::Transpose { order: vec![3, 2, 1, 0] }),
         (
             vec![node("Transpose", &["x"], "y", vec![ints("perm", &[0, 2, 3, 1])])],
@@ -34,7 +35,8 @@ fn all_that_keeps_values_is_a_reshape() {
     ];
     for (nodes, expected) in cases {
         let name = nodes.last().expect("a node").op_type.clone();
-        assert_eq!(last(nodes, vec![longs("s", &[0, -1]), longs("a", &[2, 3])]), expected, "{name}");
+        let constants = vec![longs("s", &[0, -1]), longs("a", &[2, 3]), longs("w", &[1, 4, 6, 6])];
+        assert_eq!(last(nodes, constants), expected, "{name}");
     }
 }
 

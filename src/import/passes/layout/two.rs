@@ -12,7 +12,7 @@ impl Settler<'_> {
         let [a, b] = node.inputs.as_slice() else { return Err("it reads other than two tensors".into()) };
         let is_constant = |name: &String| self.draft.graph.constants.contains_key(name);
         let position = match (is_constant(a), is_constant(b)) {
-            (false, false) => return self.of_two(a, b),
+            (false, false) => return self.of_two(&node.op, [a, b]),
             (true, true) => return Err("it computes something of constants".into()),
             (first, _) => usize::from(!first),
         };
@@ -30,24 +30,54 @@ impl Settler<'_> {
     }
 
     /// Sum, product and the like of two maps.
-    fn of_two(&self, a: &str, b: &str) -> Result<Option<View>, String> {
-        let (Some(a), Some(b)) = (self.views.get(a), self.views.get(b)) else { return Ok(None) };
+    fn of_two(&self, op: &RawOp, names: [&str; 2]) -> Result<Option<View>, String> {
+        let [Some(a), Some(b)] = names.map(|name| self.views.get(name)) else { return Ok(None) };
         let count = a.axes.len().max(b.axes.len());
         let (wide_a, wide_b) = (a.widened(count), b.widened(count));
-        if wide_a == wide_b {
+        let [size_a, size_b] = names.map(|name| self.expanded.get(name));
+        let is_repeated = size_a.is_some() || size_b.is_some();
+        if wide_a == wide_b && !is_repeated {
             return Ok(Some(wide_a));
         }
-        let vector = |view: &View| (view.shape.height, view.shape.width) == (1, 1);
-        if a.shape.channels == b.shape.channels && vector(a) != vector(b) {
-            return Err(
-                "one of its operands is one number per channel of the other, as in squeeze-and-excite".into(),
-            );
+        let is_vector = |view: &View| (view.shape.height, view.shape.width) == (1, 1);
+        let is_gate = a.shape.channels == b.shape.channels && is_vector(a) != is_vector(b);
+        let (map, gate, size) =
+            if is_vector(b) { (&wide_a, &wide_b, size_b) } else { (&wide_b, &wide_a, size_a) };
+        let is_matched = gate.axes.iter().zip(&map.axes).all(|(gate, map)| gate.is_empty() || gate == map);
+        let fits = size.is_none_or(|size| *size == map.dims());
+        if is_gate && is_matched && fits && size_a.and(size_b).is_none() {
+            return match op {
+                RawOp::Mul => Ok(Some(map.clone())),
+                _ => {
+                    Err("one of its operands is one number per channel of the other: a product is taken"
+                        .into())
+                }
+            };
         }
         Err(format!(
             "its operands have the sizes {:?} and {:?}, or other axes: equal ones are taken",
             a.dims(),
             b.dims()
         ))
+    }
+
+    /// Elements repeated as often as `wanted` says; their view.
+    pub(super) fn expand(&mut self, outputs: &[String], wanted: &[i64], view: &View) -> Result<View, String> {
+        let view = view.widened(wanted.len());
+        let own = view.dims();
+        let mut size = own.clone();
+        let first = size.len().saturating_sub(wanted.len());
+        for (dim, &wanted) in size.iter_mut().skip(first).zip(wanted) {
+            match usize::try_from(wanted) {
+                _ if matches!(wanted, -1 | 1) => {}
+                Ok(wanted) if *dim == 1 || *dim == wanted => *dim = wanted,
+                _ => return Err(format!("it makes {size:?} of {own:?}: expected axes of 1 to be repeated")),
+            }
+        }
+        if size != own {
+            self.expanded.extend(outputs.iter().map(|output| (output.clone(), size.clone())));
+        }
+        Ok(view)
     }
 
     /// Channels one behind the other.

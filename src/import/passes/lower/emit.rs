@@ -8,17 +8,23 @@ use crate::net::{Activation, Affine, GAPLESS, LayerWeights, Pads, Shape, TensorI
 
 impl Lowering {
     /// Our tensor of a node's input.
-    fn input(&self, node: &RawNode, index: usize) -> Option<(TensorId, Shape)> {
+    pub(super) fn input(&self, node: &RawNode, index: usize) -> Option<(TensorId, Shape)> {
         let &tensor = self.tensors.get(node.inputs.get(index)?)?;
         Some((tensor, self.graph.tensors.get(tensor)?.shape))
     }
 
-    fn name(&self, position: usize) -> String {
+    pub(super) fn name(&self, position: usize) -> String {
         self.names.get(position).cloned().unwrap_or_default()
     }
 
     /// Keeps what belongs to a layer that was just appended.
-    fn appended(&mut self, position: usize, tensor: TensorId, behind: Behind, weights: Option<LayerWeights>) {
+    pub(super) fn appended(
+        &mut self,
+        position: usize,
+        tensor: TensorId,
+        behind: Behind,
+        weights: Option<LayerWeights>,
+    ) {
         self.weights.push(weights);
         self.origins.push(position);
         self.consumed.extend(behind.nodes);
@@ -404,7 +410,7 @@ impl Lowering {
 }
 
 /// Nothing behind a node that belongs to it.
-fn alone(node: &RawNode) -> Behind {
+pub(super) fn alone(node: &RawNode) -> Behind {
     let end = node.outputs.first().cloned().unwrap_or_default();
     Behind { norm: None, activation: Activation::Linear, end, nodes: Vec::new() }
 }

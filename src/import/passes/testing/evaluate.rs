@@ -111,6 +111,13 @@ fn compute(node: &RawNode, inputs: &[&Tensor], layout: Layout) -> Tensor {
             let values = values.collect();
             Tensor { values, dims }
         }
+        RawOp::Expand { dims } => {
+            let size = |&dim: &i64| if dim == -1 { 1 } else { dim as usize };
+            let dims: Vec<usize> = dims.iter().map(size).collect();
+            let zeros = Tensor { values: vec![0.0; dims.iter().product()], dims };
+            binary(&RawOp::Add, x, &zeros)
+        }
+        RawOp::Concat { axis } => concat(inputs, *axis),
         RawOp::Softmax | RawOp::Identity => x.clone(),
         RawOp::Add | RawOp::Sub | RawOp::Mul | RawOp::Div => binary(&node.op, x, inputs[1]),
         op => {
@@ -131,6 +138,10 @@ fn unary(op: &RawOp, x: f64) -> f64 {
             }
         }
         RawOp::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        RawOp::HardSigmoid { slope, offset } => (f64::from(slope) * x + f64::from(offset)).clamp(0.0, 1.0),
+        RawOp::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        RawOp::Swish => x / (1.0 + (-x).exp()),
+        RawOp::Tanh => x.tanh(),
         ref op => panic!("{op:?}"),
     }
 }
@@ -159,6 +170,22 @@ fn binary(op: &RawOp, a: &Tensor, b: &Tensor) -> Tensor {
     });
     let values = values.collect();
     Tensor { values, dims }
+}
+
+fn concat(inputs: &[&Tensor], axis: i64) -> Tensor {
+    let mut dims = inputs[0].dims.clone();
+    let axis = axis.rem_euclid(dims.len() as i64) as usize;
+    dims[axis] = inputs.iter().map(|input| input.dims[axis]).sum();
+    let before: usize = dims[..axis].iter().product();
+    let behind: usize = dims[axis + 1..].iter().product();
+    let values = (0..before)
+        .flat_map(|row| inputs.iter().map(move |input| (row, input)))
+        .flat_map(|(row, input)| {
+            let length = input.dims[axis] * behind;
+            input.values[row * length..][..length].to_vec()
+        })
+        .collect();
+    Tensor { dims, values }
 }
 
 fn mean(x: &Tensor, axes: &[i64], keep: bool) -> Tensor {

@@ -63,7 +63,8 @@ fn op() -> impl Strategy<Value = RawOp> {
         2 => prop::collection::vec(signed(), 0..10).prop_map(|dims| RawOp::Reshape { dims }),
         2 => prop::collection::vec(number(), 0..6).prop_map(|order| RawOp::Transpose { order }),
         1 => Just(RawOp::Transpose { order: vec![0, 2, 3, 1] }),
-        1 => signed().prop_map(|axis| RawOp::Concat { axis }),
+        2 => prop_oneof![signed(), Just(1), Just(3)].prop_map(|axis| RawOp::Concat { axis }),
+        1 => prop::collection::vec(signed(), 0..6).prop_map(|dims| RawOp::Expand { dims }),
     ]
 }
 
@@ -145,7 +146,7 @@ fn chain() -> impl Strategy<Value = RawGraph> {
                 let takes = match op {
                     RawOp::Conv { .. } | RawOp::Dense => 3,
                     RawOp::BatchNorm { .. } => 5,
-                    RawOp::Add | RawOp::Sub | RawOp::Mul | RawOp::Div => 2,
+                    RawOp::Add | RawOp::Sub | RawOp::Mul | RawOp::Div | RawOp::Concat { .. } => 2,
                     _ => 1,
                 };
                 inputs.truncate(takes);

@@ -52,12 +52,39 @@ enum Step {
         norm: bool,
         relu: bool,
     },
+    /// A function of each element; slope and offset of hard sigmoids.
+    Function {
+        function: usize,
+        slope: [f32; 2],
+    },
+    /// Squeeze-and-excite: convolutions or dense layers on the means, a function, and the product.
+    Gate {
+        dense: bool,
+        function: usize,
+        first: bool,
+        expand: bool,
+    },
+    /// The map and others of it as one, the map more than once.
+    Concat {
+        others: usize,
+        repeated: usize,
+        negative: bool,
+    },
     /// To the other order of axes and back.
     Transposed,
     /// In another shape and back.
     Reshaped,
     Identity,
 }
+
+const FUNCTIONS: [RawOp; 6] = [
+    RawOp::Identity,
+    RawOp::Sigmoid,
+    RawOp::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 },
+    RawOp::HardSwish,
+    RawOp::Swish,
+    RawOp::Tanh,
+];
 
 /// How the network ends.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +95,7 @@ enum End {
     MeanThenConv,
     ConvThenMean,
     DenseThenMean,
+    ReluThenMean,
     PoolThenFlatten,
     TwoDense,
 }
@@ -92,6 +120,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..=2_usize, 0..=2_usize, any::<bool>())
             .prop_map(|(before, after, relu)| Step::Pad { before, after, relu }),
         2 => (any::<bool>(), any::<bool>()).prop_map(|(norm, relu)| Step::Residual { norm, relu }),
+        2 => (0..6_usize, [-1.0..1.0_f32, -1.0..1.0_f32])
+            .prop_map(|(function, slope)| Step::Function { function, slope }),
+        2 => (any::<bool>(), 0..6_usize, any::<bool>(), any::<bool>())
+            .prop_map(|(dense, function, first, expand)| Step::Gate { dense, function, first, expand }),
+        2 => (0..3_usize, 1..20_usize, any::<bool>())
+            .prop_map(|(others, repeated, negative)| Step::Concat { others, repeated, negative }),
         1 => Just(Step::Transposed),
         1 => Just(Step::Reshaped),
         1 => Just(Step::Identity),
@@ -107,6 +141,7 @@ fn ends() -> impl Strategy<Value = End> {
         End::MeanThenConv,
         End::ConvThenMean,
         End::DenseThenMean,
+        End::ReluThenMean,
         End::PoolThenFlatten,
         End::TwoDense,
     ])
@@ -261,6 +296,60 @@ impl Maker {
                     self.x = self.builder.relu(&self.x);
                 }
             }
+            Step::Function { function, slope } => {
+                self.x = self.builder.unary(&self.x, FUNCTIONS[function].clone());
+                if function == 0 {
+                    let [slope, offset] = slope;
+                    self.x = self.builder.unary(&self.x, RawOp::HardSigmoid { slope, offset });
+                }
+            }
+            Step::Gate { dense, function, first, expand } => {
+                let (map, size, channels) = (self.x.clone(), self.size, self.channels);
+                self.mean(!dense);
+                for outputs in [2, channels] {
+                    if dense {
+                        self.x = self.builder.dense(&self.x, self.channels, outputs);
+                    } else {
+                        self.conv(outputs, [1, 1], [1, 1], RawPadding::VALID, true);
+                    }
+                    self.channels = outputs;
+                    if outputs == 2 {
+                        self.x = self.builder.relu(&self.x);
+                    }
+                }
+                self.x = self.builder.unary(&self.x, FUNCTIONS[function].clone());
+                let whole = |dims: Vec<usize>| dims.into_iter().map(|dim| dim as i64).collect();
+                if dense {
+                    let dims = whole(self.dims(1, 1, channels));
+                    self.x = self.builder.unary(&self.x, RawOp::Reshape { dims });
+                }
+                if expand {
+                    let dims = whole(self.dims(size[0], size[1], channels));
+                    self.x = self.builder.unary(&self.x, RawOp::Expand { dims });
+                }
+                let inputs = if first { [&self.x, &map] } else { [&map, &self.x] };
+                self.x = self.builder.node(RawOp::Mul, &inputs.map(String::as_str));
+                self.size = size;
+            }
+            Step::Concat { others, repeated, negative } => {
+                let mut inputs = vec![self.x.clone(); repeated];
+                let mut channels = repeated * self.channels;
+                for outputs in 1..=others {
+                    let dims = [outputs, 1, 1, self.channels];
+                    let other = self.builder.any_conv(&self.x, dims, [1, 1], RawPadding::VALID, 1, true);
+                    inputs.insert(outputs % inputs.len(), other);
+                    channels += outputs;
+                }
+                let axis = match (self.layout, negative) {
+                    (Layout::ChannelsLast, true) => -1,
+                    (Layout::ChannelsLast, false) => 3,
+                    (Layout::ChannelsFirst, true) => -3,
+                    (Layout::ChannelsFirst, false) => 1,
+                };
+                let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+                self.x = self.builder.node(RawOp::Concat { axis }, &inputs);
+                self.channels = channels;
+            }
             Step::Transposed => {
                 let (there, back) = match self.layout {
                     Layout::ChannelsLast => (vec![0, 3, 1, 2], vec![0, 2, 3, 1]),
@@ -332,6 +421,11 @@ impl Maker {
                 self.x = self.builder.relu(&self.x);
                 self.x = self.builder.unary(&self.x, RawOp::Mean { axes: vec![1, 2], keep: false });
                 self.x = self.builder.dense(&self.x, 4, 3);
+            }
+            End::ReluThenMean => {
+                self.conv(3, [1, 1], [1, 1], RawPadding::VALID, true);
+                self.x = self.builder.relu(&self.x);
+                self.mean(false);
             }
             End::PoolThenFlatten => {
                 let window =

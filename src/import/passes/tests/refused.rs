@@ -18,6 +18,13 @@ fn around(middle: impl Fn(&mut Builder, &str) -> String) -> RawGraph {
     builder.finish()
 }
 
+/// A map and so many numbers of its means.
+fn with_gate(builder: &mut Builder, x: &str, op: RawOp, channels: usize) -> String {
+    let gate = builder.unary(x, RawOp::Mean { axes: vec![1, 2], keep: true });
+    let gate = builder.conv(&gate, channels, [1, 1], [1, 1]);
+    builder.node(op, &[x, &gate])
+}
+
 #[test]
 fn each_reason_says_what_is_wrong() {
     let conv = |dims: [usize; 4], stride, padding, groups| {
@@ -48,9 +55,6 @@ fn each_reason_says_what_is_wrong() {
             }),
             "dilation 2: 1 is taken",
         ),
-        (Box::new(unary(RawOp::Swish)), "a swish (SiLU)"),
-        (Box::new(unary(RawOp::HardSwish)), "a hard swish"),
-        (Box::new(unary(RawOp::Sigmoid)), "a sigmoid that is not at the end"),
         (Box::new(unary(RawOp::LeakyRelu { slope: 0.1 })), "a leaky ReLU with a slope of 0.1"),
         (Box::new(unary(RawOp::Clip { min: 0.0, max: 1.0 })), "a clip from 0 to 1"),
         (Box::new(unary(RawOp::Softmax)), "a softmax that is not at the end"),
@@ -66,13 +70,43 @@ fn each_reason_says_what_is_wrong() {
             "-1 and -1",
         ),
         (Box::new(unary(RawOp::Unsupported { reason: "a recurrent layer".into() })), "a recurrent layer"),
+        (Box::new(|b: &mut Builder, x: &str| with_gate(b, x, RawOp::Add, 4)), "a product is taken"),
+        (Box::new(|b: &mut Builder, x: &str| with_gate(b, x, RawOp::Mul, 2)), "or other axes"),
+        (
+            Box::new(|b: &mut Builder, x: &str| {
+                let y = b.conv(x, 4, [1, 1], [1, 1]);
+                b.node(RawOp::Mul, &[x, &y])
+            }),
+            "a product of 14x14x4 and 14x14x4: a map times one number for each channel is taken",
+        ),
+        (Box::new(|b: &mut Builder, x: &str| b.node(RawOp::Mul, &[x, x])), "a map times itself"),
         (
             Box::new(|b: &mut Builder, x: &str| {
                 let gate = b.unary(x, RawOp::Mean { axes: vec![1, 2], keep: true });
-                let gate = b.conv(&gate, 4, [1, 1], [1, 1]);
+                let gate = b.unary(&gate, RawOp::Expand { dims: vec![1, 14, 14, 4] });
+                b.relu(&gate)
+            }),
+            "numbers that are repeated over a map",
+        ),
+        (
+            Box::new(|b: &mut Builder, x: &str| {
+                let gate = b.unary(x, RawOp::Mean { axes: vec![1, 2], keep: true });
+                let gate = b.unary(&gate, RawOp::Expand { dims: vec![1, 7, 7, 4] });
                 b.node(RawOp::Mul, &[x, &gate])
             }),
-            "squeeze-and-excite",
+            "or other axes",
+        ),
+        (Box::new(unary(RawOp::Expand { dims: vec![1, 14, 7, 4] })), "expected axes of 1 to be repeated"),
+        (
+            Box::new(|b: &mut Builder, x: &str| b.node(RawOp::Concat { axis: 1 }, &[x, x])),
+            "other than the channels",
+        ),
+        (
+            Box::new(|b: &mut Builder, x: &str| {
+                let small = b.conv(x, 4, [3, 3], [1, 1]);
+                b.node(RawOp::Concat { axis: 3 }, &[x, &small])
+            }),
+            "channels of maps of one size",
         ),
         (Box::new(|b: &mut Builder, x: &str| b.binary_reversed(1.0, RawOp::Div, x)), "divides by a map"),
         (Box::new(|b: &mut Builder, x: &str| b.binary(x, RawOp::Div, 0.0)), "divides by zero"),
@@ -104,7 +138,7 @@ fn all_nodes_are_listed_also_behind_one_that_is_not_known() {
     let x = builder.conv("image", 4, [3, 3], [1, 1]);
     let x = builder.unary(&x, RawOp::Unsupported { reason: "a recurrent layer".into() });
     let x = builder.any_conv(&x, [4, 13, 13, 4], [1, 1], RawPadding::Same, 1, false);
-    let x = builder.unary(&x, RawOp::Swish);
+    let x = builder.unary(&x, RawOp::LeakyRelu { slope: 0.1 });
     let x = builder.any_conv(&x, [4, 3, 3, 2], [1, 1], RawPadding::Same, 2, false);
     let x = builder.any_conv(&x, [4, 3, 3, 4], [1, 1], RawPadding::Same, 1, false);
     let window = RawWindow { kernel: [12, 2], stride: [2, 2], padding: RawPadding::VALID, ceil: false };
@@ -153,11 +187,17 @@ fn weights_that_many_layers_share_must_not_take_more_memory_than_the_file() {
 
 #[test]
 fn the_last_layer_gives_logits() {
-    for (relu, reason) in [(false, "mean over"), (true, "expected a fully connected one")] {
+    use RawOp::{HardSwish, Tanh};
+    for (last, reason) in [
+        (RawOp::Mean { axes: vec![1, 3], keep: false }, "mean over"),
+        (RawOp::Clip { min: 0.0, max: 6.0 }, "expected a fully connected one"),
+        (HardSwish, "expected a fully connected one"),
+        (Tanh, "a global average pool, without activation"),
+    ] {
         let mut builder = Builder::new(Layout::ChannelsLast, [1, 8, 8, 3]);
         let x = builder.conv("image", 4, [3, 3], [1, 1]);
-        let x = if relu { builder.relu(&x) } else { x };
-        builder.unary(&x, RawOp::Mean { axes: vec![1, if relu { 2 } else { 3 }], keep: false });
+        let x = builder.relu(&x);
+        builder.unary(&x, last);
         let text = refused(builder.finish()).to_string();
         assert!(text.contains(reason), "{text}");
     }

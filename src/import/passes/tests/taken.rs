@@ -3,7 +3,7 @@
 use super::super::testing::Builder;
 use super::super::{LowerOptions, Lowered, lower};
 use crate::import::raw::{Layout, RawGraph, RawOp, RawPadding, RawQuantizer};
-use crate::net::{Activation, Affine, Normalization, Op, Shape};
+use crate::net::{Activation, Affine, Function, Normalization, Op, Shape};
 
 fn lowered(graph: RawGraph) -> Lowered {
     lower(graph, &LowerOptions::default()).expect("a network that can be taken")
@@ -153,4 +153,112 @@ fn a_size_that_is_open_is_assumed_or_given() {
     assert_eq!(network.graph.image().shape, Shape::new(48, 64, 3));
     assert_eq!(network.graph.tensors[1].shape, Shape::new(23, 31, 4));
     assert_eq!(network.graph.layers[0].activation, Activation::Linear);
+}
+
+/// The end of SqueezeNet, with its sigmoid.
+#[test]
+fn a_pool_gives_the_logits() {
+    for (relu, expected) in [
+        (true, &["Conv Linear", "Conv Relu", "GlobalAvgPool Linear"][..]),
+        (false, &["Conv Linear", "GlobalAvgPool Linear", "Linear Linear"]),
+    ] {
+        let mut b = Builder::new(Layout::ChannelsFirst, [1, 3, 8, 8]);
+        let x = b.conv("image", 4, [3, 3], [1, 1]);
+        let mut x = b.conv(&x, 3, [1, 1], [1, 1]);
+        if relu {
+            x = b.relu(&x);
+        }
+        let x = b.unary(&x, RawOp::Mean { axes: vec![2, 3], keep: true });
+        let x = b.unary(&x, RawOp::Reshape { dims: vec![1, -1] });
+        b.unary(&x, RawOp::Sigmoid);
+        let network = lowered(b.finish());
+        assert_eq!(layers(&network), expected);
+        assert_eq!(network.graph.classes(), 3);
+    }
+}
+
+/// A dense layer with an activation, and a sum of two.
+#[test]
+fn a_last_pixel_gives_the_logits_whatever_it_is_of() {
+    for op in [RawOp::Clip { min: 0.0, max: 6.0 }, RawOp::Tanh, RawOp::HardSwish] {
+        for sum in [false, true] {
+            let mut b = Builder::new(Layout::ChannelsLast, [1, 8, 8, 3]);
+            let x = b.conv("image", 4, [3, 3], [1, 1]);
+            let x = b.unary(&x, RawOp::Mean { axes: vec![1, 2], keep: false });
+            let y = b.dense(&x, 4, 4);
+            let y = b.unary(&y, op.clone());
+            if sum {
+                b.node(RawOp::Add, &[&x, &y]);
+            }
+            let network = lowered(b.finish());
+            assert_eq!(layers(&network).last().map(String::as_str), Some("GlobalAvgPool Linear"), "{op:?}");
+            assert_eq!(network.graph.classes(), 4, "{op:?}");
+        }
+    }
+}
+
+/// A block of MobileNetV3, once with hard-swish in one node and once in its parts, the gate's layers dense.
+#[test]
+fn gates_and_functions_are_layers() {
+    for parts in [false, true] {
+        let mut b = Builder::new(Layout::ChannelsFirst, [1, 3, 16, 16]);
+        let hard = || RawOp::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 };
+        let mut x = b.conv("image", 8, [3, 3], [2, 2]);
+        x = match parts {
+            true => {
+                let gate = b.unary(&x, hard());
+                b.node(RawOp::Mul, &[&gate, &x])
+            }
+            false => b.unary(&x, RawOp::HardSwish),
+        };
+        let y = b.unary(&x, RawOp::Mean { axes: vec![2, 3], keep: false });
+        let y = b.dense(&y, 8, 2);
+        let y = b.relu(&y);
+        let y = b.dense(&y, 2, 8);
+        let y = b.unary(&y, hard());
+        let y = b.unary(&y, RawOp::Reshape { dims: vec![-1, 8, 1, 1] });
+        let y = if parts { b.unary(&y, RawOp::Expand { dims: vec![-1, 8, 7, 7] }) } else { y };
+        let y = b.node(RawOp::Mul, &if parts { [&y, &x] } else { [&x, &y] }.map(String::as_str));
+        let y = b.node(RawOp::Concat { axis: 1 }, &[&y, &x, &y]);
+        let y = b.norm(&y, 24, 1.0);
+        let y = b.relu(&y);
+        let x = b.unary(&y, RawOp::Mean { axes: vec![2, 3], keep: false });
+        b.dense(&x, 24, 3);
+        let expected = [
+            "Conv Linear",
+            "Lookup Linear",
+            "GlobalAvgPool Linear",
+            "Conv Relu",
+            "Conv Linear",
+            "Lookup Linear",
+            "Multiply Linear",
+            "Concat Linear",
+            "Depthwise Relu",
+            "GlobalAvgPool Linear",
+            "Linear Linear",
+        ];
+        let network = lowered(b.finish());
+        assert_eq!(layers(&network), expected);
+        assert_eq!(network.graph.layers[6].inputs, [2, 6]);
+        assert_eq!(network.graph.layers[7].inputs, [7, 2, 7]);
+        let of = |layer: usize| network.graph.layers[layer].op;
+        assert_eq!([of(1), of(5)], [Op::Lookup(Function::HardSwish), Op::Lookup(Function::HardSigmoid)]);
+    }
+}
+
+#[test]
+fn long_concatenations_are_joined_in_parts() {
+    for (count, joined) in [(1, 0), (2, 1), (16, 1), (17, 2), (33, 3), (300, 22)] {
+        let mut b = Builder::new(Layout::ChannelsLast, [1, 4, 4, 3]);
+        let x = b.conv("image", 4, [3, 3], [1, 1]);
+        let y = b.node(RawOp::Concat { axis: -1 }, &vec![x.as_str(); count]);
+        let y = b.unary(&y, RawOp::Mean { axes: vec![1, 2], keep: false });
+        b.dense(&y, 4 * count, 3);
+        let network = lowered(b.finish());
+        let concats = network.graph.layers.iter().filter(|layer| layer.op == Op::Concat);
+        assert!(concats.clone().all(|layer| (2..=16).contains(&layer.inputs.len())), "{count}");
+        assert_eq!(concats.count(), joined, "{count}");
+        let names: std::collections::BTreeSet<_> = network.graph.layers.iter().map(|l| &l.name).collect();
+        assert_eq!(names.len(), network.graph.layers.len(), "{count}: {names:?}");
+    }
 }

@@ -78,6 +78,14 @@ pub fn expand(builder: &mut Builder, operator: &Operator) -> Taken<Vec<Step>> {
     one(builder, operator, shape(sizes.into_iter())?)
 }
 
+/// `BROADCAST_TO` a shape of which only the batch's size may be open.
+pub fn broadcast(builder: &mut Builder, operator: &Operator) -> Taken<Vec<Step>> {
+    let sizes = builder.sizes(operator.input(1)?)?;
+    let sizes = sizes.ok_or_else(|| Stop::refused("a shape that the network computes"))?;
+    let dims = sizes.into_iter().map(|size| size.unwrap_or(-1)).collect();
+    one(builder, operator, RawOp::Expand { dims })
+}
+
 /// `TRANSPOSE` to an order that is in the file.
 pub fn transpose(builder: &mut Builder, operator: &Operator) -> Taken<Vec<Step>> {
     let listed = fixed(builder, operator.input(1)?)?;

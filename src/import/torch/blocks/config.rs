@@ -11,6 +11,9 @@ pub(super) struct Network {
     pub bn: Option<Normalization>,
     pub first_conv: Layer,
     pub blocks: Vec<Block>,
+    /// Before the mean, where `feature_mix_layer` is behind it: MobileNetV3.
+    #[serde(default)]
+    pub final_expand_layer: Option<Layer>,
     #[serde(default)]
     pub feature_mix_layer: Option<Layer>,
     pub classifier: Layer,
@@ -41,6 +44,9 @@ impl Default for Normalization {
 pub(super) struct Block {
     #[serde(default)]
     pub mobile_inverted_conv: Option<Box<Layer>>,
+    /// The same in later versions of Once-for-All.
+    #[serde(default)]
+    pub conv: Option<Box<Layer>>,
     #[serde(default)]
     pub shortcut: Option<Box<Layer>>,
 }

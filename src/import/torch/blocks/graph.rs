@@ -39,10 +39,24 @@ pub(super) fn build(network: &Network, file: &File) -> Result<RawGraph, Vec<Prob
     for (number, block) in network.blocks.iter().enumerate() {
         x = builder.block(block, &format!("blocks.{number}"), x);
     }
-    if let Some(layer) = &network.feature_mix_layer {
-        x = builder.layer(layer, "feature_mix_layer", x);
+    let mean = |keep| RawOp::Mean { axes: vec![2, 3], keep };
+    match (&network.final_expand_layer, &network.feature_mix_layer) {
+        (Some(before), mix) => {
+            x = builder.layer(before, "final_expand_layer", x);
+            x = builder.node("mean".into(), "mean", mean(true), vec![x]);
+            if let Some(layer) = mix {
+                x = builder.layer(layer, "feature_mix_layer", x);
+            }
+            let flat = RawOp::Reshape { dims: vec![0, -1] };
+            x = builder.node("flatten".into(), "flatten", flat, vec![x]);
+        }
+        (None, mix) => {
+            if let Some(layer) = mix {
+                x = builder.layer(layer, "feature_mix_layer", x);
+            }
+            x = builder.node("mean".into(), "mean", mean(false), vec![x]);
+        }
     }
-    x = builder.node("mean".into(), "mean", RawOp::Mean { axes: vec![2, 3], keep: false }, vec![x]);
     x = builder.layer(&network.classifier, "classifier", x);
     builder.graph.outputs.push(x);
     builder.finish()
@@ -96,8 +110,10 @@ impl Builder<'_> {
     fn block(&mut self, block: &Block, name: &str, x: String) -> String {
         let there = |layer: &&Layer| layer.name != "ZeroLayer";
         // A block that a search left out.
-        let Some(layer) = block.mobile_inverted_conv.as_deref().filter(there) else { return x };
-        let result = self.layer(layer, &format!("{name}.mobile_inverted_conv"), x.clone());
+        let named = [("mobile_inverted_conv", &block.mobile_inverted_conv), ("conv", &block.conv)];
+        let mut layers = named.into_iter().filter_map(|(part, layer)| Some((part, layer.as_deref()?)));
+        let Some((part, layer)) = layers.next().filter(|(_, layer)| there(layer)) else { return x };
+        let result = self.layer(layer, &format!("{name}.{part}"), x.clone());
         let Some(shortcut) = block.shortcut.as_deref().filter(there) else { return result };
         let around = self.layer(shortcut, &format!("{name}.shortcut"), x);
         self.node(format!("{name}.add"), "add", RawOp::Add, vec![result, around])
@@ -269,6 +285,7 @@ impl Builder<'_> {
             "relu6" => ("ReLU6", RawOp::Clip { min: 0.0, max: 6.0 }),
             "tanh" => ("Tanh", RawOp::Tanh),
             "sigmoid" => ("Sigmoid", RawOp::Sigmoid),
+            "swish" | "silu" => ("SiLU", RawOp::Swish),
             "h_swish" => ("Hswish", RawOp::HardSwish),
             "h_sigmoid" => ("Hsigmoid", RawOp::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 }),
             _ => (function, RawOp::Unsupported { reason: format!("the activation '{function}'") }),
