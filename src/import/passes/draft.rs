@@ -38,7 +38,17 @@ impl Draft {
         let budget = held.saturating_mul(2).saturating_add(SPARE_ELEMENTS);
         let (remarks, refusals) = (Vec::new(), Vec::new());
         let channels = HashMap::new();
-        Self { graph, options, is_open: false, normalization: None, remarks, refusals, channels, budget, made: 0 }
+        Self {
+            graph,
+            options,
+            is_open: false,
+            normalization: None,
+            remarks,
+            refusals,
+            channels,
+            budget,
+            made: 0,
+        }
     }
 
     /// Asks for elements that the file does not hold; a small file must not take much memory.

@@ -87,10 +87,8 @@ impl Lanes {
         let mut rows = vec![Vec::new(); self.dots.len()];
         for Line { from, lane, readers } in &self.lines {
             rows[*from].push(Stroke::Out(*lane));
-            let last = readers.last().copied().unwrap_or(*from);
-            for row in from + 1..last {
-                rows[row].push(Stroke::Past(*lane));
-            }
+            let last = readers.last().copied().unwrap_or(from + 1);
+            rows[from + 1..last].iter_mut().for_each(|row| row.push(Stroke::Past(*lane)));
             for &row in readers {
                 rows[row].push(Stroke::In(*lane));
             }

@@ -191,7 +191,7 @@ fn LayerLine(props: &LayerLineProps) -> Html {
                 <span class={classes!(is_drawn.then_some("unseen"))}>{ reads }</span>
             </td>
             <th scope="row">
-                <button type="button" class="plain" tabindex={if *is_stop { "0" } else { "-1" }} title="Go to its bits"
+                <button type="button" class="plain" tabindex={if *is_stop { "0" } else { "-1" }} title={format!("{}: go to its bits", row.name)}
                     onclick={move |_| go_to_row(layer)}>{ &*row.name }</button>
             </th>
             <td>{ operator }</td>

@@ -1,7 +1,7 @@
 //! How a file with a network was read: what was recognized in it, what was assumed, what was not used.
 
 use super::network_in_words;
-use crate::flow::{Format, NetworkSummary, Remark, Setting, SettingOrigin};
+use crate::flow::{Format, NetworkSummary, Remark};
 
 /// How a file was read, in clauses; the page makes sentences of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,20 +24,9 @@ impl Reading {
                 Remark::Assumed(text) => reading.assumed.push(text.clone()),
             }
         }
-        for Setting { kind, value, origin } in &loaded.settings {
-            match origin {
-                SettingOrigin::Given => reading.recognized.push(format!("{kind}: {value}, as you say")),
-                SettingOrigin::Stated => {
-                    reading.recognized.push(format!("{kind}: {value}, as the file says"))
-                }
-                SettingOrigin::Fixed => {
-                    reading.recognized.push(format!("{kind}: {value}, which the file fixes"))
-                }
-                SettingOrigin::Linked => {
-                    reading.recognized.push(format!("{kind}: {value}, as the link says"))
-                }
-                SettingOrigin::Assumed(why) => reading.assumed.push(format!("{kind}: {value}; {why}")),
-            }
+        for setting in &loaded.settings {
+            let list = if setting.is_assumed() { &mut reading.assumed } else { &mut reading.recognized };
+            list.push(setting.to_string());
         }
         reading
     }
@@ -72,7 +61,7 @@ pub fn recognized_as(loaded: &NetworkSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Key, Naming, SettingKind};
+    use crate::flow::{Key, Naming, Setting, SettingKind, SettingOrigin};
     use crate::net::Spec;
 
     fn loaded(source: &str, format: Option<Format>, naming: Option<Naming>) -> NetworkSummary {
@@ -137,18 +126,12 @@ mod tests {
             ..loaded("own.onnx", Some(Format::Onnx), None)
         };
         let reading = Reading::of(&summary);
-        assert_eq!(
-            reading.recognized,
-            [
-                "a softmax at the end, which changes no answer",
-                "input size: 128x128, as the file says",
-                "epsilon of batch normalization: 0.001, as you say"
-            ]
-        );
-        assert_eq!(
-            reading.assumed,
-            ["the file's image has colours from 0 to 1", "preprocessing: x/255; the file does not say"]
-        );
+        let [side, normalization, epsilon] =
+            [0, 1, 2].map(|place: usize| summary.settings[place].to_string());
+        let remarks =
+            ["a softmax at the end, which changes no answer", "the file's image has colours from 0 to 1"];
+        assert_eq!(reading.recognized, [remarks[0], &side, &epsilon]);
+        assert_eq!(reading.assumed, [remarks[1], &normalization]);
         assert_eq!(reading.unused.len(), 1);
         assert_eq!(reading.title(), "How it was read · 3 recognized · 2 assumed · 1 not used");
         assert_eq!(Reading::default().title(), "How it was read");
