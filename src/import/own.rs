@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn functions_products_and_concatenations_are_kept() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/networks");
-        for name in ["mobile_dynamo.onnx", "swish.keras", "squeeze.tflite"] {
+        for name in ["mobile_dynamo.onnx", "swish_script.onnx", "squeeze.tflite"] {
             let bytes = std::fs::read(folder.join(name)).expect("a file of the repository");
             let read = |bytes: &[u8]| {
                 import(bytes, &ImportOptions::default())

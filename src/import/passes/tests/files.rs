@@ -6,7 +6,9 @@ use super::super::{LowerOptions, lower};
 use crate::import::raw::{Layout, RawGraph};
 use crate::import::{keras, onnx, tflite};
 use crate::net::Op;
+use flate2::read::GzDecoder;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 fn folder() -> PathBuf {
@@ -19,7 +21,11 @@ fn read(name: &str) -> RawGraph {
     match name.rsplit('.').next() {
         Some("onnx") => onnx::read(&bytes).unwrap_or_else(|error| failed(&error)),
         Some("tflite") => tflite::read(&bytes).unwrap_or_else(|error| failed(&error)),
-        _ => keras::read_keras(&bytes).unwrap_or_else(|error| failed(&error)),
+        _ => {
+            let mut unpacked = Vec::new();
+            GzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).expect("a packed file");
+            keras::read_keras(&unpacked).unwrap_or_else(|error| failed(&error))
+        }
     }
 }
 
