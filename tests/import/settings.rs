@@ -3,7 +3,7 @@
 use crate::archive::Archive;
 use bitsmith::{
     import::{
-        DEFAULT_SIDE, ImportError, ImportOptions, Imported, Naming, Origin, Setting, SettingKind, import,
+        DEFAULT_SIDE, ImportError, ImportOptions, RangesFrom, Imported, Naming, Origin, Setting, SettingKind, import,
         names, save,
     },
     net::{Affine, Family, Model, Normalization, Padding, Spec, Width},
@@ -73,6 +73,7 @@ fn metadata_replaces_conventions_and_the_caller_replaces_metadata() {
         padding: Some(Padding::PyTorch),
         epsilon: Some(0.003),
         normalization: Some(Normalization::IMAGENET),
+        ranges: RangesFrom::Images,
     };
     let found = imported(&archive, &options);
     let (network, normalization) = (&found.model.network, found.model.normalization);
