@@ -126,7 +126,10 @@ fn settings_of_weights_are_options() {
 #[test]
 fn the_size_of_the_image_is_an_option() {
     let found = json(&["inspect", DEMO[1], "--side", "64"]);
-    assert_eq!((&found["network"], &found["layers"][0]["input"]), (&json!("mobilenet-v1-0.25-64"), &json!([64, 64, 3])));
+    assert_eq!(
+        (&found["network"], &found["layers"][0]["input"]),
+        (&json!("mobilenet-v1-0.25-64"), &json!([64, 64, 3]))
+    );
     let found = json(&[&["eval"], &DEMO[..], &["--side", "64", "--limit", "8", "--no-float"]].concat());
     assert_eq!(found["network"], "mobilenet-v1-0.25-64");
     let settings = found["settings"].as_array().expect("a list");

@@ -50,8 +50,7 @@ pub(super) fn import(mut raw: RawGraph, options: &ImportOptions) -> Result<Impor
     let (usual, whose) = usual_normalization(&network, &producer, layout);
     let in_file = || Ok(normalization.or(metadata.normalization()?));
     let usual = (usual, Origin::Assumed(format!("{SILENT}; {whose} have it")));
-    let normalization =
-        settings.choose(SettingKind::Normalization, options.normalization, in_file, usual)?;
+    let normalization = settings.choose(SettingKind::Normalization, options.normalization, in_file, usual)?;
     if gray {
         settings.list.push(luma::setting());
     }

@@ -76,7 +76,8 @@ impl<'a> Metadata<'a> {
 
     /// Notes a `resolution` that is not the size which the graph fixes.
     pub fn compare_side(&mut self, fixed: usize) {
-        let is_other = |side: Result<Option<u16>, _>| side.map(|side| side.map(usize::from)) != Ok(Some(fixed));
+        let is_other =
+            |side: Result<Option<u16>, _>| side.map(|side| side.map(usize::from)) != Ok(Some(fixed));
         if self.get("resolution").is_some() && is_other(self.side()) {
             self.ignore::<()>("resolution", format!("the file's graph is for {fixed}x{fixed} pixels"));
         }

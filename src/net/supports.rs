@@ -170,7 +170,9 @@ pub fn supports_map(map: Shape) -> Result<(), Reason> {
         return Err(Reason::Channels(map.channels));
     }
     // On 32 bits the product may not fit.
-    if [map.height, map.width, map.channels].map(|size| size as u64).iter().product::<u64>() > MOST_ELEMENTS as u64 {
+    if [map.height, map.width, map.channels].map(|size| size as u64).iter().product::<u64>()
+        > MOST_ELEMENTS as u64
+    {
         return Err(Reason::Elements(map));
     }
     Ok(())

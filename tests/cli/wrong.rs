@@ -21,7 +21,11 @@ fn wrong_arguments_are_explained() {
             code: 2,
             says: "expected 2 to 10,000",
         },
-        Case { arguments: &["inspect", "mnasnet-1.0-96", "--side", "64"], code: 2, says: "--side is of files" },
+        Case {
+            arguments: &["inspect", "mnasnet-1.0-96", "--side", "64"],
+            code: 2,
+            says: "--side is of files",
+        },
         Case { arguments: &["inspect", DEMO[1], "--side", "0"], code: 2, says: "0 is not in 1..=1024" },
         Case { arguments: &["inspect", DEMO[1], "--side", "1025"], code: 2, says: "1025 is not in 1..=1024" },
         Case {

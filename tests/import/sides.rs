@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 /// A convolution of stride 2, a pool of 2x2 without pads, and a classifier.
 pub fn description(resolution: Value) -> Vec<u8> {
-    let pool = json!({"name": "PoolingLayer", "pool_type": "max", "kernel_size": 2, "stride": 2, "use_bn": false});
+    let pool =
+        json!({"name": "PoolingLayer", "pool_type": "max", "kernel_size": 2, "stride": 2, "use_bn": false});
     let config = json!({
         "first_conv": {"name": "ConvLayer", "in_channels": 3, "out_channels": 4, "kernel_size": 3, "stride": 2},
         "blocks": [{"mobile_inverted_conv": pool}],
@@ -72,16 +73,38 @@ fn a_network_with_a_graph_has_any_size_that_its_layers_allow() {
         (json!(null), Some("49"), None, Some(176), Ok((49, "stated"))),
         (json!(null), Some("49"), Some(40), None, Ok((40, "given"))),
         (json!(null), Some("large"), Some(40), None, Ok((40, "given"))),
-        (json!(null), Some("large"), None, None, Err("resolution = 'large' cannot be used: expected a number from 1 to 1024; correct the entry, or give it with --side")),
+        (
+            json!(null),
+            Some("large"),
+            None,
+            None,
+            Err(
+                "resolution = 'large' cannot be used: expected a number from 1 to 1024; correct the entry, or give it with --side",
+            ),
+        ),
         (json!(null), Some("1025"), None, None, Err("'1025' cannot be used")),
         (json!(null), NONE, Some(0), None, Err("image (input): a map of 0x0x3: 1 to 1024 rows and columns")),
         (json!(null), NONE, Some(1025), None, Err("image (input): a map of 1025x1025x3")),
         // The pool's window does not fit the map behind the convolution.
-        (json!(null), NONE, Some(2), None, Err("blocks.0.mobile_inverted_conv.pool (MaxPool2d): a window of 2 rows or columns on 1 of them: expected a larger image")),
+        (
+            json!(null),
+            NONE,
+            Some(2),
+            None,
+            Err(
+                "blocks.0.mobile_inverted_conv.pool (MaxPool2d): a window of 2 rows or columns on 1 of them: expected a larger image",
+            ),
+        ),
         (json!(176), NONE, None, None, Ok((176, "fixed"))),
         (json!(176), NONE, Some(176), None, Ok((176, "fixed"))),
         (json!(176), NONE, None, Some(96), Ok((176, "fixed"))),
-        (json!(176), NONE, Some(224), None, Err("fixes the network's image at 176x176 pixels, not 224x224: leave out")),
+        (
+            json!(176),
+            NONE,
+            Some(224),
+            None,
+            Err("fixes the network's image at 176x176 pixels, not 224x224: leave out"),
+        ),
         (json!(0), NONE, None, None, Err("image (input): a map of 0x0x3")),
         (json!(2), NONE, None, None, Err("blocks.0.mobile_inverted_conv.pool (MaxPool2d): a window of 2")),
     ] {
@@ -116,9 +139,21 @@ fn networks_of_the_zoo_have_the_sizes_of_the_zoo() {
         (Some("128"), None, Some(96), Ok((128, "stated"))),
         (None, None, Some(96), Ok((96, "linked"))),
         (None, None, Some(176), Ok((DEFAULT_SIDE.into(), "assumed"))),
-        (None, Some(176), None, Err("image side '176' in 'mobilenet-v1-0.25-176': expected a multiple of 32")),
+        (
+            None,
+            Some(176),
+            None,
+            Err("image side '176' in 'mobilenet-v1-0.25-176': expected a multiple of 32"),
+        ),
         (None, Some(352), None, Err("image side '352'")),
-        (Some("176"), None, None, Err("'176' cannot be used: expected a multiple of 32 from 32 to 320; correct the entry, or give it with --side")),
+        (
+            Some("176"),
+            None,
+            None,
+            Err(
+                "'176' cannot be used: expected a multiple of 32 from 32 to 320; correct the entry, or give it with --side",
+            ),
+        ),
     ] {
         let mut archive = Archive::of("mobilenet-v1-0.25-224", Naming::Keras);
         archive.metadata.extend(metadata.map(|side: &str| ("resolution".to_owned(), side.to_owned())));

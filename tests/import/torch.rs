@@ -6,9 +6,7 @@ use crate::raw_graph::{Map, run};
 use crate::sides::{description, weights};
 use bitsmith::import::raw::{RawGraph, RawOp};
 use bitsmith::import::torch::{BlocksError, is_blocks, read_blocks};
-use bitsmith::import::{
-    ImportError, ImportOptions, Naming, Problem, SettingKind, import, import_blocks,
-};
+use bitsmith::import::{ImportError, ImportOptions, Naming, Problem, SettingKind, import, import_blocks};
 use bitsmith::net::{Family, Normalization};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What a network of ours is told of its file.
 
 use super::super::testing::Builder;
-use super::super::{LowerOptions, Lowered, Remark, lower};
+use super::super::{LowerOptions, Lowered, lower};
 use crate::import::raw::{Layout, RawGraph, RawOp, RawPadding, RawQuantizer};
 use crate::net::{Activation, Affine, Normalization, Op, Shape};
 
