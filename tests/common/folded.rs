@@ -16,3 +16,13 @@ pub fn folded(model: &Model) -> Model {
     }
     folded
 }
+
+/// The same network for colours from 0 to 255 about their mean: the first layer's weights are smaller.
+pub fn of_bytes(mut model: Model) -> Model {
+    let deviation = std::mem::replace(&mut model.normalization.deviation, [1.0; 3]);
+    if let Some(first) = &mut model.weights[0] {
+        let deviations = deviation.iter().cycle();
+        first.weight.iter_mut().zip(deviations).for_each(|(weight, deviation)| *weight /= deviation);
+    }
+    model
+}

@@ -211,5 +211,9 @@ fn ranges_as_in_the_file_give_its_quantizers() {
         assert!(theirs.values().any(|theirs| same(&theirs)), "{scale} {zero_point}: {theirs:?}");
     }
     assert_ne!(grids(RangesFrom::Images, Bits::B8), of_file);
-    assert_eq!(grids(RangesFrom::Images, Bits::B4), grids(RangesFrom::File, Bits::B4));
+    // The mean's output has 8 bits in any case.
+    let narrow =
+        |ranges| grids(ranges, Bits::B4).into_iter().filter(|q| q.bits == Bits::B4).collect::<Vec<_>>();
+    assert_eq!(narrow(RangesFrom::Images), narrow(RangesFrom::File));
+    assert_eq!(narrow(RangesFrom::File).len(), 4);
 }
