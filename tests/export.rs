@@ -166,7 +166,12 @@ fn wrong_records_of_functions_and_concatenations_are_told() {
         ("join1", layer::OFFSET, 1 << 30, "(place of a list of tensors) is wrong: found another"),
         ("join1", layer::OFFSET, u32::MAX, "(place of a list of tensors) is wrong: found another"),
         // Two zeros: no inputs.
-        ("join1", layer::OFFSET, header::RESERVED.at as u32, "(layer) is wrong: found another, expected one that can be computed"),
+        (
+            "join1",
+            layer::OFFSET,
+            header::RESERVED.at as u32,
+            "(layer) is wrong: found another, expected one that can be computed",
+        ),
         ("join1", layer::WEIGHTS_AT, 0, "(which the rest of the file determines)"),
         ("excite", layer::SHIFT, 0, "has a factor that the C runtime cannot apply"),
     ] {

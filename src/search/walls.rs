@@ -49,8 +49,9 @@ impl Problem {
     /// Narrows weights from the last layer to the first until the FLASH suffices; then, in the same order, what tables
     /// are read by.
     pub(super) fn flash_wall(&self, policy: &mut Policy) {
-        let backwards =
-            |kind: &dyn Fn(Slot) -> bool| self.slots().iter().copied().rev().filter(|&slot| kind(slot)).collect();
+        let backwards = |kind: &dyn Fn(Slot) -> bool| {
+            self.slots().iter().copied().rev().filter(|&slot| kind(slot)).collect()
+        };
         let weights: Vec<Slot> = backwards(&|slot| matches!(slot, Slot::Weight(_)));
         self.narrow_to_flash(policy, &weights);
         if !self.fits_flash(policy) {
