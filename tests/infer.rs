@@ -136,7 +136,8 @@ fn functions_products_and_concatenations_agree_at_all_widths() {
 #[test]
 fn wrong_tables_and_factors_are_refused_in_words() {
     let factor = |bias, shift| QuantizedLayer::Multiply(Requantizer { bias, multiplier: 1 << 30, shift });
-    let cases: [(&str, &str, &dyn Fn(&mut QuantizedNetwork, usize)); 11] = [
+    type Damage = dyn Fn(&mut QuantizedNetwork, usize);
+    let cases: [(&str, &str, &Damage); 11] = [
         ("swish1", "layer swish1 has 3 codes in a table: expected", &|n, l| {
             if let QuantizedLayer::Lookup(table) = &mut n.layers[l] {
                 table.truncate(3);
