@@ -201,7 +201,7 @@ fn networks_of_all_operators_are_trained() {
     let float = Recipe { frozen: 0.0, rate: 3e-3, ..recipe() };
     let mut trainer_of_float = trainer(&model, None, float.clone());
     let curve = run(&mut trainer_of_float, None);
-    assert!(curve[3].loss < curve[1].loss.map(|loss| 0.9 * loss), "{curve:?}");
+    assert!(curve[3].measured[0] > 25.0 && curve[3].loss < curve[1].loss, "{curve:?}");
     let (state, _) = trainer_of_float.best().expect("epochs");
     let plan = Plan::new(&model, None, float.scales);
     let model = Trained::new(&plan, state, &model, None).model;
