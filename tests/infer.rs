@@ -135,48 +135,50 @@ fn functions_products_and_concatenations_agree_at_all_widths() {
 
 #[test]
 fn wrong_tables_and_factors_are_refused_in_words() {
-    let factor = |bias, shift| QuantizedLayer::Multiply(Requantizer { bias, multiplier: 1 << 30, shift });
-    type Damage = dyn Fn(&mut QuantizedNetwork, usize);
-    let cases: [(&str, &str, &Damage); 11] = [
-        ("swish1", "layer swish1 has 3 codes in a table: expected", &|n, l| {
+    type Damage = fn(&mut QuantizedNetwork, usize);
+    fn factor(bias: i32, shift: u8) -> QuantizedLayer {
+        QuantizedLayer::Multiply(Requantizer { bias, multiplier: 1 << 30, shift })
+    }
+    let cases: [(&str, &str, Damage); 11] = [
+        ("swish1", "layer swish1 has 3 codes in a table: expected", |n, l| {
             if let QuantizedLayer::Lookup(table) = &mut n.layers[l] {
                 table.truncate(3);
             }
         }),
-        ("swish1", "layer swish1 has a table with codes beyond the largest of its output", &|n, l| {
+        ("swish1", "layer swish1 has a table with codes beyond the largest of its output", |n, l| {
             let output = n.graph().layers[l].output;
             (n.tensors[output].bits, n.tensors[output].zero_point) = (Bits::B2, 0);
             if let QuantizedLayer::Lookup(table) = &mut n.layers[l] {
                 table[1] = 4;
             }
         }),
-        ("conv1", "layer conv1 has a function's table, though it is none", &|n, l| {
+        ("conv1", "layer conv1 has a function's table, though it is none", |n, l| {
             n.layers[l] = QuantizedLayer::Lookup(vec![0; 256]);
         }),
-        ("join1", "layer join1 has 3 tables: expected 4", &|n, l| {
+        ("join1", "layer join1 has 3 tables: expected 4", |n, l| {
             if let QuantizedLayer::Concat(tables) = &mut n.layers[l] {
                 tables.truncate(3);
             }
         }),
-        ("join1", "layer join1 has 0 codes in a table: expected", &|n, l| {
+        ("join1", "layer join1 has 0 codes in a table: expected", |n, l| {
             if let QuantizedLayer::Concat(tables) = &mut n.layers[l] {
                 tables[2].clear();
             }
         }),
-        ("swish1", "layer swish1 has a concatenation's tables, though it is none", &|n, l| {
+        ("swish1", "layer swish1 has a concatenation's tables, though it is none", |n, l| {
             n.layers[l] = QuantizedLayer::Concat(Vec::new());
         }),
-        ("swish1", "layer swish1 has a product's integers, though it is none", &|n, l| {
+        ("swish1", "layer swish1 has a product's integers, though it is none", |n, l| {
             n.layers[l] = factor(0, 40);
         }),
-        ("excite", "layer excite shifts by more digits than there are", &|n, l| n.layers[l] = factor(0, 63)),
-        ("excite", "layer excite: the accumulator of channel 0 may leave 32 bits", &|n, l| {
+        ("excite", "layer excite shifts by more digits than there are", |n, l| n.layers[l] = factor(0, 63)),
+        ("excite", "layer excite: the accumulator of channel 0 may leave 32 bits", |n, l| {
             n.layers[l] = factor(i32::MAX, 40);
         }),
-        ("pool", "layer pool: the accumulator of channel 0 may leave 32 bits", &|n, l| {
+        ("pool", "layer pool: the accumulator of channel 0 may leave 32 bits", |n, l| {
             n.layers[l] = QuantizedLayer::Pool(Requantizer { bias: 8, multiplier: 1 << 30, shift: 1 });
         }),
-        ("pool", "layer pool has a product's integers, though it is none", &|n, l| {
+        ("pool", "layer pool has a product's integers, though it is none", |n, l| {
             n.layers[l] = factor(0, 40)
         }),
     ];
