@@ -50,7 +50,7 @@ pub fn TextField(props: &TextFieldProps) -> Html {
                     autocomplete="off" spellcheck="false" value={shown} {onchange}
                     readonly={why_not.is_some()} title={why_not.clone()} aria-invalid={refused.is_some().to_string()} aria-describedby={format!("{described} {explained}")} />
             </div>
-            if let Some(reason) = why_not { <p id={explained} class="hint wide">{ reason }</p> }
+            if let Some(reason) = why_not { <p id={explained} class="hint wide">{ reason.clone() }</p> }
             <div id={described} class="wide" role="alert">
                 if let Some((_, reason)) = &*refused { <p class="error">{ format::sentence(reason) }</p> }
             </div>
