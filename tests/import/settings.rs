@@ -3,8 +3,8 @@
 use crate::archive::Archive;
 use bitsmith::{
     import::{
-        DEFAULT_SIDE, ImportError, ImportOptions, RangesFrom, Imported, Naming, Origin, Setting, SettingKind, import,
-        names, save,
+        DEFAULT_SIDE, ImportError, ImportOptions, Imported, Naming, Origin, RangesFrom, Setting, SettingKind,
+        import, names, save,
     },
     net::{Affine, Family, Model, Normalization, Padding, Spec, Width},
 };
