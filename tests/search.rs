@@ -40,7 +40,7 @@ fn networks_that_end_in_a_pool_are_searched() {
     let usage = |bits| MemoryModel::DEVICE.usage(&graph, &Policy::uniform(&graph, bits, bits));
     let (least, most) = (usage(Bits::B2), usage(Bits::B8));
     let budget = Budget { flash: least.flash.midpoint(most.flash), ram: least.ram.midpoint(most.ram) };
-    let log = search(&Subject::of(model, budget), 2, Some(90));
+    let log = search(&Subject::of(model, budget), 2, Some(20));
     for allocator in Allocator::ALL {
         let own = |line: &&str| line.starts_with(allocator.name()) && line.contains(",candidate,");
         assert!(log.lines().any(|line| own(&line)), "{}", allocator.name());
