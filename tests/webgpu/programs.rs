@@ -1,6 +1,6 @@
 //! What must hold of every program: no GPU is needed to see it.
 
-use crate::joined;
+use crate::gated;
 use bitsmith::net::{Affine, BatchNorm, LayerWeights, Model, Network, Normalization, Spec};
 use bitsmith::quant::{Bits, Grids, Quantizer};
 use bitsmith::train::webgpu::{Kernel, Layout, Program, moved};

@@ -86,7 +86,7 @@ impl Layout {
         };
         for layer in plan.graph.layers.iter().filter(|layer| layer.op == Op::Linear) {
             let map = &plan.graph.tensors[layer.inputs[0]];
-            if map.shape.pixels() > 1 && map.shape.channels % 4 != 0 {
+            if map.shape.pixels() > 1 && !map.shape.channels.is_multiple_of(4) {
                 return Err(TrainError::Device(format!(
                     "{} reads all of a map of {} channels, and the GPU's kernels take multiples of 4",
                     layer.name, map.shape.channels
