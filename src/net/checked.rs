@@ -1,6 +1,6 @@
 //! Graphs that come from outside: a layer is appended only if it can be computed and counted.
 
-use super::{Activation, Graph, Op, Shape, TensorId, Window};
+use super::{Activation, Graph, Layer, Op, Shape, Tensor, TensorId, Window};
 
 /// Most layers of a graph.
 pub const MOST_LAYERS: usize = 1_000;
@@ -84,6 +84,20 @@ impl Graph {
         self.tensors.pop();
         self.layers.pop();
         None
+    }
+
+    /// Whether its layers could have been appended one by one, and its tensors are what they give.
+    pub fn is_sound(&self) -> bool {
+        let Some((first, tensors)) = self.tensors.split_first() else { return false };
+        let Some(mut built) = image(first.shape) else { return false };
+        let gives = |(layer, tensor): (&Layer, &Tensor)| {
+            let Layer { name, op, activation, inputs, output } = layer;
+            let given = built.append(name.clone(), *op, *activation, inputs, tensor.shape.channels);
+            given == Some(*output) && built.tensors[*output].shape == tensor.shape
+        };
+        self.layers.len() == tensors.len()
+            && self.layers.iter().zip(tensors).all(gives)
+            && self.ends_in_logits()
     }
 
     /// Whether it ends in logits: a linear layer, which is no other, or a global average pool.

@@ -1,7 +1,7 @@
 //! A network without its weights: its graph, and what people call it.
 
 use super::{Graph, Spec, SpecError, code, spec::CLASSES};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::Error as _};
 use sha2::{Digest, Sha256};
 use std::{fmt, sync::Arc};
 
@@ -143,10 +143,13 @@ impl Serialize for Network {
 
 impl<'de> Deserialize<'de> for Network {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Stored::deserialize(deserializer)? {
-            Stored::Zoo(spec) => spec.into(),
-            Stored::Own(name, graph) => Self::own(&name, graph),
-        })
+        match Stored::deserialize(deserializer)? {
+            Stored::Zoo(spec) => spec.checked().map(Self::from).map_err(D::Error::custom),
+            Stored::Own(name, graph) if graph.is_sound() => Ok(Self::own(&name, graph)),
+            Stored::Own(name, _) => {
+                Err(D::Error::custom(format_args!("{name}: a graph that cannot be computed")))
+            }
+        }
     }
 }
 
@@ -162,6 +165,36 @@ mod tests {
         let x = graph.global_avg_pool("pool", x);
         graph.linear("fc", x, 2);
         graph
+    }
+
+    #[test]
+    fn only_what_can_be_built_is_read() {
+        let read = |stored: &Stored| -> bool {
+            let bytes = postcard::to_stdvec(stored).expect("written");
+            postcard::from_bytes::<Network>(&bytes).is_ok()
+        };
+        let spec: Spec = "mobilenet-v1-0.25-128".parse().expect("a name");
+        let own = |change: &dyn Fn(&mut Graph)| {
+            let mut graph = graph("conv", Activation::Relu);
+            change(&mut graph);
+            Stored::Own("own".into(), graph)
+        };
+        for (stored, expected) in [
+            (Stored::Zoo(spec), true),
+            (Stored::Zoo(Spec { side: 0, ..spec }), false),
+            (Stored::Zoo(Spec { side: 33, ..spec }), false),
+            (Stored::Zoo(Spec { classes: 0, ..spec }), false),
+            (Stored::Zoo(Spec { width: super::super::Width(0), ..spec }), false),
+            (own(&|_| {}), true),
+            (own(&|graph| graph.layers[1].inputs = vec![7]), false),
+            (own(&|graph| graph.layers[1].output = 1), false),
+            (own(&|graph| graph.tensors[1].shape.height = 9), false),
+            (own(&|graph| graph.tensors.clear()), false),
+            (own(&|graph| drop(graph.layers.pop())), false),
+            (own(&|graph| graph.layers.clear()), false),
+        ] {
+            assert_eq!(read(&stored), expected);
+        }
     }
 
     #[test]

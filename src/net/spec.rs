@@ -204,6 +204,15 @@ impl Spec {
         }
     }
 
+    /// The same, if all of it is in range.
+    ///
+    /// # Errors
+    /// As [`Spec::new`] and [`Spec::with_classes`].
+    pub fn checked(self) -> Result<Self, SpecError> {
+        let spec = Self::new(self.family, self.width, self.side)?;
+        Ok(spec.with_classes(self.classes.into())?.with_padding(self.padding))
+    }
+
     /// The same network with another padding convention.
     pub fn with_padding(self, padding: Padding) -> Self {
         Self { padding, ..self }
