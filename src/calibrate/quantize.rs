@@ -100,8 +100,8 @@ impl<'a> Quantization<'a> {
     }
 
     /// What training begins with: after the last layer, the float network with the corrections that the integers have,
-    /// batch normalization in the place of what was folded, and its quantizers. [`trained`](super::trained()) makes of it what [`Quantization::step`] made, but for single
-    /// precision. Before the last layer, later ones are as they were.
+    /// batch normalization in the place of what was folded, and its quantizers. [`trained`](super::trained()) makes of it
+    /// what [`Quantization::step`] made, but for single precision. Before the last layer, later ones are as they were.
     pub fn settled(&self) -> (Model, Grids) {
         let Pass { model, calibration, policy, codings, .. } = &self.pass;
         let mut grids = calibration.grids_of(model, policy, codings);

@@ -22,7 +22,7 @@ pub fn write(graph: &Graph) -> Vec<u8> {
         let before = layer.output - 1;
         let follows = layer.inputs[0] == before;
         let follows_bit = if follows { FOLLOWS } else { 0 };
-        bytes.push(op_code(layer.op) | (activation_code(layer.activation) << 4) | follows_bit);
+        bytes.push(op(layer.op) | (activation(layer.activation) << 4) | follows_bit);
         for (at, &input) in layer.inputs.iter().enumerate() {
             if at == 1 && layer.op == Op::Concat {
                 number(&mut bytes, layer.inputs.len());
@@ -32,7 +32,7 @@ pub fn write(graph: &Graph) -> Vec<u8> {
             }
         }
         if let Op::Lookup(function) = layer.op {
-            bytes.push(function_code(function));
+            bytes.push(function.code());
         }
         if matches!(layer.op, Op::Conv(_) | Op::Linear) {
             number(&mut bytes, graph.output_shape(layer).channels);
@@ -65,7 +65,8 @@ pub fn read(bytes: &[u8]) -> Option<(Graph, &[u8])> {
     graph.ends_in_logits().then_some((graph, reader.0))
 }
 
-const fn op_code(op: Op) -> u8 {
+/// The number of an operation, here and in `model.bin`; none is ever given to another.
+pub const fn op(op: Op) -> u8 {
     match op {
         Op::Conv(_) => 1,
         Op::Depthwise(_) => 2,
@@ -80,17 +81,8 @@ const fn op_code(op: Op) -> u8 {
     }
 }
 
-const fn function_code(function: Function) -> u8 {
-    match function {
-        Function::HardSwish => 1,
-        Function::HardSigmoid => 2,
-        Function::Sigmoid => 3,
-        Function::Swish => 4,
-        Function::Tanh => 5,
-    }
-}
-
-const fn activation_code(activation: Activation) -> u8 {
+/// The number of an activation, here and in `model.bin`.
+pub const fn activation(activation: Activation) -> u8 {
     match activation {
         Activation::Linear => 0,
         Activation::Relu => 1,
@@ -169,8 +161,7 @@ impl Reader<'_> {
             6 => ("max", Op::MaxPool(self.window()?)),
             7 => ("mean", Op::AvgPool(self.window()?)),
             8 => {
-                let code = self.byte()?;
-                let function = Function::ALL.into_iter().find(|&function| function_code(function) == code)?;
+                let function = Function::of_code(self.byte()?)?;
                 ("function", Op::Lookup(function))
             }
             9 => {

@@ -50,6 +50,22 @@ impl Function {
         matches!(self, Self::HardSwish | Self::Swish | Self::Tanh)
     }
 
+    /// Its number in links, files and shaders; none is ever given to another.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::HardSwish => 1,
+            Self::HardSigmoid => 2,
+            Self::Sigmoid => 3,
+            Self::Swish => 4,
+            Self::Tanh => 5,
+        }
+    }
+
+    /// The function of a number.
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| function.code() == code)
+    }
+
     /// Its name in a sentence.
     pub const fn name(self) -> &'static str {
         match self {

@@ -162,21 +162,7 @@ record! {
 pub mod op {
     use crate::net::{Activation, Function, Op, Window};
 
-    /// The code of an operation.
-    pub fn code(op: Op) -> u8 {
-        match op {
-            Op::Conv(..) => 1,
-            Op::Depthwise(..) => 2,
-            Op::Linear => 3,
-            Op::GlobalAvgPool => 4,
-            Op::Add => 5,
-            Op::MaxPool(..) => 6,
-            Op::AvgPool(..) => 7,
-            Op::Lookup(_) => 8,
-            Op::Multiply => 9,
-            Op::Concat => 10,
-        }
-    }
+    pub use crate::net::code::{activation as activation_code, op as code};
 
     /// The operation of a code; the window of those that have one, the number of a function of those that are one.
     pub fn of(code: u8, window: Window, number: i32) -> Option<Op> {
@@ -191,28 +177,8 @@ pub mod op {
             Op::Multiply,
             Op::Concat,
         ];
-        let functions = Function::ALL.into_iter().filter(|&function| function_code(function) == number);
-        known.into_iter().chain(functions.map(Op::Lookup)).find(|&op| self::code(op) == code)
-    }
-
-    /// The number of a function.
-    pub fn function_code(function: Function) -> i32 {
-        match function {
-            Function::HardSwish => 1,
-            Function::HardSigmoid => 2,
-            Function::Sigmoid => 3,
-            Function::Swish => 4,
-            Function::Tanh => 5,
-        }
-    }
-
-    /// The code of an activation.
-    pub fn activation_code(activation: Activation) -> u8 {
-        match activation {
-            Activation::Linear => 0,
-            Activation::Relu => 1,
-            Activation::Relu6 => 2,
-        }
+        let function = u8::try_from(number).ok().and_then(Function::of_code);
+        known.into_iter().chain(function.map(Op::Lookup)).find(|&op| self::code(op) == code)
     }
 
     /// The activation of a code.

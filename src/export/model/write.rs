@@ -162,7 +162,7 @@ fn write_layer(record: &mut Record, network: &QuantizedNetwork, id: usize) {
         | QuantizedLayer::Concat(_) => {}
     }
     if let Op::Lookup(function) = subject.op {
-        record.put(layer::OFFSET, &op::function_code(function).to_le_bytes());
+        record.put(layer::OFFSET, &i32::from(function.code()).to_le_bytes());
     }
 }
 

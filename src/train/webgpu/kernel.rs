@@ -106,6 +106,7 @@ pub const ROW_OF_WORKGROUPS: u32 = 32768;
 /// Highest number of a binding in the shaders.
 const LAST_BINDING: u32 = 11;
 
+const ADD_TO: &str = include_str!("shaders/add_to.wgsl");
 const INVOCATION: &str = include_str!("shaders/invocation.wgsl");
 const LAYER: &str = include_str!("shaders/layer.wgsl");
 const QUANTIZE: &str = include_str!("shaders/quantize.wgsl");
@@ -149,10 +150,10 @@ impl Kernel {
             }
             ScaleGradients => &[include_str!("shaders/scales.wgsl")],
             Add | AddGradient | Multiply | GateGradient | Concat | ConcatGradient | Pool | PoolGradient
-            | BiasGradient => &[INVOCATION, LAYER, include_str!("shaders/joins.wgsl")],
-            Lookup | LookupGradient => &[INVOCATION, LAYER, include_str!("shaders/functions.wgsl")],
+            | BiasGradient => &[INVOCATION, LAYER, ADD_TO, include_str!("shaders/joins.wgsl")],
+            Lookup | LookupGradient => &[INVOCATION, LAYER, ADD_TO, include_str!("shaders/functions.wgsl")],
             MaxPool | MaxPoolGradient | AveragePool | AveragePoolGradient => {
-                &[INVOCATION, LAYER, include_str!("shaders/window_pools.wgsl")]
+                &[INVOCATION, LAYER, ADD_TO, include_str!("shaders/window_pools.wgsl")]
             }
             Loss => &[INVOCATION, LAYER, SETTINGS, include_str!("shaders/loss.wgsl")],
             Gather | NormOfBlocks | NormOfAll | Update => &[SETTINGS, include_str!("shaders/optimize.wgsl")],

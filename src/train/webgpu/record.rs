@@ -1,7 +1,7 @@
 //! What the kernels are told of a layer: the uniform `Layer` of `shaders/layer.wgsl`.
 
 use super::layout::{Layout, fours};
-use crate::net::{Activation, Function, LayerId, Pads, Shape, Window};
+use crate::net::{Activation, LayerId, Pads, Shape, Window};
 use crate::train::plan::{AffinePlan, Geometry, Plan, UnitOp};
 use crate::train::stepper::HALVES_UP;
 use std::ops::Range;
@@ -121,7 +121,7 @@ impl Sizes {
             UnitOp::Multiply => grid(unit.inputs[1]) as u32,
             _ => NO_GRID,
         };
-        let function = if let UnitOp::Lookup(function) = unit.op { number(function) } else { 0 };
+        let function = if let UnitOp::Lookup(function) = unit.op { function.code().into() } else { 0 };
         let first = unit.inputs[0] == 0;
         let has_steps = first || plan.tensor_grid(unit.inputs[0]).is_some();
         let integer_bias = weights_quantized && has_steps && unit.grid.is_some();
@@ -181,17 +181,6 @@ pub fn with_part(mut words: [u32; WORDS], part: &Range<usize>) -> [u32; WORDS] {
     words[INPUTS] = fours(part.len()) as u32;
     words[PART..].copy_from_slice(&[part.start as u32, part.len() as u32]);
     words
-}
-
-/// Its number in `shaders/functions.wgsl`.
-const fn number(function: Function) -> u32 {
-    match function {
-        Function::HardSwish => 0,
-        Function::HardSigmoid => 1,
-        Function::Sigmoid => 2,
-        Function::Swish => 3,
-        Function::Tanh => 4,
-    }
 }
 
 /// Writes the number of images into a record.

@@ -60,25 +60,14 @@ pub fn recognized_as(loaded: &NetworkSummary) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::summary;
     use super::*;
-    use crate::flow::{Key, Naming, Setting, SettingKind, SettingOrigin};
+    use crate::flow::{Naming, Setting, SettingKind, SettingOrigin};
     use crate::net::Spec;
 
     fn loaded(source: &str, format: Option<Format>, naming: Option<Naming>) -> NetworkSummary {
-        NetworkSummary {
-            network: "mobilenet-v1-0.25-128".parse::<Spec>().expect("a name").into(),
-            source: source.into(),
-            labels: None,
-            sha256: "0".repeat(64),
-            policy: None,
-            ranges: None,
-            format,
-            naming,
-            settings: Vec::new(),
-            remarks: Vec::new(),
-            notes: Vec::new(),
-            key: Key::of(&source),
-        }
+        let network = "mobilenet-v1-0.25-128".parse::<Spec>().expect("a name").into();
+        NetworkSummary { format, naming, ..summary(network, source) }
     }
 
     #[test]

@@ -41,12 +41,15 @@ fn network(spec: Spec) -> Action {
 
 /// Weights of a network with a key of their own.
 fn network_of(spec: Spec, key: u32) -> Action {
-    let (source, sha256, key) = ("demo".into(), "0".repeat(64), Key::of(&(spec, key)));
-    reported(Event::Network(NetworkSummary {
-        network: spec.into(),
-        source,
+    reported(Event::Network(NetworkSummary { key: Key::of(&(spec, key)), ..summary(spec.into(), "demo") }))
+}
+
+/// What the worker says of weights of which nothing is known but where they came from.
+pub(super) fn summary(network: Network, source: &str) -> NetworkSummary {
+    NetworkSummary {
+        source: source.into(),
         labels: None,
-        sha256,
+        sha256: "0".repeat(64),
         policy: None,
         ranges: None,
         format: None,
@@ -54,8 +57,9 @@ fn network_of(spec: Spec, key: u32) -> Action {
         settings: Vec::new(),
         remarks: Vec::new(),
         notes: Vec::new(),
-        key,
-    }))
+        key: Key::of(&(source, network.to_string())),
+        network,
+    }
 }
 
 /// Some of 300 test images that were opened as number `key`.
@@ -205,20 +209,7 @@ fn images_that_a_measurement_reads_are_the_ones_that_were_opened() {
 fn assumed_preprocessing_is_checked_once_images_are_decoded() {
     let loaded = |origin| {
         let setting = Setting { kind: SettingKind::Normalization, value: "x/255".into(), origin };
-        let summary = NetworkSummary {
-            network: DEMOS[0].into(),
-            source: "own".into(),
-            labels: None,
-            sha256: "0".repeat(64),
-            policy: None,
-            ranges: None,
-            format: None,
-            naming: None,
-            settings: vec![setting],
-            remarks: Vec::new(),
-            notes: Vec::new(),
-            key: Key::of(&"own"),
-        };
+        let summary = NetworkSummary { settings: vec![setting], ..summary(DEMOS[0].into(), "own") };
         state([reported(Event::Network(summary)), images()])
     };
     let assumed = loaded(SettingOrigin::Assumed("the file does not say".into()));
@@ -325,26 +316,7 @@ fn tasks_show_where_they_belong_and_end() {
 #[test]
 fn own_weights_opened_while_the_demo_loads_are_those_that_show() {
     let (demo, own) = (1, 2);
-    let weights = |run, spec: Spec, source: &str| {
-        let (source, sha256) = (source.into(), "0".repeat(64));
-        about(
-            run,
-            Event::Network(NetworkSummary {
-                network: spec.into(),
-                source,
-                labels: None,
-                sha256,
-                policy: None,
-                ranges: None,
-                format: None,
-                naming: None,
-                settings: Vec::new(),
-                remarks: Vec::new(),
-                notes: Vec::new(),
-                key: Key::of(&spec),
-            }),
-        )
-    };
+    let weights = |run, spec: Spec, source: &str| about(run, Event::Network(summary(spec.into(), source)));
     let opened = state([
         Action::Asked(demo, Command::OpenDemo(DEMOS[0]), 0.0),
         Action::Asked(own, open_weights("own"), 0.0),

@@ -5,11 +5,11 @@
 @group(0) @binding(2) var<storage, read> map: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> target_: array<vec4f>;
 
-// src/train/webgpu/record.rs's numbers.
-const HARD_SWISH = 0u;
-const HARD_SIGMOID = 1u;
-const SIGMOID = 2u;
-const SWISH = 3u;
+// `Function::code`.
+const HARD_SWISH = 1u;
+const HARD_SIGMOID = 2u;
+const SIGMOID = 3u;
+const SWISH = 4u;
 
 fn hard_sigmoid(x: vec4f) -> vec4f {
     return clamp(x + 3.0, vec4f(0.0), vec4f(6.0)) / 6.0;
@@ -63,10 +63,6 @@ fn lookup(@builtin(global_invocation_id) id: vec3u) {
 fn lookup_gradient(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
     if index < out_pixels() * layer.outputs {
-        var gradient = first[index] * slope_of(map[index]);
-        if layer.accumulate != 0u {
-            gradient += target_[index];
-        }
-        target_[index] = gradient;
+        add_to(index, first[index] * slope_of(map[index]));
     }
 }

@@ -20,11 +20,7 @@ fn add(@builtin(global_invocation_id) id: vec3u) {
 fn add_gradient(@builtin(global_invocation_id) id: vec3u) {
     let index = index_of(id);
     if index < out_pixels() * layer.outputs {
-        var gradient = first[index];
-        if layer.accumulate != 0u {
-            gradient += target_[index];
-        }
-        target_[index] = gradient;
+        add_to(index, first[index]);
     }
 }
 
@@ -38,11 +34,7 @@ fn multiply(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     let image = index / n / (layer.out_height * layer.out_width);
-    var product = first[index] * second[image * n + index % n];
-    if layer.accumulate != 0u {
-        product += target_[index];
-    }
-    target_[index] = product;
+    add_to(index, first[index] * second[image * n + index % n]);
 }
 
 // Gradient of the gate: `first` is that of the product, `second` the map.
@@ -59,10 +51,7 @@ fn gate_gradient(@builtin(global_invocation_id) id: vec3u) {
     for (var p = 0u; p < pixels; p++) {
         sum += first[at + p * n] * second[at + p * n];
     }
-    if layer.accumulate != 0u {
-        sum += target_[index];
-    }
-    target_[index] = sum;
+    add_to(index, sum);
 }
 
 // One of the maps of a concatenation. The last one's writes zeros into the gap behind all channels, too.
@@ -128,11 +117,7 @@ fn pool_gradient(@builtin(global_invocation_id) id: vec3u) {
     if index >= layer.images * pixels * n {
         return;
     }
-    var gradient = first[index / n / pixels * n + index % n] / f32(pixels);
-    if layer.accumulate != 0u {
-        gradient += target_[index];
-    }
-    target_[index] = gradient;
+    add_to(index, first[index / n / pixels * n + index % n] / f32(pixels));
 }
 
 // Gradient of the bias: `first` is that of the logits, `target_` the gradients of all parameters.

@@ -104,14 +104,6 @@ fn gradient_of(output: Pixel, channel: u32) -> vec4f {
     return first[((output.image * layer.out_height + output.row) * layer.out_width + output.column) * layer.outputs + channel];
 }
 
-fn add_to(index: u32, gradient: vec4f) {
-    var sum = gradient;
-    if layer.accumulate != 0u {
-        sum += target_[index];
-    }
-    target_[index] = sum;
-}
-
 // `first` is the gradient of the output, `target_` that of the input: of each window it goes to the first of the largest.
 @compute @workgroup_size(64)
 fn max_pool_gradient(@builtin(global_invocation_id) id: vec3u) {

@@ -132,20 +132,8 @@ fn own(side: usize) -> Network {
 /// What the worker says of a file with such a network.
 fn opened_file(side: usize, origin: SettingOrigin) -> Action {
     let value = format!("{side}x{side}");
-    reported(Event::Network(NetworkSummary {
-        network: own(side),
-        source: "own.pth".into(),
-        labels: None,
-        sha256: "0".repeat(64),
-        policy: None,
-        ranges: None,
-        format: None,
-        naming: None,
-        settings: vec![Setting { kind: SettingKind::Side, value, origin }],
-        remarks: Vec::new(),
-        notes: Vec::new(),
-        key: Key::of(&side),
-    }))
+    let settings = vec![Setting { kind: SettingKind::Side, value, origin }];
+    reported(Event::Network(NetworkSummary { settings, ..summary(own(side), "own.pth") }))
 }
 
 /// A file that leaves the size open is read with that of the link on the screen, whose policy stays there.
